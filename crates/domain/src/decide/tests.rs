@@ -1,0 +1,111 @@
+use super::*;
+use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_catalogue_order, draft_order};
+use crate::money::Currency;
+
+fn usd() -> Currency {
+    Currency::parse("USD").unwrap()
+}
+
+fn rules() -> Rules {
+    Rules::standard(usd())
+}
+
+fn key() -> CustomerKey {
+    CustomerKey::new([1; 32])
+}
+
+fn tea(stock: i64) -> Product {
+    Product {
+        sku: "tea".into(),
+        name: "Tea".into(),
+        price: 2_505_000,
+        currency: usd(),
+        stock: Some(stock),
+        reserved: 0,
+    }
+}
+
+fn set_with(products: &[Product]) -> WorkingSet {
+    let products = products.iter().map(|product| (Arc::clone(&product.sku), product.clone())).collect();
+    WorkingSet { products, next_seq: 1, ..WorkingSet::default() }
+}
+
+fn draft(skus: &[(&str, i64)]) -> Draft {
+    let items =
+        skus.iter().map(|&(sku, quantity)| ItemInput { sku, quantity, price: Some("1"), plain: false }).collect();
+    let input = OrderInput { items, customer: Some("x"), address: Some("y"), ..OrderInput::default() };
+    draft_order(&input, &rules(), &key()).unwrap()
+}
+
+fn placed(set: &mut WorkingSet, draft: &Draft) -> Result<Placement, Refusal> {
+    place(set, draft, &rules(), 1_000, || "new".into())
+}
+
+#[test]
+fn stock_is_reserved_for_all_lines_or_none() {
+    let mut set = set_with(&[tea(5)]);
+    let refusal = placed(&mut set, &draft(&[("tea", 3), ("other", 1), ("tea", 3)])).unwrap_err();
+    assert_eq!(refusal, Refusal::OutOfStock { line: 2, sku: "tea".into(), left: 2 });
+    assert_eq!(set.products["tea"].reserved, 0, "a refused order holds nothing");
+    let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &draft(&[("tea", 5), ("other", 1)])) else {
+        panic!("five are there")
+    };
+    assert_eq!((details.lines[0].reserved, details.lines[1].reserved), (5, 0));
+    assert_eq!(set.products["tea"].available(), Some(0));
+}
+
+#[test]
+fn the_catalogue_prices_an_order_and_its_limits_hold() {
+    let mut set = set_with(&[tea(1_000_000)]);
+    let order = |quantity| draft_catalogue_order(&tea(0), quantity, "x", "y", &key()).unwrap();
+    let Ok(Placement::Accepted { order: accepted, .. }) = placed(&mut set, &order(1)) else { panic!("one is there") };
+    assert_eq!((accepted.amount, accepted.rounding), (250, 5_000), "2.505 rounds half to even");
+    assert!(matches!(placed(&mut set, &order(100_000)), Err(Refusal::Invalid(_))));
+    set.products.clear();
+    assert_eq!(placed(&mut set, &order(1)).unwrap_err(), Refusal::UnknownProduct { sku: "tea".into() });
+}
+
+#[test]
+fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
+    let mut set = set_with(&[]);
+    let first = Draft { id: Some("a1".into()), key: Some("k".into()), ..draft(&[("tea", 1)]) };
+    assert!(matches!(placed(&mut set, &first), Ok(Placement::Accepted { .. })));
+    for again in [first.clone(), Draft { key: None, ..first.clone() }, Draft { id: None, ..first.clone() }] {
+        assert!(matches!(placed(&mut set, &again), Ok(Placement::Replayed { order_id }) if &*order_id == "a1"));
+    }
+    let other = Draft { digest: [9; 16], ..first };
+    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
+    assert_eq!(set.orders.len(), 1);
+}
+
+#[test]
+fn work_is_fenced_by_the_token() {
+    let mut set = set_with(&[]);
+    placed(&mut set, &draft(&[("tea", 1)])).unwrap();
+    set.ready.push_back(1);
+    let worker: Arc<str> = "w1".into();
+    let step = claim(&mut set, &worker, 1_010).unwrap();
+    assert_eq!((step.from, step.order.outward_status(), step.order.version), ("pending", "processing", 2));
+    assert!(claim(&mut set, &worker, 1_010).is_none());
+    let token = step.order.token;
+    let step = requeue(&mut set, 1, "restart", 1_020).unwrap();
+    assert_eq!((step.order.attempts, step.order.version), (0, 3));
+    assert_eq!(complete(&mut set, 1, token, 1_030).unwrap_err(), Refusal::StaleToken);
+    set.ready.push_back(1);
+    let token = claim(&mut set, &worker, 1_040).unwrap().order.token;
+    let step = complete(&mut set, 1, token, 1_055).unwrap();
+    assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(15), 5));
+    let again = complete(&mut set, 1, token, 1_060).unwrap_err();
+    assert!(matches!(again, Refusal::InvalidTransition { from: Status::Completed, .. }));
+}
+
+#[test]
+fn products_change_but_never_below_what_is_held() {
+    let mut set = set_with(&[]);
+    assert_eq!(put_product(&mut set, &tea(5)), Ok(true));
+    assert_eq!(put_product(&mut set, &tea(5)), Ok(false));
+    placed(&mut set, &draft(&[("tea", 4)])).unwrap();
+    assert!(matches!(put_product(&mut set, &tea(3)), Err(Refusal::Invalid(_))));
+    assert_eq!(put_product(&mut set, &tea(4)), Ok(true));
+    assert_eq!(set.products["tea"].reserved, 4);
+}

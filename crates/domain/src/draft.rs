@@ -1,0 +1,564 @@
+//! From what a client sent to what can be decided: every rule that needs no state.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Violation;
+use crate::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
+use crate::money::{Currency, NumberError, parse_price, round_sum};
+use crate::order::{Digest, Line};
+use crate::product::{Product, hex};
+use crate::rules::{Priority, Rules};
+
+/// Most units of one line.
+pub const MAX_QUANTITY: i64 = 1_000_000;
+/// Longest id a client may choose, in bytes.
+pub const MAX_ID_BYTES: usize = 64;
+/// Largest unit price, in millionths: a billion in the major unit.
+const MAX_PRICE: i64 = 1_000_000_000_000_000;
+/// The latest instant that is taken, in milliseconds: the end of the year 9999.
+const MAX_INSTANT_MS: i64 = 253_402_300_799_999;
+
+/// An order as a client sent it; numbers are still text.
+#[derive(Clone, Debug, Default)]
+pub struct OrderInput<'a> {
+    /// The id the client chose.
+    pub id: Option<&'a str>,
+    /// Amount in the major unit.
+    pub amount: Option<&'a str>,
+    /// ISO 4217 code.
+    pub currency: Option<&'a str>,
+    /// The lines.
+    pub items: Vec<ItemInput<'a>>,
+    /// Who orders.
+    pub customer: Option<&'a str>,
+    /// Where it goes.
+    pub address: Option<&'a str>,
+    /// 1, 2 or 3.
+    pub priority: Option<i64>,
+    /// What the customer adds.
+    pub notes: Option<&'a str>,
+    /// When it was placed elsewhere, in milliseconds since 1970.
+    pub placed_at_ms: Option<i64>,
+}
+
+/// One line as a client sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemInput<'a> {
+    /// SKU or text.
+    pub sku: &'a str,
+    /// How many.
+    pub quantity: i64,
+    /// Price of one in the major unit.
+    pub price: Option<&'a str>,
+    /// Whether it is plain text and no SKU.
+    pub plain: bool,
+}
+
+/// How an order gets its amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pricing {
+    /// It is known: minor units, and the millionths that rounding left over.
+    Fixed {
+        /// Minor units.
+        amount: i64,
+        /// Millionths.
+        rounding: i64,
+    },
+    /// By the catalogue's prices when it is accepted.
+    Catalogue,
+}
+
+/// A well-formed order that waits to be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The id the client chose.
+    pub id: Option<Arc<str>>,
+    /// The client's idempotency key.
+    pub key: Option<Arc<str>>,
+    /// Opaque id of the customer.
+    pub customer_id: Arc<str>,
+    /// How it gets its amount.
+    pub pricing: Pricing,
+    /// The currency.
+    pub currency: Currency,
+    /// The lines, without reservations.
+    pub lines: Vec<Line>,
+    /// Whether the items came as plain strings.
+    pub plain_items: bool,
+    /// Who orders.
+    pub customer: String,
+    /// Where it goes.
+    pub address: String,
+    /// How urgent.
+    pub priority: Priority,
+    /// What the customer adds.
+    pub notes: Option<String>,
+    /// When it was placed elsewhere, in milliseconds since 1970.
+    pub placed_at_ms: Option<i64>,
+    /// Whether the demo generator made it up.
+    pub demo: bool,
+    /// What the client asked for.
+    pub digest: Digest,
+}
+
+/// Turns customers' names into opaque ids; the key is the store's secret, so that ids cannot be guessed back.
+#[derive(Clone)]
+pub struct CustomerKey([u8; 32]);
+
+impl CustomerKey {
+    /// A key of 32 random bytes.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self(secret)
+    }
+
+    /// The opaque id of a customer: `c_` and 16 hexadecimal digits.
+    pub fn opaque(&self, customer: &str) -> Arc<str> {
+        let digest = Sha256::new_with_prefix(self.0).chain_update(customer.as_bytes()).finalize();
+        format!("c_{}", hex(&digest[..8])).into()
+    }
+}
+
+/// Judges an order by every rule that needs no state.
+///
+/// # Errors
+/// All violations, in the order of the fields.
+pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKey) -> Result<Draft, Vec<Violation>> {
+    let mut wrong = Vec::new();
+    let id = input.id.filter(|id| check_id(id, &mut wrong));
+    let currency = currency_of(input.currency, rules, &mut wrong);
+    let lines = lines_of(&input.items, rules, &mut wrong);
+    let pricing = price_of(input, &lines, currency, rules, &mut wrong);
+    let customer = required("/customer", input.customer, &mut wrong);
+    let address = required("/address", input.address, &mut wrong);
+    let priority = Priority::from_number(input.priority.unwrap_or(2)).unwrap_or_else(|| {
+        wrong.push(Violation::new("/priority", "must be 1 (high), 2 (medium) or 3 (low)"));
+        Priority::Medium
+    });
+    if input.placed_at_ms.is_some_and(|at| !(0..=MAX_INSTANT_MS).contains(&at)) {
+        wrong.push(Violation::new("/placed_at", "must lie between 1970 and 9999"));
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    Ok(Draft {
+        id: id.map(Arc::from),
+        key: None,
+        customer_id: customers.opaque(customer),
+        pricing,
+        currency,
+        plain_items: input.items.iter().all(|item| item.plain),
+        customer: customer.to_owned(),
+        address: address.to_owned(),
+        priority,
+        notes: input.notes.map(str::to_owned),
+        placed_at_ms: input.placed_at_ms,
+        demo: false,
+        digest: digest_of(input),
+        lines,
+    })
+}
+
+/// An order of one product at the catalogue's price.
+///
+/// # Errors
+/// When the quantity is out of bounds.
+pub fn draft_catalogue_order(
+    product: &Product,
+    quantity: i64,
+    customer: &str,
+    address: &str,
+    customers: &CustomerKey,
+) -> Result<Draft, Vec<Violation>> {
+    let quantity = quantity_of(quantity)
+        .ok_or_else(|| vec![Violation::new("/quantity", format!("must be a whole number from 1 to {MAX_QUANTITY}"))])?;
+    let item = ItemInput { sku: &product.sku, quantity: i64::from(quantity), price: None, plain: false };
+    let input =
+        OrderInput { items: vec![item], customer: Some(customer), address: Some(address), ..OrderInput::default() };
+    Ok(Draft {
+        id: None,
+        key: None,
+        customer_id: customers.opaque(customer),
+        pricing: Pricing::Catalogue,
+        currency: product.currency,
+        lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0 }],
+        plain_items: false,
+        customer: customer.to_owned(),
+        address: address.to_owned(),
+        priority: Priority::Medium,
+        notes: None,
+        placed_at_ms: None,
+        demo: false,
+        digest: digest_of(&input),
+    })
+}
+
+/// A product as a client sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProductInput<'a> {
+    /// Stock keeping unit.
+    pub sku: &'a str,
+    /// What it is called; the SKU when missing.
+    pub name: Option<&'a str>,
+    /// Price of one in the major unit.
+    pub price: &'a str,
+    /// ISO 4217 code.
+    pub currency: Option<&'a str>,
+    /// Units there are.
+    pub stock: Option<i64>,
+}
+
+/// Judges a product; `at` is the pointer to it.
+///
+/// # Errors
+/// All violations.
+pub fn draft_product(at: &str, input: &ProductInput<'_>, rules: &Rules) -> Result<Product, Vec<Violation>> {
+    let mut wrong = Vec::new();
+    let currency = match input.currency {
+        None => rules.default_currency,
+        Some(code) => Currency::parse(code).unwrap_or_else(|| {
+            wrong.push(Violation::new(format!("{at}/currency"), "must be an ISO 4217 code such as USD"));
+            rules.default_currency
+        }),
+    };
+    let price = unit_price(&format!("{at}/price"), input.price, 0, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let name = input.name.unwrap_or(input.sku).to_owned();
+    Ok(Product { sku: input.sku.into(), name, price, currency, stock: input.stock, reserved: 0 })
+}
+
+/// An adjustment as a client sent it.
+#[derive(Clone, Debug)]
+pub struct AdjustmentInput<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its kind, by name.
+    pub kind: &'a str,
+    /// ISO 4217 code.
+    pub currency: Option<&'a str>,
+    /// Signed lines.
+    pub items: Vec<ItemInput<'a>>,
+    /// Whom it concerns.
+    pub customer: Option<&'a str>,
+    /// Free text.
+    pub notes: Option<&'a str>,
+    /// When it happened; now when missing.
+    pub placed_at_ms: i64,
+}
+
+/// Judges an adjustment.
+///
+/// # Errors
+/// All violations.
+pub fn draft_adjustment(
+    input: &AdjustmentInput<'_>,
+    rules: &Rules,
+    customers: &CustomerKey,
+) -> Result<Adjustment, Vec<Violation>> {
+    let mut wrong = Vec::new();
+    check_id(input.id, &mut wrong);
+    let kind = AdjustmentKind::from_name(input.kind).unwrap_or_else(|| {
+        wrong.push(Violation::new("/kind", "must be cancellation, write_off or bad_debt"));
+        AdjustmentKind::WriteOff
+    });
+    let currency = currency_of(input.currency, rules, &mut wrong);
+    if input.items.is_empty() {
+        wrong.push(Violation::new("/items", "must have at least one line"));
+    }
+    let mut sum = 0i128;
+    let mut lines = Vec::with_capacity(input.items.len());
+    for (at, item) in input.items.iter().enumerate() {
+        if !(-MAX_QUANTITY..=MAX_QUANTITY).contains(&item.quantity) {
+            wrong.push(Violation::new(format!("/items/{at}/quantity"), format!("must be within ±{MAX_QUANTITY}")));
+        }
+        let price = unit_price(&format!("/items/{at}/price"), item.price.unwrap_or("0"), -MAX_PRICE, &mut wrong);
+        sum += i128::from(item.quantity) * i128::from(price);
+        lines.push(AdjustmentLine { sku: item.sku.to_owned(), quantity: item.quantity, price });
+    }
+    let (amount, rounding) = round_sum(sum, currency).unwrap_or_else(|| {
+        wrong.push(Violation::new("/items", "add up to more than can be stored"));
+        (0, 0)
+    });
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let order = OrderInput {
+        id: Some(input.kind),
+        currency: input.currency,
+        items: input.items.clone(),
+        customer: input.customer,
+        notes: input.notes,
+        placed_at_ms: Some(input.placed_at_ms),
+        ..OrderInput::default()
+    };
+    Ok(Adjustment {
+        id: input.id.into(),
+        kind,
+        amount,
+        rounding,
+        currency,
+        customer_id: input.customer.map(|customer| customers.opaque(customer)),
+        lines,
+        notes: input.notes.map(str::to_owned),
+        placed_at_ms: input.placed_at_ms,
+        created_at_ms: 0,
+        digest: digest_of(&order),
+    })
+}
+
+/// Sums priced lines and rounds once. `None` when a line has no price, or the sum is beyond 64 bits.
+pub fn sum_lines(lines: &[Line], currency: Currency) -> Option<(i64, i64)> {
+    let mut sum = 0i128;
+    for line in lines {
+        sum += i128::from(line.quantity) * i128::from(line.price?);
+    }
+    round_sum(sum, currency)
+}
+
+/// Judges an amount in minor units.
+pub(crate) fn check_amount(amount: i64, currency: Currency, rules: &Rules) -> Option<Violation> {
+    if amount <= 0 {
+        return Some(Violation::new("/amount", "must be greater than 0"));
+    }
+    if amount > rules.max_minor(currency) {
+        let most = rules.amounts_in(currency).max_amount;
+        return Some(Violation::new("/amount", format!("must be at most {most} {}", currency.code())));
+    }
+    None
+}
+
+fn check_id(id: &str, wrong: &mut Vec<Violation>) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let good = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed);
+    if !good {
+        wrong.push(Violation::new("/id", "must have 1 to 64 of the characters A-Z a-z 0-9 . _ -"));
+    }
+    good
+}
+
+fn currency_of(code: Option<&str>, rules: &Rules, wrong: &mut Vec<Violation>) -> Currency {
+    match code {
+        None => rules.default_currency,
+        Some(code) => Currency::parse(code).unwrap_or_else(|| {
+            wrong.push(Violation::new("/currency", "must be an ISO 4217 code such as USD"));
+            rules.default_currency
+        }),
+    }
+}
+
+fn required<'a>(pointer: &str, text: Option<&'a str>, wrong: &mut Vec<Violation>) -> &'a str {
+    let text = text.unwrap_or("");
+    if text.trim().is_empty() {
+        wrong.push(Violation::new(pointer, "is required"));
+    }
+    text
+}
+
+fn quantity_of(quantity: i64) -> Option<u32> {
+    (1..=MAX_QUANTITY).contains(&quantity).then(|| u32::try_from(quantity).ok())?
+}
+
+fn unit_price(pointer: &str, text: &str, least: i64, wrong: &mut Vec<Violation>) -> i64 {
+    let detail = match parse_price(text) {
+        Ok(price) if (least..=MAX_PRICE).contains(&price) => return price,
+        Ok(price) if price < 0 => "must not be negative",
+        Ok(_) | Err(NumberError::TooLarge) => "is too large",
+        Err(NumberError::TooPrecise) => "must have at most six digits after the point",
+        Err(NumberError::Malformed) => "must be a number",
+    };
+    wrong.push(Violation::new(pointer, detail));
+    0
+}
+
+fn lines_of(items: &[ItemInput<'_>], rules: &Rules, wrong: &mut Vec<Violation>) -> Vec<Line> {
+    if items.is_empty() {
+        wrong.push(Violation::new("/items", "must have at least one item"));
+    }
+    if items.len() > rules.max_items {
+        let detail = format!("has {} items; at most {} are allowed", items.len(), rules.max_items);
+        wrong.push(Violation::new("/items", detail));
+        return Vec::new();
+    }
+    let mut lines = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let quantity = quantity_of(item.quantity).unwrap_or_else(|| {
+            let detail = format!("must be a whole number from 1 to {MAX_QUANTITY}");
+            wrong.push(Violation::new(format!("/items/{at}/quantity"), detail));
+            1
+        });
+        let price = item.price.map(|text| unit_price(&format!("/items/{at}/price"), text, 0, wrong));
+        lines.push(Line { sku: item.sku.to_owned(), quantity, price, reserved: 0 });
+    }
+    lines
+}
+
+fn price_of(
+    input: &OrderInput<'_>,
+    lines: &[Line],
+    currency: Currency,
+    rules: &Rules,
+    wrong: &mut Vec<Violation>,
+) -> Pricing {
+    let none = Pricing::Fixed { amount: 0, rounding: 0 };
+    let given = match input.amount.map(|text| currency.parse_amount(text)) {
+        None => None,
+        Some(Ok(amount)) => Some(amount),
+        Some(Err(error)) => {
+            let detail = match error {
+                NumberError::Malformed => "must be a number".to_owned(),
+                NumberError::TooLarge => "is too large".to_owned(),
+                NumberError::TooPrecise => {
+                    format!("must have at most {} digits after the point in {}", currency.digits(), currency.code())
+                }
+            };
+            wrong.push(Violation::new("/amount", detail));
+            return none;
+        }
+    };
+    let priced = lines.iter().filter(|line| line.price.is_some()).count();
+    if priced > 0 && priced < lines.len() {
+        wrong.push(Violation::new("/items", "must all have a price, or none"));
+        return none;
+    }
+    let (amount, rounding) = if priced > 0 {
+        let Some((amount, rounding)) = sum_lines(lines, currency) else {
+            wrong.push(Violation::new("/items", "add up to more than can be stored"));
+            return none;
+        };
+        if given.is_some_and(|given| given != amount) {
+            let detail = "must be the rounded total of the lines, or be left out";
+            wrong.push(Violation::new("/amount", detail));
+            return none;
+        }
+        (amount, rounding)
+    } else {
+        let Some(given) = given else {
+            wrong.push(Violation::new("/amount", "is required unless every item has a price"));
+            return none;
+        };
+        (given, 0)
+    };
+    wrong.extend(check_amount(amount, currency, rules));
+    Pricing::Fixed { amount, rounding }
+}
+
+fn digest_of(input: &OrderInput<'_>) -> Digest {
+    let mut bytes = Vec::with_capacity(256);
+    let mut text = |text: Option<&str>| {
+        // Length first, so that no two lists of fields run into the same bytes.
+        let length = text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(text.unwrap_or("").as_bytes());
+    };
+    for field in [input.id, input.amount, input.currency, input.customer, input.address, input.notes] {
+        text(field);
+    }
+    for item in &input.items {
+        text(Some(item.sku));
+        text(item.price);
+    }
+    for item in &input.items {
+        bytes.extend_from_slice(&item.quantity.to_le_bytes());
+        bytes.push(u8::from(item.plain));
+    }
+    bytes.extend_from_slice(&input.priority.unwrap_or(2).to_le_bytes());
+    bytes.extend_from_slice(&input.placed_at_ms.unwrap_or(i64::MIN).to_le_bytes());
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(&bytes)[..16]);
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules::standard(Currency::parse("USD").unwrap())
+    }
+
+    fn item(sku: &str) -> ItemInput<'_> {
+        ItemInput { sku, quantity: 1, price: None, plain: true }
+    }
+
+    fn good() -> OrderInput<'static> {
+        OrderInput {
+            amount: Some("99.99"),
+            items: vec![item("a")],
+            customer: Some("x"),
+            address: Some("y"),
+            ..OrderInput::default()
+        }
+    }
+
+    fn wrong(change: impl FnOnce(&mut OrderInput<'static>)) -> Vec<String> {
+        let mut input = good();
+        change(&mut input);
+        match draft_order(&input, &rules(), &CustomerKey::new([7; 32])) {
+            Ok(_) => vec![],
+            Err(violations) => violations.into_iter().map(|violation| violation.pointer).collect(),
+        }
+    }
+
+    #[test]
+    fn amounts_at_their_boundaries() {
+        for (amount, fine) in [
+            ("0", false),
+            ("-1", false),
+            ("0.01", true),
+            ("1000.00", true),
+            ("1000.01", true),
+            ("10000.00", true),
+            ("10000.01", false),
+            ("1e400", false),
+            ("0.005", false),
+            ("1e4", true),
+        ] {
+            let expected: &[&str] = if fine { &[] } else { &["/amount"] };
+            assert_eq!(wrong(|order| order.amount = Some(amount)), expected, "{amount}");
+        }
+    }
+
+    #[test]
+    fn fields_at_their_boundaries() {
+        let nothing: &[&str] = &[];
+        assert_eq!(wrong(|order| order.items = vec![item("a"); 50]), nothing);
+        assert_eq!(wrong(|order| order.items = vec![item("a"); 51]), ["/items"]);
+        assert_eq!(wrong(|order| order.items = vec![]), ["/items"]);
+        assert_eq!(wrong(|order| order.customer = None), ["/customer"]);
+        assert_eq!(wrong(|order| order.address = Some("  ")), ["/address"]);
+        for (priority, expected) in [(0, &["/priority"][..]), (1, nothing), (3, nothing), (4, &["/priority"])] {
+            assert_eq!(wrong(|order| order.priority = Some(priority)), expected, "priority {priority}");
+        }
+        assert_eq!(wrong(|order| order.id = Some("a/b")), ["/id"]);
+        assert_eq!(wrong(|order| order.items[0].quantity = 0), ["/items/0/quantity"]);
+        assert_eq!(wrong(|order| order.currency = Some("dollars")), ["/currency"]);
+    }
+
+    #[test]
+    fn lines_and_amount_must_agree() {
+        let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false };
+        let set = |items: Vec<ItemInput<'static>>, amount| wrong(|order| (order.items, order.amount) = (items, amount));
+        let nothing: &[&str] = &[];
+        assert_eq!(set(vec![priced("0.335")], None), nothing);
+        assert_eq!(set(vec![priced("0.335")], Some("1.00")), nothing, "1.005 rounds half to even");
+        assert_eq!(set(vec![priced("0.335")], Some("1.01")), ["/amount"]);
+        assert_eq!(set(vec![priced("1"), item("b")], Some("3")), ["/items"]);
+        assert_eq!(set(vec![item("b")], None), ["/amount"]);
+        assert_eq!(set(vec![priced("-1")], None), ["/items/0/price", "/amount"]);
+    }
+
+    #[test]
+    fn digests_tell_bodies_apart_and_ids_are_opaque() {
+        let key = CustomerKey::new([7; 32]);
+        let digest = |input: &OrderInput<'_>| draft_order(input, &rules(), &key).unwrap().digest;
+        let first = digest(&good());
+        assert_eq!(first, digest(&good()));
+        assert_ne!(first, digest(&OrderInput { notes: Some(""), ..good() }));
+        assert_ne!(first, digest(&OrderInput { amount: Some("99.98"), ..good() }));
+        assert_eq!(key.opaque("x").len(), 18);
+        assert_ne!(key.opaque("x"), CustomerKey::new([8; 32]).opaque("x"));
+    }
+}

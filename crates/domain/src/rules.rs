@@ -1,0 +1,144 @@
+//! The rules that ship as default, and the settings that change them.
+
+use std::collections::BTreeMap;
+
+use crate::money::Currency;
+use crate::status::Lane;
+
+/// How urgent an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// 1.
+    High,
+    /// 2, the default.
+    Medium,
+    /// 3.
+    Low,
+}
+
+impl Priority {
+    /// The priority of its outward number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            1 => Some(Self::High),
+            2 => Some(Self::Medium),
+            3 => Some(Self::Low),
+            _ => None,
+        }
+    }
+
+    /// The outward number.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+/// Bounds of amounts in one currency, in major units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmountLimits {
+    /// Larger orders are refused.
+    pub max_amount: i64,
+    /// Larger orders go first and by the lane `priority_processing`.
+    pub priority_above: i64,
+}
+
+/// The rules of one server. They are its settings, never chosen by a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The currency of orders that name none.
+    pub default_currency: Currency,
+    /// Bounds in every currency that has none of its own.
+    pub amounts: AmountLimits,
+    /// Bounds by currency.
+    pub amounts_by_currency: BTreeMap<Currency, AmountLimits>,
+    /// Most lines of an order.
+    pub max_items: usize,
+    /// Head start by level (high, medium, low), in milliseconds: an order waits behind none that was accepted
+    /// later than the difference of their head starts.
+    pub bonus_ms: [i64; 3],
+}
+
+impl Rules {
+    /// The default limits: 10,000 and 50 lines.
+    pub fn standard(default_currency: Currency) -> Self {
+        Self {
+            default_currency,
+            amounts: AmountLimits { max_amount: 10_000, priority_above: 1_000 },
+            amounts_by_currency: BTreeMap::new(),
+            max_items: 50,
+            bonus_ms: [600_000, 300_000, 0],
+        }
+    }
+
+    /// The limits of a wholesaler: 1,000,000 and 1,000 lines.
+    pub fn wholesale(default_currency: Currency) -> Self {
+        Self {
+            amounts: AmountLimits { max_amount: 1_000_000, priority_above: 1_000 },
+            max_items: 1_000,
+            ..Self::standard(default_currency)
+        }
+    }
+
+    /// The bounds of amounts in `currency`.
+    pub fn amounts_in(&self, currency: Currency) -> AmountLimits {
+        self.amounts_by_currency.get(&currency).copied().unwrap_or(self.amounts)
+    }
+
+    /// The largest amount, in minor units.
+    pub fn max_minor(&self, currency: Currency) -> i64 {
+        self.amounts_in(currency).max_amount.saturating_mul(currency.minor_per_major())
+    }
+
+    /// Whether an amount, in minor units, is above the bound that gives priority.
+    pub fn is_large(&self, amount: i64, currency: Currency) -> bool {
+        amount > self.amounts_in(currency).priority_above.saturating_mul(currency.minor_per_major())
+    }
+
+    /// The lane of an order: by amount first, then by priority.
+    pub fn lane(&self, amount: i64, currency: Currency, priority: Priority) -> Lane {
+        if self.is_large(amount, currency) {
+            Lane::PriorityProcessing
+        } else if priority == Priority::High {
+            Lane::Expedited
+        } else {
+            Lane::Processing
+        }
+    }
+
+    /// The key by which orders start, smallest first. Static, so that it can be indexed and needs no sweep.
+    pub fn sort_key(&self, accepted_at_ms: i64, amount: i64, currency: Currency, priority: Priority) -> i64 {
+        let level = if self.is_large(amount, currency) { Priority::High } else { priority };
+        accepted_at_ms - self.bonus_ms[level as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_at_their_boundaries() {
+        let usd = Currency::parse("USD").unwrap();
+        let rules = Rules::standard(usd);
+        for (amount, priority, lane) in [
+            (100_000, Priority::Medium, Lane::Processing),
+            (100_000, Priority::High, Lane::Expedited),
+            (100_001, Priority::High, Lane::PriorityProcessing),
+            (100_001, Priority::Low, Lane::PriorityProcessing),
+            (1, Priority::Low, Lane::Processing),
+        ] {
+            assert_eq!(rules.lane(amount, usd, priority), lane, "{amount} {priority:?}");
+        }
+        assert_eq!(rules.max_minor(usd), 1_000_000);
+    }
+
+    #[test]
+    fn ageing_overtakes_by_no_more_than_the_bonus() {
+        let usd = Currency::parse("USD").unwrap();
+        let rules = Rules::standard(usd);
+        let key = |at, amount, priority| rules.sort_key(at, amount, usd, priority);
+        assert!(key(599_999, 1, Priority::High) < key(0, 1, Priority::Low));
+        assert!(key(600_001, 1, Priority::High) > key(0, 1, Priority::Low));
+        assert_eq!(key(0, 100_001, Priority::Low), key(0, 1, Priority::High));
+    }
+}

@@ -1,0 +1,117 @@
+//! What a hub counts: added up by each shard alone, and joined once a turn.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Close codes counted apart; any further one is counted as code 0.
+const MAX_CLOSE_CODES: usize = 64;
+
+/// One thing that is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counter {
+    FramesIn,
+    FramesOut,
+    BytesIn,
+    BytesOut,
+    Writes,
+    EventsDelivered,
+    Parked,
+    ParkEnded,
+    Resumed,
+    Dropped,
+    Errors,
+    PagesRead,
+    Repairs,
+}
+
+const COUNTERS: usize = Counter::Repairs as usize + 1;
+
+/// The counts of one shard since they were last joined.
+#[derive(Default)]
+pub(crate) struct Tally([u64; COUNTERS]);
+
+impl Tally {
+    pub(crate) fn add(&mut self, counter: Counter, count: usize) {
+        self.0[counter as usize] += count as u64;
+    }
+}
+
+/// The counts of the hub since its start.
+#[derive(Default)]
+pub(crate) struct Counters {
+    values: [AtomicU64; COUNTERS],
+    closes: Mutex<BTreeMap<u16, u64>>,
+}
+
+impl Counters {
+    /// Adds what a shard counted, which starts again from nothing.
+    pub(crate) fn join(&self, tally: &mut Tally) {
+        for (value, count) in self.values.iter().zip(&mut tally.0) {
+            if *count > 0 {
+                value.fetch_add(std::mem::take(count), Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        self.values[counter as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn closed(&self, code: u16) {
+        let mut closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = if closes.len() < MAX_CLOSE_CODES || closes.contains_key(&code) { code } else { 0 };
+        *closes.entry(code).or_default() += 1;
+    }
+
+    pub(crate) fn closes(&self) -> BTreeMap<u16, u64> {
+        self.closes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A snapshot of what the hub has done since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HubStats {
+    /// Sockets and streams open or reserved now.
+    pub active: usize,
+    /// Most that were open at once.
+    pub peak: usize,
+    /// Reservations given.
+    pub accepted: u64,
+    /// Reservations refused because of the limit.
+    pub refused: u64,
+    /// The limit.
+    pub limit: usize,
+    /// WebSockets open now.
+    pub websockets: usize,
+    /// Event streams open now.
+    pub streams: usize,
+    /// WebSocket frames and messages received.
+    pub frames_in: u64,
+    /// WebSocket frames and events of streams sent.
+    pub frames_out: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Calls of the kernel that sent something.
+    pub writes: u64,
+    /// Events handed to the kernel or to a stream's reader.
+    pub events_delivered: u64,
+    /// Connections that are parked now.
+    pub parked_now: u64,
+    /// Times a connection was parked.
+    pub parked_total: u64,
+    /// Times a parked connection read on.
+    pub resumed: u64,
+    /// Ephemeral messages that slow subscribers did not get.
+    pub dropped: u64,
+    /// Broken protocols, failed page reads, panics of sessions.
+    pub errors: u64,
+    /// Pages read from logs.
+    pub pages_read: u64,
+    /// Pages read because the broker lost, delayed or reordered an announcement.
+    pub repairs: u64,
+    /// Connections closed, by close code; 1006 without a closing handshake.
+    pub closes: BTreeMap<u16, u64>,
+}

@@ -1,0 +1,186 @@
+//! One log as a shard hears of it: announcements in, runs of events without hole or repeat out.
+//!
+//! The broker may lose, repeat and reorder. What is missing is read from the log once for all subscribers of
+//! the shard, so that a lost announcement costs a page and not a page for each of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_broker::{AnnouncedEvent, Announcement};
+use ordercast_store::log::{LogPage, LogState};
+
+/// Announcements that are kept while one before them is missing; beyond it they are read from the log.
+const MAX_EARLY: usize = 64;
+
+/// Events of one announcement from `skip` on.
+struct Segment {
+    announcement: Arc<Announcement>,
+    skip: usize,
+}
+
+/// Consecutive events to be delivered.
+pub(crate) struct Run {
+    segments: Vec<Segment>,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+impl Run {
+    pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &AnnouncedEvent)> + Clone {
+        self.segments.iter().flat_map(|segment| {
+            let events = segment.announcement.events.iter().enumerate().skip(segment.skip);
+            events.map(|(index, event)| (segment.announcement.first + index as u64, event))
+        })
+    }
+
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = (u64, &Bytes)> + Clone {
+        self.events().map(|(offset, event)| (offset, &event.body))
+    }
+}
+
+/// The log is no longer the one that subscribers read: another life, or events removed before they were seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken;
+
+/// What a shard knows of a log.
+pub(crate) struct Feed {
+    known: LogState,
+    /// Up to here events are in `ready` or delivered; `known.head` counts the delivered alone.
+    accepted: u64,
+    /// The highest offset that is known to be durable.
+    durable: u64,
+    ready: VecDeque<Segment>,
+    early: BTreeMap<u64, Arc<Announcement>>,
+    is_repairing: bool,
+    is_due: bool,
+}
+
+impl Feed {
+    pub(crate) fn new(state: LogState) -> Self {
+        Self {
+            accepted: state.head,
+            durable: state.head,
+            known: state,
+            ready: VecDeque::new(),
+            early: BTreeMap::new(),
+            is_repairing: false,
+            is_due: false,
+        }
+    }
+
+    /// The log; its head is the last offset that was delivered to the subscribers of this shard.
+    pub(crate) fn known(&self) -> &LogState {
+        &self.known
+    }
+
+    pub(crate) fn announce(&mut self, announcement: &Arc<Announcement>) {
+        if announcement.epoch != self.known.epoch || announcement.events.is_empty() || announcement.first == 0 {
+            // Another life of the log is found by looking at it, not believed from the broker.
+            return;
+        }
+        self.durable = self.durable.max(announcement.last());
+        if announcement.first > self.accepted + 1 {
+            self.is_due = true;
+            if self.early.len() < MAX_EARLY {
+                self.early.insert(announcement.first, Arc::clone(announcement));
+            }
+            return;
+        }
+        self.accept(Arc::clone(announcement));
+        while let Some(entry) = self.early.first_entry().filter(|entry| *entry.key() <= self.accepted + 1) {
+            let announcement = entry.remove();
+            self.accept(announcement);
+        }
+    }
+
+    /// The next events to deliver, at most about `max_bytes` of bodies.
+    pub(crate) fn take_run(&mut self, max_bytes: usize) -> Option<Run> {
+        let first = self.known.head + 1;
+        let mut segments = Vec::new();
+        let mut bytes = 0;
+        while let Some(segment) = self.ready.pop_front() {
+            bytes += segment.announcement.events[segment.skip..].iter().map(|event| event.body.len()).sum::<usize>();
+            segments.push(segment);
+            if bytes >= max_bytes {
+                break;
+            }
+        }
+        let last = segments.last()?.announcement.last();
+        Some(Run { segments, first, last })
+    }
+
+    /// A run that was taken is with the subscribers now.
+    pub(crate) fn delivered(&mut self, run: &Run) {
+        debug_assert_eq!(run.first, self.known.head + 1, "a hole between two runs");
+        self.known.head = run.last;
+    }
+
+    /// After which offset the log is to be read, when something is missing and is not being read.
+    pub(crate) fn repair(&mut self) -> Option<u64> {
+        let is_wanted = self.is_due && !self.is_repairing && self.durable > self.accepted;
+        self.is_due &= self.durable > self.accepted;
+        self.is_repairing |= is_wanted;
+        is_wanted.then_some(self.accepted)
+    }
+
+    /// The answer to a repair; `None` when the read failed, which is tried again at the next look.
+    pub(crate) fn on_page(&mut self, page: Option<LogPage>) -> Result<(), Broken> {
+        self.is_repairing = false;
+        let Some(page) = page else {
+            self.is_due = false;
+            return Ok(());
+        };
+        self.check(&page.state)?;
+        let before = self.accepted;
+        if let Some(first) = page.events.first().map(|event| event.offset)
+            && page.events.iter().zip(first..).all(|(event, offset)| event.offset == offset)
+        {
+            let event = |event: ordercast_store::log::StoredEvent| AnnouncedEvent {
+                body: event.body,
+                order_id: event.order_id,
+                customer_id: event.customer_id,
+            };
+            let events = page.events.into_iter().map(event).collect();
+            let (log, epoch) = (self.known.log, self.known.epoch.clone());
+            self.announce(&Arc::new(Announcement { log, epoch, first, events }));
+        }
+        // Without progress the next look at the log tries again, not a loop.
+        self.is_due = self.accepted > before;
+        Ok(())
+    }
+
+    /// A look at the log. What was durable at the last look and is still not announced has been lost.
+    pub(crate) fn on_look(&mut self, state: &LogState) -> Result<(), Broken> {
+        self.check(state)?;
+        self.is_due |= self.durable > self.accepted;
+        self.durable = self.durable.max(state.head);
+        Ok(())
+    }
+
+    /// Starts again with another life of the log, or after a part of it that is gone.
+    pub(crate) fn restart(&mut self, state: LogState) {
+        *self = Self::new(state);
+    }
+
+    fn check(&mut self, state: &LogState) -> Result<(), Broken> {
+        if state.epoch != self.known.epoch || state.floor > self.accepted {
+            return Err(Broken);
+        }
+        self.known.floor = self.known.floor.max(state.floor);
+        Ok(())
+    }
+
+    fn accept(&mut self, announcement: Arc<Announcement>) {
+        let last = announcement.last();
+        if last > self.accepted {
+            let skip = (self.accepted + 1 - announcement.first) as usize;
+            self.ready.push_back(Segment { announcement, skip });
+            self.accepted = last;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+//! Reading pages of logs for shards, a bounded number at a time.
+
+use std::sync::Arc;
+
+use ordercast_protocol::channel::{Log, View};
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, PageLimit, ReadLogs};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Called with the page, on a thread of the runtime.
+pub(crate) type OnPage = Box<dyn FnOnce(Result<LogPage, StoreError>) + Send>;
+
+/// One page to be read.
+pub(crate) struct PageRequest {
+    pub(crate) log: Log,
+    pub(crate) view: View,
+    pub(crate) after: u64,
+    pub(crate) on_page: OnPage,
+}
+
+/// Where shards send their requests: at most one for each connection and each log waits.
+pub(crate) type PageSender = mpsc::UnboundedSender<PageRequest>;
+
+/// Reads pages until every sender is gone; what is then unread is dropped.
+pub(crate) async fn read_pages(
+    logs: Arc<dyn ReadLogs>,
+    limit: PageLimit,
+    max_reads: usize,
+    mut requests: mpsc::UnboundedReceiver<PageRequest>,
+) {
+    let mut reads = JoinSet::new();
+    loop {
+        tokio::select! {
+            request = requests.recv(), if reads.len() < max_reads.max(1) => match request {
+                Some(request) => {
+                    reads.spawn(read_page(Arc::clone(&logs), limit, request));
+                }
+                None => break,
+            },
+            Some(_) = reads.join_next(), if !reads.is_empty() => {}
+        }
+    }
+    reads.shutdown().await;
+}
+
+async fn read_page(logs: Arc<dyn ReadLogs>, limit: PageLimit, request: PageRequest) {
+    let page = logs.log_page(request.log, request.view, request.after, limit).await;
+    (request.on_page)(page);
+}

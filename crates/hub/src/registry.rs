@@ -1,0 +1,207 @@
+//! Who is connected, and how many may be.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What carries a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// A WebSocket.
+    WebSocket,
+    /// A stream of Server-Sent Events.
+    EventStream,
+}
+
+/// The hub has as many connections as it may have, or is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitReached;
+
+impl fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no room for another connection")
+    }
+}
+
+impl std::error::Error for LimitReached {}
+
+/// One connection as monitoring sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// Its name.
+    pub id: Arc<str>,
+    /// When it was opened, in milliseconds since 1970.
+    pub connected_at_ms: u64,
+    /// What carries it.
+    pub protocol: Protocol,
+    /// Messages received from it.
+    pub messages: u64,
+    /// When something was last received from it, in milliseconds since 1970.
+    pub last_activity_ms: u64,
+}
+
+/// Counts connections and knows the open ones.
+pub(crate) struct Registry {
+    /// Part of every connection's name, so that names of different boots and nodes differ.
+    boot: String,
+    limit: usize,
+    is_closed: AtomicBool,
+    active: AtomicUsize,
+    peak: AtomicUsize,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    by_protocol: [AtomicUsize; 2],
+    records: Mutex<HashMap<u64, Arc<Record>>>,
+}
+
+/// Room for one connection; given back when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    registry: Arc<Registry>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// What is known of an open connection.
+#[derive(Debug)]
+pub(crate) struct Record {
+    id: Arc<str>,
+    protocol: Protocol,
+    connected_at_ms: u64,
+    messages: AtomicU64,
+    last_activity_ms: AtomicU64,
+}
+
+impl Record {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn connected_at_ms(&self) -> u64 {
+        self.connected_at_ms
+    }
+
+    /// Notes what was received.
+    pub(crate) fn on_activity(&self, messages: u64, at_ms: u64) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.last_activity_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    fn info(&self) -> ConnectionInfo {
+        ConnectionInfo {
+            id: Arc::clone(&self.id),
+            connected_at_ms: self.connected_at_ms,
+            protocol: self.protocol,
+            messages: self.messages.load(Ordering::Relaxed),
+            last_activity_ms: self.last_activity_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// An open connection's entry, struck out when dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    slot: Slot,
+    number: u64,
+    record: Arc<Record>,
+}
+
+impl Entry {
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(boot: String, limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            boot,
+            limit,
+            is_closed: AtomicBool::new(false),
+            active: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            by_protocol: Default::default(),
+            records: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Slot, LimitReached> {
+        let room = |active: usize| (active < self.limit).then_some(active + 1);
+        let reserved = match self.is_closed.load(Ordering::Acquire) {
+            true => None,
+            false => self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok(),
+        };
+        let Some(before) = reserved else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(LimitReached);
+        };
+        self.peak.fetch_max(before + 1, Ordering::Relaxed);
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        Ok(Slot { registry: Arc::clone(self) })
+    }
+
+    /// Refuses reservations from now on.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn connections(&self, limit: usize) -> Vec<ConnectionInfo> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.values().take(limit).map(|record| record.info()).collect()
+    }
+
+    /// Active, peak, limit; accepted, refused; WebSockets, streams.
+    pub(crate) fn figures(&self) -> ([usize; 3], [u64; 2], [usize; 2]) {
+        (
+            [self.active.load(Ordering::Relaxed), self.peak.load(Ordering::Relaxed), self.limit],
+            [self.accepted.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed)],
+            [0, 1].map(|protocol| self.by_protocol[protocol].load(Ordering::Relaxed)),
+        )
+    }
+}
+
+impl Slot {
+    /// Uses the slot for connection number `number` of this boot.
+    pub(crate) fn open(self, number: u64, protocol: Protocol) -> Entry {
+        let now_ms = unix_ms();
+        let record = Arc::new(Record {
+            id: format!("{}-{number}", self.registry.boot).into(),
+            protocol,
+            connected_at_ms: now_ms,
+            messages: AtomicU64::new(0),
+            last_activity_ms: AtomicU64::new(now_ms),
+        });
+        self.registry.by_protocol[protocol as usize].fetch_add(1, Ordering::Relaxed);
+        let mut records = self.registry.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.insert(number, Arc::clone(&record));
+        drop(records);
+        Entry { slot: self, number, record }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.registry.active.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let registry = &self.slot.registry;
+        registry.by_protocol[self.record.protocol as usize].fetch_sub(1, Ordering::Relaxed);
+        registry.records.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,1 @@
+//! Open-loop load, benchmarks as ratios to a floor, and the torture test.

@@ -1,0 +1,3 @@
+//! The ordercast binary.
+
+fn main() {}

@@ -1,0 +1,159 @@
+//! Channel names, and the logs and views behind them.
+//!
+//! A *log* has a counter and gapless offsets. A *view* is a filter over a log and shares its offsets, so
+//! they increase but are not contiguous. An *ephemeral* channel has neither: it is never stored.
+
+use std::sync::Arc;
+
+use crate::limits::MAX_CHANNEL_BYTES;
+
+/// A durable log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Log {
+    /// Every change of every order.
+    Orders,
+    /// Every change of a price or of stock.
+    Products,
+    /// Money facts that are not orders: cancellations without a reference, write-offs, bad debt.
+    Adjustments,
+}
+
+impl Log {
+    /// Every log that exists from the first start on.
+    pub const ALL: [Self; 3] = [Self::Orders, Self::Products, Self::Adjustments];
+
+    /// The name the log is stored under, which is also its channel's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Products => "products",
+            Self::Adjustments => "adjustments",
+        }
+    }
+
+    /// The log stored under `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|log| log.name() == name)
+    }
+
+    /// Its place in [`Log::ALL`], for tables indexed by log.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Which events of a log a subscriber gets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    /// All of them.
+    All,
+    /// Those of the order with this id.
+    Order(Arc<str>),
+    /// Those of the orders of the customer with this opaque id.
+    Customer(Arc<str>),
+}
+
+impl View {
+    /// Whether an event of this order and customer belongs to the view.
+    pub fn holds(&self, order_id: Option<&str>, customer_id: Option<&str>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Order(id) => order_id == Some(id),
+            Self::Customer(id) => customer_id == Some(id),
+        }
+    }
+}
+
+/// Where a channel's events come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A log, or a view of it.
+    Log(Log, View),
+    /// One number a second about the server; never stored.
+    Stats,
+}
+
+/// A channel as a client named it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// The name that frames of this subscription carry.
+    pub name: Arc<str>,
+    /// What is behind it.
+    pub source: Source,
+}
+
+/// Why a channel name was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelError {
+    /// Empty, or longer than [`MAX_CHANNEL_BYTES`].
+    Length,
+    /// No channel has such a name.
+    Unknown,
+}
+
+impl std::fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Length => write!(f, "a channel name has 1 to {MAX_CHANNEL_BYTES} bytes"),
+            Self::Unknown => f.write_str(
+                "no such channel; there are orders, orders:{customer_id}, order:{id}, products (or market_data), adjustments and stats",
+            ),
+        }
+    }
+}
+
+impl Channel {
+    /// Finds the channel of a name.
+    ///
+    /// # Errors
+    /// [`ChannelError`] when the name has a wrong length or names nothing.
+    pub fn parse(name: &str) -> Result<Self, ChannelError> {
+        if name.is_empty() || name.len() > MAX_CHANNEL_BYTES {
+            return Err(ChannelError::Length);
+        }
+        let source = match name.split_once(':') {
+            None => match name {
+                "orders" => Source::Log(Log::Orders, View::All),
+                "products" | "market_data" => Source::Log(Log::Products, View::All),
+                "adjustments" => Source::Log(Log::Adjustments, View::All),
+                "stats" => Source::Stats,
+                _ => return Err(ChannelError::Unknown),
+            },
+            Some((_, "")) => return Err(ChannelError::Unknown),
+            Some(("orders", customer)) => Source::Log(Log::Orders, View::Customer(customer.into())),
+            Some(("order", id)) => Source::Log(Log::Orders, View::Order(id.into())),
+            Some(_) => return Err(ChannelError::Unknown),
+        };
+        Ok(Self { name: name.into(), source })
+    }
+
+    /// The log behind the channel, if it has one.
+    pub fn log(&self) -> Option<Log> {
+        match self.source {
+            Source::Log(log, _) => Some(log),
+            Source::Stats => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_find_their_source() {
+        for (name, source) in [
+            ("orders", Ok(Source::Log(Log::Orders, View::All))),
+            ("market_data", Ok(Source::Log(Log::Products, View::All))),
+            ("order:a:b", Ok(Source::Log(Log::Orders, View::Order("a:b".into())))),
+            ("orders:c_1", Ok(Source::Log(Log::Orders, View::Customer("c_1".into())))),
+            ("stats", Ok(Source::Stats)),
+            ("order:", Err(ChannelError::Unknown)),
+            ("Orders", Err(ChannelError::Unknown)),
+            ("", Err(ChannelError::Length)),
+        ] {
+            assert_eq!(Channel::parse(name).map(|channel| channel.source), source, "{name}");
+        }
+        assert_eq!(Channel::parse(&"x".repeat(256)), Err(ChannelError::Length));
+    }
+}

@@ -1,0 +1,153 @@
+//! Stable names of errors, the same over HTTP (`type` of problem+json) and in frames (`code`).
+
+/// What went wrong. A name is never reused for another meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The body or frame is not JSON, or is nested too deep.
+    MalformedJson,
+    /// Fields are missing, of a wrong type or outside their bounds.
+    InvalidOrder,
+    /// As above, for a product.
+    InvalidProduct,
+    /// As above, for an adjustment.
+    InvalidAdjustment,
+    /// The query of a list is wrong.
+    InvalidQuery,
+    /// The id or idempotency key was used with another body.
+    IdempotencyConflict,
+    /// The product is not in the catalogue.
+    UnknownProduct,
+    /// Less is left than was ordered.
+    OutOfStock,
+    /// The status table does not allow the move.
+    InvalidTransition,
+    /// The worker's token is no longer the order's.
+    StaleToken,
+    /// There is no such thing.
+    NotFound,
+    /// The route does not know the method.
+    MethodNotAllowed,
+    /// The body is too large.
+    TooLarge,
+    /// The body has another content type than JSON.
+    UnsupportedMediaType,
+    /// This client has too many commands waiting.
+    TooManyRequests,
+    /// The server has too many commands waiting.
+    Overloaded,
+    /// The server is stopping, or its store failed.
+    Unavailable,
+    /// The request comes from an origin or for a host that is not allowed.
+    ForbiddenOrigin,
+    /// No more connections are accepted.
+    ConnectionLimit,
+    /// The frame's type is unknown.
+    UnknownType,
+    /// The channel is unknown.
+    UnknownChannel,
+    /// A connection has too many subscriptions.
+    ChannelLimit,
+    /// A defect of the server.
+    Internal,
+}
+
+impl ErrorCode {
+    /// All codes, for documentation and metrics.
+    pub const ALL: [Self; 23] = [
+        Self::MalformedJson,
+        Self::InvalidOrder,
+        Self::InvalidProduct,
+        Self::InvalidAdjustment,
+        Self::InvalidQuery,
+        Self::IdempotencyConflict,
+        Self::UnknownProduct,
+        Self::OutOfStock,
+        Self::InvalidTransition,
+        Self::StaleToken,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::TooManyRequests,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::ForbiddenOrigin,
+        Self::ConnectionLimit,
+        Self::UnknownType,
+        Self::UnknownChannel,
+        Self::ChannelLimit,
+        Self::Internal,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status it is told with.
+    pub fn http_status(self) -> u16 {
+        self.row().1
+    }
+
+    /// A short title, the same for every occurrence.
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::MalformedJson => ("malformed-json", 400, "The body is not valid JSON"),
+            Self::InvalidOrder => ("invalid-order", 422, "The order is not valid"),
+            Self::InvalidProduct => ("invalid-product", 422, "The product is not valid"),
+            Self::InvalidAdjustment => ("invalid-adjustment", 422, "The adjustment is not valid"),
+            Self::InvalidQuery => ("invalid-query", 400, "The query is not valid"),
+            Self::IdempotencyConflict => ("idempotency-conflict", 409, "The key was used for another order"),
+            Self::UnknownProduct => ("unknown-product", 422, "The product is not in the catalogue"),
+            Self::OutOfStock => ("out-of-stock", 409, "Not enough in stock"),
+            Self::InvalidTransition => ("invalid-transition", 409, "The order cannot move there"),
+            Self::StaleToken => ("stale-token", 409, "The order is no longer this worker's"),
+            Self::NotFound => ("not-found", 404, "There is no such thing"),
+            Self::MethodNotAllowed => ("method-not-allowed", 405, "The route does not know this method"),
+            Self::TooLarge => ("too-large", 413, "The body is too large"),
+            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body must be JSON"),
+            Self::TooManyRequests => ("too-many-requests", 429, "This client has too many commands waiting"),
+            Self::Overloaded => ("overloaded", 503, "The server has too many commands waiting"),
+            Self::Unavailable => ("unavailable", 503, "The server is not taking commands"),
+            Self::ForbiddenOrigin => ("forbidden-origin", 403, "The request comes from a place that is not allowed"),
+            Self::ConnectionLimit => ("connection-limit", 503, "No more connections are accepted"),
+            Self::UnknownType => ("unknown-type", 400, "The frame's type is unknown"),
+            Self::UnknownChannel => ("unknown-channel", 404, "There is no such channel"),
+            Self::ChannelLimit => ("channel-limit", 429, "Too many subscriptions on one connection"),
+            Self::Internal => ("internal", 500, "The server failed"),
+        }
+    }
+}
+
+/// One field that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) to the field, such as `/items/2/quantity`.
+    pub pointer: String,
+    /// What is wrong and what would be right.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// Names a wrong field.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_all_are_listed() {
+        let mut names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ErrorCode::ALL.len());
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP, session codecs, Server-Sent Events, limits, metrics, embedded pages.

@@ -1,0 +1,47 @@
+//! The store in one SQLite file.
+//!
+//! One connection writes ([`writer`]), by group commit with `synchronous=FULL`; a few others read beside it
+//! ([`readers`]), which the WAL lets them do without waiting. [`open`] makes both and keeps a second process
+//! away. [`verify`] checks a whole store.
+
+pub mod open;
+pub mod readers;
+mod rows;
+mod schema;
+pub mod verify;
+pub mod writer;
+
+pub use open::{SqliteOptions, open};
+pub use readers::SqliteReader;
+pub use writer::SqliteWriter;
+
+use ordercast_protocol::channel::Log;
+
+/// Bits of an event's position that hold the offset; the log's number stands above them.
+const OFFSET_BITS: u32 = 40;
+
+/// A log's number in positions.
+///
+/// The busiest log has the largest number: its events lie at the right edge of the table, where SQLite
+/// appends without splitting pages.
+fn log_number(log: Log) -> i64 {
+    match log {
+        Log::Adjustments => 1,
+        Log::Products => 2,
+        Log::Orders => 1 << 20,
+    }
+}
+
+/// Where an event lies in the table of events.
+fn position(log: Log, offset: u64) -> i64 {
+    (log_number(log) << OFFSET_BITS) | i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
+/// The offset in a position.
+fn offset_of(position: i64) -> u64 {
+    (position & ((1 << OFFSET_BITS) - 1)).unsigned_abs()
+}
+
+fn failed(error: &rusqlite::Error) -> ordercast_store::StoreError {
+    ordercast_store::StoreError::Failed(error.to_string())
+}

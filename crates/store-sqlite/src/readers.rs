@@ -1,0 +1,255 @@
+//! The readers: a few threads with a connection each, which take questions in turn.
+
+use std::fs::File;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::order::{Details, Order};
+use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::position::Epoch;
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
+use rusqlite::{Connection, OptionalExtension, Row};
+use tokio::sync::oneshot;
+
+use crate::rows::{self, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
+use crate::{failed, log_number, offset_of, position};
+
+type Question = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The read half of a SQLite store. Clones share the connections.
+#[derive(Clone)]
+pub struct SqliteReader {
+    questions: Sender<Question>,
+    epoch: Epoch,
+    secret: [u8; 32],
+    _lock: Arc<File>,
+}
+
+impl SqliteReader {
+    pub(crate) fn start(
+        connections: Vec<Connection>,
+        epoch: Epoch,
+        secret: [u8; 32],
+        lock: Arc<File>,
+    ) -> Result<Self, StoreError> {
+        let (questions, receiver) = channel::<Question>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        for (index, connection) in connections.into_iter().enumerate() {
+            let receiver = Arc::clone(&receiver);
+            std::thread::Builder::new()
+                .name(format!("store-read-{index}"))
+                .spawn(move || answer(connection, &receiver))
+                .map_err(|error| StoreError::Failed(format!("cannot start a reader: {error}")))?;
+        }
+        Ok(Self { questions, epoch, secret, _lock: lock })
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+    ) -> ReadFuture<'_, T> {
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |connection| {
+            // Nobody may wait any more for an answer that comes late.
+            let _ = reply.send(question(connection).unwrap_or_else(|error| Err(failed(&error))));
+        });
+        let sent = self.questions.send(question);
+        Box::pin(async move {
+            sent.map_err(|_| StoreError::Closed)?;
+            answer.await.map_err(|_| StoreError::Closed)?
+        })
+    }
+}
+
+fn answer(mut connection: Connection, questions: &Mutex<Receiver<Question>>) {
+    loop {
+        let question = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match question {
+            Ok(question) => question(&mut connection),
+            Err(_) => return,
+        }
+    }
+}
+
+fn log_state(connection: &Connection, log: Log, epoch: &Epoch) -> rusqlite::Result<LogState> {
+    connection.prepare_cached("SELECT head, floor FROM logs WHERE id = ?1")?.query_row([log_number(log)], |row| {
+        Ok(LogState { log, epoch: epoch.clone(), head: row.get(0)?, floor: row.get(1)? })
+    })
+}
+
+fn read_page(
+    connection: &mut Connection,
+    state: LogState,
+    view: &View,
+    after: u64,
+    limit: PageLimit,
+) -> rusqlite::Result<Result<LogPage, StoreError>> {
+    let log = state.log;
+    let (from, to) = (position(log, after), position(log, state.head));
+    const COLUMNS: &str = "e.position, e.at_ms, e.checksum, e.body, o.id, o.customer_id";
+    let (sql, key) = match view {
+        View::All => (
+            format!(
+                "SELECT {COLUMNS} FROM events e LEFT JOIN orders o ON o.seq = e.order_seq \
+                 WHERE e.position > ?1 AND e.position <= ?2 AND ?3 IS NULL ORDER BY e.position LIMIT ?4"
+            ),
+            None,
+        ),
+        View::Order(id) => (
+            format!(
+                "SELECT {COLUMNS} FROM orders o JOIN events e ON e.order_seq = o.seq \
+                 WHERE o.id = ?3 AND e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
+            ),
+            Some(&**id),
+        ),
+        View::Customer(id) => (
+            format!(
+                "SELECT {COLUMNS} FROM orders o JOIN events e ON e.order_seq = o.seq \
+                 WHERE o.customer_id = ?3 AND e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
+            ),
+            Some(&**id),
+        ),
+    };
+    let mut page = LogPage { events: Vec::new(), read_to: state.head, state };
+    let mut bytes = 0;
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query((from, to, key, limit.events.max(1)))?;
+    while let Some(row) = rows.next()? {
+        let event = match stored_event(row)? {
+            Ok(event) => event,
+            Err(damaged) => return Ok(Err(damaged)),
+        };
+        bytes += event.body.len();
+        if bytes > limit.bytes && !page.events.is_empty() {
+            page.read_to = page.events.last().map_or(after, |last| last.offset);
+            return Ok(Ok(page));
+        }
+        page.events.push(event);
+    }
+    if page.events.len() >= limit.events.max(1) {
+        page.read_to = page.events.last().map_or(after, |last| last.offset);
+    }
+    Ok(Ok(page))
+}
+
+fn stored_event(row: &Row<'_>) -> rusqlite::Result<Result<StoredEvent, StoreError>> {
+    let body = Bytes::copy_from_slice(row.get_ref(3)?.as_bytes()?);
+    let offset = offset_of(row.get(0)?);
+    if crc32fast::hash(&body) != row.get::<_, u32>(2)? {
+        return Ok(Err(StoreError::Damaged(format!("the checksum of event {offset} does not match its body"))));
+    }
+    let (order_id, customer_id) = (rows::shared(row, 4)?, rows::shared(row, 5)?);
+    Ok(Ok(StoredEvent { offset, at_ms: row.get(1)?, body, order_id, customer_id }))
+}
+
+fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
+    Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
+}
+
+const DETAIL_COLUMNS: &str = "d.plain_items, d.customer, d.address, d.notes, d.lines";
+
+fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
+    // Each condition stands only when it is asked for, so that SQLite picks the index of those that are.
+    let mut conditions = String::from("o.seq < ?1");
+    let (status, lane) = match query.status {
+        None => (None, None),
+        Some((status, lane)) => (Some(status.name()), lane.map(|lane| lane as i64)),
+    };
+    for (asked, condition) in [
+        (status.is_some(), " AND o.status = ?3"),
+        (lane.is_some(), " AND o.lane = ?4"),
+        (query.customer_id.is_some(), " AND o.customer_id = ?5"),
+    ] {
+        conditions.push_str(if asked { condition } else { "" });
+    }
+    let sql = format!(
+        "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \
+         WHERE {conditions} AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1) AND (?5 IS NULL OR 1) \
+         ORDER BY o.seq DESC LIMIT ?2"
+    );
+    let before = query.before.unwrap_or(i64::MAX.unsigned_abs());
+    let mut select = connection.prepare_cached(&sql)?;
+    let rows =
+        select.query_map((before, query.limit, status, lane, query.customer_id.as_deref()), order_with_details)?;
+    rows.collect()
+}
+
+impl ReadLogs for SqliteReader {
+    fn log_states(&self) -> ReadFuture<'_, Vec<LogState>> {
+        let epoch = self.epoch.clone();
+        self.ask(move |connection| {
+            let transaction = connection.transaction()?;
+            let states: rusqlite::Result<Vec<_>> =
+                Log::ALL.into_iter().map(|log| log_state(&transaction, log, &epoch)).collect();
+            states.map(Ok)
+        })
+    }
+
+    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
+        let epoch = self.epoch.clone();
+        self.ask(move |connection| {
+            // The head bounds the page; what is committed after it belongs to the next one.
+            let state = log_state(connection, log, &epoch)?;
+            read_page(connection, state, &view, after, limit)
+        })
+    }
+}
+
+impl ReadStore for SqliteReader {
+    fn start_state(&self) -> ReadFuture<'_, StartState> {
+        let secret = self.secret;
+        self.ask(move |connection| {
+            let count = |queue: i64| {
+                connection.query_row("SELECT count(*) FROM orders WHERE queue = ?1", [queue], |row| row.get(0))
+            };
+            let durability = "sqlite: WAL, synchronous=FULL, group commit".to_owned();
+            Ok(Ok(StartState { ready: count(0)?, active: count(1)?, secret, durability }))
+        })
+    }
+
+    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
+        self.ask(move |connection| {
+            let sql = format!(
+                "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \
+                 WHERE o.id = ?1"
+            );
+            connection.prepare_cached(&sql)?.query_row([&*id], order_with_details).optional().map(Ok)
+        })
+    }
+
+    fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage> {
+        let epoch = self.epoch.clone();
+        self.ask(move |connection| {
+            let transaction = connection.transaction()?;
+            let orders = list_orders(&transaction, &query)?;
+            let next = orders.last().filter(|_| orders.len() == query.limit).map(|(order, _)| order.seq);
+            Ok(Ok(OrderPage { orders, next, as_of: log_state(&transaction, Log::Orders, &epoch)? }))
+        })
+    }
+
+    fn catalogue(&self) -> ReadFuture<'_, Catalogue> {
+        let epoch = self.epoch.clone();
+        self.ask(move |connection| {
+            let transaction = connection.transaction()?;
+            let products = transaction
+                .prepare_cached("SELECT sku, name, price, currency, stock, reserved FROM products ORDER BY sku")?
+                .query_map([], rows::product)?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(Ok(Catalogue { products, as_of: log_state(&transaction, Log::Products, &epoch)? }))
+        })
+    }
+
+    fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {
+        self.ask(move |connection| {
+            let sql = "SELECT id, kind, amount, rounding, currency, customer_id, lines, notes, placed_at_ms, \
+                       created_at_ms, digest FROM adjustments WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map((skip, limit), rows::adjustment)?;
+            rows.collect::<rusqlite::Result<_>>().map(Ok)
+        })
+    }
+}

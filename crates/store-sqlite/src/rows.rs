@@ -1,0 +1,175 @@
+//! Rows to values and back.
+
+use std::sync::Arc;
+
+use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
+use ordercast_domain::money::Currency;
+use ordercast_domain::order::{Details, Digest, Line, Order};
+use ordercast_domain::product::Product;
+use ordercast_domain::rules::Priority;
+use ordercast_domain::status::{Lane, Status};
+use rusqlite::types::{FromSqlError, Type};
+use rusqlite::{Row, ToSql};
+
+/// The columns of an order, in the order that [`order`] reads and [`order_params`] writes them.
+pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.queue, o.lane, o.priority, \
+     o.version, o.token, o.attempts, o.sort_key, o.amount, o.rounding, o.currency, o.item_count, \
+     o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest";
+/// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
+pub(crate) const ORDER_COLUMN_COUNT: usize = 23;
+
+/// What of an order the queue column says: 0 ready, 1 in work.
+pub(crate) fn queue_of(status: Status) -> Option<i64> {
+    match status {
+        Status::Pending | Status::Retrying => Some(0),
+        Status::Active => Some(1),
+        _ => None,
+    }
+}
+
+pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
+    let status: &str = row.get_ref(3)?.as_str()?;
+    let lane: usize = row.get(5)?;
+    Ok(Order {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        customer_id: row.get(2)?,
+        status: Status::ALL.into_iter().find(|known| known.name() == status).ok_or_else(|| unknown(3, status))?,
+        lane: *Lane::ALL.get(lane).ok_or_else(|| unknown(5, "lane"))?,
+        priority: Priority::from_number(row.get(6)?).ok_or_else(|| unknown(6, "priority"))?,
+        version: row.get(7)?,
+        token: row.get(8)?,
+        attempts: row.get(9)?,
+        sort_key: row.get(10)?,
+        amount: row.get(11)?,
+        rounding: row.get(12)?,
+        currency: currency(row, 13)?,
+        item_count: row.get(14)?,
+        accepted_at_ms: row.get(15)?,
+        updated_at_ms: row.get(16)?,
+        placed_at_ms: row.get(17)?,
+        worker: row.get(18)?,
+        started_at_ms: row.get(19)?,
+        duration_ms: row.get(20)?,
+        demo: row.get(21)?,
+        digest: row.get::<_, Digest>(22)?,
+    })
+}
+
+/// Binds an order's columns to a statement's parameters 1 to [`ORDER_COLUMN_COUNT`].
+pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> R) -> R {
+    run(&[
+        &order.seq,
+        &&*order.id,
+        &&*order.customer_id,
+        &order.status.name(),
+        &queue_of(order.status),
+        &(order.lane as i64),
+        &order.priority.number(),
+        &order.version,
+        &order.token,
+        &order.attempts,
+        &order.sort_key,
+        &order.amount,
+        &order.rounding,
+        &order.currency.code(),
+        &order.item_count,
+        &order.accepted_at_ms,
+        &order.updated_at_ms,
+        &order.placed_at_ms,
+        &order.worker.as_deref(),
+        &order.started_at_ms,
+        &order.duration_ms,
+        &order.demo,
+        &&order.digest[..],
+    ])
+}
+
+/// Reads details from five columns, from `at` on: plain_items, customer, address, notes, lines.
+pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {
+    Ok(Details {
+        plain_items: row.get(at)?,
+        customer: row.get(at + 1)?,
+        address: row.get(at + 2)?,
+        notes: row.get(at + 3)?,
+        lines: lines(row.get_ref(at + 4)?.as_str()?).map_err(|error| broken(at + 4, error))?,
+    })
+}
+
+pub(crate) fn lines(json: &str) -> serde_json::Result<Vec<Line>> {
+    let rows: Vec<(String, u32, Option<i64>, u32)> = serde_json::from_str(json)?;
+    let line = |(sku, quantity, price, reserved)| Line { sku, quantity, price, reserved };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+pub(crate) fn lines_json(lines: &[Line]) -> String {
+    use ordercast_protocol::json::JsonWriter;
+    let mut out = Vec::with_capacity(lines.len() * 32 + 2);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_array();
+    for line in lines {
+        json.begin_array().string(&line.sku).integer(line.quantity);
+        match line.price {
+            Some(price) => json.integer(price),
+            None => json.raw("null"),
+        };
+        json.integer(line.reserved).end_array();
+    }
+    json.end_array();
+    String::from_utf8(out).unwrap_or_default()
+}
+
+pub(crate) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
+    Ok(Product {
+        sku: row.get(0)?,
+        name: row.get(1)?,
+        price: row.get(2)?,
+        currency: currency(row, 3)?,
+        stock: row.get(4)?,
+        reserved: row.get(5)?,
+    })
+}
+
+pub(crate) fn adjustment(row: &Row<'_>) -> rusqlite::Result<Adjustment> {
+    let lines: Vec<(String, i64, i64)> =
+        serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|error| broken(6, error))?;
+    let line = |(sku, quantity, price)| AdjustmentLine { sku, quantity, price };
+    let kind = row.get_ref(1)?.as_str()?;
+    Ok(Adjustment {
+        id: row.get(0)?,
+        kind: AdjustmentKind::from_name(kind).ok_or_else(|| unknown(1, kind))?,
+        amount: row.get(2)?,
+        rounding: row.get(3)?,
+        currency: currency(row, 4)?,
+        customer_id: row.get(5)?,
+        lines: lines.into_iter().map(line).collect(),
+        notes: row.get(7)?,
+        placed_at_ms: row.get(8)?,
+        created_at_ms: row.get(9)?,
+        digest: row.get(10)?,
+    })
+}
+
+pub(crate) fn adjustment_lines_json(lines: &[AdjustmentLine]) -> String {
+    let rows: Vec<_> = lines.iter().map(|line| (&line.sku, line.quantity, line.price)).collect();
+    serde_json::to_string(&rows).unwrap_or_default()
+}
+
+/// A customer id or order id, shared.
+pub(crate) fn shared(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Arc<str>>> {
+    row.get(at)
+}
+
+fn currency(row: &Row<'_>, at: usize) -> rusqlite::Result<Currency> {
+    let code = row.get_ref(at)?.as_str()?;
+    Currency::parse(code).ok_or_else(|| unknown(at, code))
+}
+
+fn unknown(column: usize, value: &str) -> rusqlite::Error {
+    let error = FromSqlError::Other(format!("unknown value {value:?}").into());
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+fn broken(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}

@@ -1,0 +1,145 @@
+//! The tables, by version. A database that is newer than this build is left alone.
+
+use ordercast_protocol::channel::Log;
+use ordercast_store::StoreError;
+use rusqlite::Connection;
+
+use crate::{failed, log_number};
+
+/// Each entry brings the database from its index to the next version.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A log's counter: offsets 1..head exist, but for those up to floor, which retention has removed.
+CREATE TABLE logs (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  head INTEGER NOT NULL DEFAULT 0 CHECK (head >= 0),
+  floor INTEGER NOT NULL DEFAULT 0 CHECK (floor BETWEEN 0 AND head)
+) STRICT;
+
+-- One row an event. position = log id << 40 | offset.
+CREATE TABLE events (
+  position INTEGER PRIMARY KEY,
+  order_seq INTEGER REFERENCES orders (seq),
+  at_ms INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_by_order ON events (order_seq) WHERE order_seq IS NOT NULL;
+
+-- What changes in an order's life; rewritten with every step, so kept small.
+CREATE TABLE orders (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  customer_id TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('scheduled', 'pending', 'held', 'active', 'retrying', 'completed',
+    'partially_fulfilled', 'fulfilled', 'failed', 'rejected', 'cancelled')),
+  -- 0 ready for a worker, 1 in work, NULL neither.
+  queue INTEGER CHECK (queue IN (0, 1)),
+  lane INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 2),
+  priority INTEGER NOT NULL CHECK (priority BETWEEN 1 AND 3),
+  version INTEGER NOT NULL,
+  token INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  sort_key INTEGER NOT NULL,
+  amount INTEGER NOT NULL,
+  rounding INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  item_count INTEGER NOT NULL,
+  accepted_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  placed_at_ms INTEGER,
+  worker TEXT,
+  started_at_ms INTEGER,
+  duration_ms INTEGER,
+  demo INTEGER NOT NULL CHECK (demo IN (0, 1)),
+  digest BLOB NOT NULL CHECK (length(digest) = 16),
+  CHECK ((queue IS 1) = (status = 'active')),
+  CHECK ((queue IS 0) = (status IN ('pending', 'retrying')))
+) STRICT;
+CREATE INDEX orders_queue ON orders (queue, sort_key) WHERE queue IS NOT NULL;
+CREATE INDEX orders_by_customer ON orders (customer_id);
+
+-- What stays as it was accepted: personal data stands only here, so that it can be erased.
+CREATE TABLE order_details (
+  seq INTEGER PRIMARY KEY REFERENCES orders (seq),
+  plain_items INTEGER NOT NULL,
+  customer TEXT NOT NULL,
+  address TEXT NOT NULL,
+  notes TEXT,
+  -- [[sku, quantity, price in millionths or null, reserved], ...]
+  lines TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE idempotency (
+  key TEXT PRIMARY KEY,
+  order_seq INTEGER NOT NULL REFERENCES orders (seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE products (
+  sku TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  price INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  stock INTEGER CHECK (stock >= 0),
+  reserved INTEGER NOT NULL CHECK (reserved >= 0),
+  CHECK (stock IS NULL OR reserved <= stock)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE adjustments (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('cancellation', 'write_off', 'bad_debt')),
+  amount INTEGER NOT NULL,
+  rounding INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  customer_id TEXT,
+  -- [[sku, quantity, price in millionths], ...]
+  lines TEXT NOT NULL,
+  notes TEXT,
+  placed_at_ms INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  digest BLOB NOT NULL CHECK (length(digest) = 16)
+) STRICT;
+"];
+
+/// Creates the tables, or brings them up to this build.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed(&e))?;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::Failed(format!(
+            "the database has version {version}, newer than this build knows ({}); use a newer ordercast",
+            MIGRATIONS.len()
+        )));
+    }
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+        let mut step = || {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(migration)?;
+            if index == 0 {
+                seed(&transaction)?;
+            }
+            transaction.pragma_update(None, "user_version", index + 1)?;
+            transaction.commit()
+        };
+        step().map_err(|e: rusqlite::Error| failed(&e))?;
+    }
+    Ok(())
+}
+
+fn seed(connection: &Connection) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare("INSERT INTO logs (id, name) VALUES (?1, ?2)")?;
+    for log in Log::ALL {
+        insert.execute((log_number(log), log.name()))?;
+    }
+    let epoch = uuid::Uuid::new_v4().simple().to_string();
+    let secret = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
+    let mut insert = connection.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;
+    insert.execute(("epoch", &epoch.as_bytes()[..16]))?;
+    insert.execute(("secret", secret))?;
+    Ok(())
+}

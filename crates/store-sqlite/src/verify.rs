@@ -1,0 +1,192 @@
+//! Checking a whole store: what must hold of every row, whatever happened before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ordercast_protocol::channel::Log;
+use ordercast_store::StoreError;
+use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
+use rusqlite::Connection;
+
+use crate::open::{DATABASE_FILE, lock, open_reader};
+use crate::{OFFSET_BITS, failed, log_number, offset_of, rows};
+
+/// Checks the store of a data directory that no server is using. `progress` hears the name of each check.
+///
+/// # Errors
+/// [`StoreError`] when there is no store, a server has it, or it cannot be read at all. What is wrong *in* a
+/// readable store is in the report.
+pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result<VerifyReport, StoreError> {
+    let path = data_dir.join(DATABASE_FILE);
+    if !path.exists() {
+        return Err(StoreError::Failed(format!("there is no store at {}", path.display())));
+    }
+    let _lock = lock(data_dir)?;
+    let connection = open_reader(&path)?;
+    let checks: [(&'static str, Check); 7] = [
+        ("database pages", database_pages),
+        ("offsets without holes", offsets),
+        ("checksums of events", checksums),
+        ("references between tables", references),
+        ("one event per version, last status told", versions),
+        ("reserved stock", reserved_stock),
+        ("amounts of priced orders", amounts),
+    ];
+    let mut report = VerifyReport::default();
+    for (check, run) in checks {
+        progress(check);
+        let mut finding = Finding { check, looked_at: 0, problems: Vec::new() };
+        run(&connection, &mut finding).map_err(|error| failed(&error))?;
+        report.findings.push(finding);
+    }
+    Ok(report)
+}
+
+type Check = fn(&Connection, &mut Finding) -> rusqlite::Result<()>;
+
+fn note(finding: &mut Finding, problem: String) {
+    if finding.problems.len() < MAX_PROBLEMS {
+        finding.problems.push(problem);
+    }
+}
+
+fn database_pages(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    finding.looked_at = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let mut check = connection.prepare("PRAGMA integrity_check(20)")?;
+    for line in check.query_map([], |row| row.get::<_, String>(0))? {
+        let line = line?;
+        if line != "ok" {
+            note(finding, line);
+        }
+    }
+    Ok(())
+}
+
+fn offsets(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    for log in Log::ALL {
+        let (head, floor): (u64, u64) =
+            connection.query_row("SELECT head, floor FROM logs WHERE id = ?1", [log_number(log)], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let mut expected = floor + 1;
+        let mut select =
+            connection.prepare("SELECT position FROM events WHERE position >> ?1 = ?2 ORDER BY position")?;
+        for position in select.query_map((OFFSET_BITS, log_number(log)), |row| row.get(0))? {
+            let offset = offset_of(position?);
+            finding.looked_at += 1;
+            if offset != expected {
+                note(finding, format!("{}: event {expected} is missing before {offset}", log.name()));
+            }
+            expected = offset + 1;
+        }
+        if expected != head + 1 {
+            note(finding, format!("{}: the counter is at {head}, the last event at {}", log.name(), expected - 1));
+        }
+    }
+    Ok(())
+}
+
+fn checksums(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let mut select = connection.prepare("SELECT position, checksum, body FROM events")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        if crc32fast::hash(row.get_ref(2)?.as_bytes()?) != row.get::<_, u32>(1)? {
+            note(finding, format!("event {}: its body is not what was written", offset_of(row.get(0)?)));
+        }
+    }
+    Ok(())
+}
+
+fn references(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let mut check = connection.prepare("PRAGMA foreign_key_check")?;
+    for row in check.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(2)?)))? {
+        let (table, parent) = row?;
+        note(finding, format!("a row of {table} refers to a row of {parent} that is not there"));
+    }
+    let sql = "SELECT o.id FROM orders o LEFT JOIN order_details d ON d.seq = o.seq WHERE d.seq IS NULL LIMIT 20";
+    for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
+        note(finding, format!("order {} has no details", id?));
+    }
+    finding.looked_at = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    Ok(())
+}
+
+fn versions(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT o.id, o.version, (SELECT count(*) FROM events e WHERE e.order_seq = o.seq), \
+               CASE WHEN o.status = 'active' THEN CASE o.lane WHEN 0 THEN 'processing' WHEN 1 THEN 'expedited' \
+               ELSE 'priority_processing' END ELSE o.status END, \
+               (SELECT json_extract(CAST(e.body AS TEXT), '$.status') FROM events e WHERE e.order_seq = o.seq \
+                ORDER BY e.position DESC LIMIT 1) FROM orders o";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        let (id, version, events): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if version != events {
+            note(finding, format!("order {id} has version {version} and {events} events"));
+        }
+        let (status, told): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+        if told.as_deref() != Some(&*status) {
+            note(finding, format!("order {id} is {status}, its last event says {}", told.unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
+fn reserved_stock(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let mut held: BTreeMap<String, i64> = BTreeMap::new();
+    let sql = "SELECT d.lines FROM orders o JOIN order_details d ON d.seq = o.seq \
+               WHERE o.status NOT IN ('fulfilled', 'rejected', 'cancelled')";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        match rows::lines(row.get_ref(0)?.as_str()?) {
+            Ok(lines) => {
+                for line in lines.into_iter().filter(|line| line.reserved > 0) {
+                    *held.entry(line.sku).or_default() += i64::from(line.reserved);
+                }
+            }
+            Err(error) => note(finding, format!("an order's lines cannot be read: {error}")),
+        }
+    }
+    let mut select = connection.prepare("SELECT sku, reserved, stock FROM products")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        let (sku, reserved, stock): (String, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let expected = held.remove(&sku).unwrap_or(0);
+        if reserved != expected {
+            note(finding, format!("{sku}: {reserved} are reserved, open orders hold {expected}"));
+        }
+        if stock.is_some_and(|stock| stock < reserved) {
+            note(finding, format!("{sku}: {reserved} are reserved of a stock of {}", stock.unwrap_or(0)));
+        }
+    }
+    for (sku, units) in held {
+        note(finding, format!("{sku}: open orders hold {units}, but there is no such product"));
+    }
+    Ok(())
+}
+
+fn amounts(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = format!(
+        "SELECT {}, d.plain_items, d.customer, d.address, d.notes, d.lines \
+         FROM orders o JOIN order_details d ON d.seq = o.seq",
+        rows::ORDER_COLUMNS
+    );
+    let mut select = connection.prepare(&sql)?;
+    let mut orders = select.query([])?;
+    while let Some(row) = orders.next()? {
+        let (order, details) = (rows::order(row)?, rows::details(row, rows::ORDER_COLUMN_COUNT)?);
+        finding.looked_at += 1;
+        if details.lines.iter().any(|line| line.price.is_none()) {
+            continue;
+        }
+        let sum = ordercast_domain::draft::sum_lines(&details.lines, order.currency);
+        if sum != Some((order.amount, order.rounding)) {
+            note(finding, format!("order {}: its lines do not add up to its amount and rounding", order.id));
+        }
+    }
+    Ok(())
+}

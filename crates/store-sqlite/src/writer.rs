@@ -1,0 +1,301 @@
+//! The writer: one connection, one batch at a time.
+//!
+//! Statements run once a row: inside SQLite a prepared statement on one key costs what a row of a set would,
+//! and the set-wise form of [`Keys`] and [`Writes`] is kept for stores where it matters.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ordercast_domain::decide::{KeyRecord, WorkingSet};
+use ordercast_domain::order::OrderSeq;
+use ordercast_protocol::channel::Log;
+use ordercast_protocol::position::Epoch;
+use ordercast_store::StoreError;
+use ordercast_store::model::system_now_ms;
+use ordercast_store::write::{
+    CommitFuture, CommitOutcome, Committed, Decider, EventInsert, Keys, LogRange, OrderInsert, WriteStore, Writes,
+};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::rows::{self, ORDER_COLUMNS, order_params, queue_of};
+use crate::{failed, log_number, position};
+
+/// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
+/// several times that; the WAL is bounded at about 64 MiB.
+const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The write half of a SQLite store.
+pub struct SqliteWriter {
+    connection: Connection,
+    epoch: Epoch,
+    heads: [u64; Log::ALL.len()],
+    next_seq: OrderSeq,
+    bytes_since_checkpoint: usize,
+    has_products: bool,
+    /// Set by the first failed write; nothing is written after it.
+    broken: Option<StoreError>,
+    /// Keeps other processes away for as long as either half lives.
+    _lock: Arc<File>,
+}
+
+impl SqliteWriter {
+    pub(crate) fn new(connection: Connection, epoch: Epoch, lock: Arc<File>) -> Result<Self, StoreError> {
+        let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
+        let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
+        let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
+        let mut heads = [0; Log::ALL.len()];
+        for log in Log::ALL {
+            heads[log.index()] = number(&format!("SELECT head FROM logs WHERE id = {}", log_number(log)))?;
+        }
+        let bytes_since_checkpoint = 0;
+        Ok(Self { connection, epoch, heads, next_seq, bytes_since_checkpoint, has_products, broken: None, _lock: lock })
+    }
+
+    fn commit_now(&mut self, batch: &mut dyn Decider) -> Result<Committed, StoreError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let result = self.try_commit(batch).map_err(|error| failed(&error));
+        if let Err(error) = &result {
+            // Whether the failed write reached the disk is unknown; what counts is that nothing follows it.
+            self.broken = Some(error.clone());
+        }
+        result
+    }
+
+    fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
+        if self.bytes_since_checkpoint > CHECKPOINT_BYTES {
+            self.bytes_since_checkpoint = 0;
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        let now_ms = system_now_ms();
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let set = self.load(&batch.keys())?;
+        let writes = batch.decide(set, now_ms);
+        if writes.is_empty() {
+            self.connection.prepare_cached("ROLLBACK")?.execute([])?;
+            return Ok(Committed::default());
+        }
+        self.write_orders(&writes)?;
+        self.write_products(&writes)?;
+        let logs = self.write_events(&writes.events, now_ms)?;
+        let started = Instant::now();
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // In memory only after the commit: a batch that failed has counted nothing.
+        for range in &logs {
+            self.heads[range.log.index()] += range.count;
+        }
+        self.next_seq += writes.new_orders.len() as u64;
+        self.has_products |= !writes.products.is_empty();
+        Ok(Committed { logs, sync_us })
+    }
+
+    fn load(&self, keys: &Keys) -> rusqlite::Result<WorkingSet> {
+        let mut set = WorkingSet { next_seq: self.next_seq, ..WorkingSet::default() };
+        self.load_orders(keys, &mut set)?;
+        if !keys.idempotency.is_empty() {
+            let mut select = self.connection.prepare_cached(
+                "SELECT o.id, o.digest FROM idempotency i JOIN orders o ON o.seq = i.order_seq WHERE i.key = ?1",
+            )?;
+            for key in &keys.idempotency {
+                let record = |row: &rusqlite::Row<'_>| Ok(KeyRecord { order_id: row.get(0)?, digest: row.get(1)? });
+                if let Some(record) = select.query_row([&**key], record).optional()? {
+                    set.keys.insert(Arc::clone(key), record);
+                }
+            }
+        }
+        if self.has_products && !keys.skus.is_empty() {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT sku, name, price, currency, stock, reserved FROM products WHERE sku = ?1")?;
+            for sku in &keys.skus {
+                if set.products.contains_key(sku) {
+                    continue;
+                }
+                if let Some(product) = select.query_row([&**sku], rows::product).optional()? {
+                    set.products.insert(Arc::clone(sku), product);
+                }
+            }
+        }
+        if !keys.adjustments.is_empty() {
+            let mut select = self.connection.prepare_cached("SELECT digest FROM adjustments WHERE id = ?1")?;
+            for id in &keys.adjustments {
+                if let Some(digest) = select.query_row([&**id], |row| row.get(0)).optional()? {
+                    set.adjustments.insert(Arc::clone(id), digest);
+                }
+            }
+        }
+        Ok(set)
+    }
+
+    fn load_orders(&self, keys: &Keys, set: &mut WorkingSet) -> rusqlite::Result<()> {
+        if !keys.order_ids.is_empty() {
+            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.id = ?1");
+            let mut select = self.connection.prepare_cached(&sql)?;
+            for id in &keys.order_ids {
+                if let Some(order) = select.query_row([&**id], rows::order).optional()? {
+                    set.orders_by_id.insert(Arc::clone(id), order.seq);
+                    set.orders.insert(order.seq, order);
+                }
+            }
+        }
+        if !keys.order_seqs.is_empty() {
+            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.seq = ?1");
+            let mut select = self.connection.prepare_cached(&sql)?;
+            for seq in &keys.order_seqs {
+                if let Some(order) = select.query_row([seq], rows::order).optional()? {
+                    set.orders.insert(order.seq, order);
+                }
+            }
+        }
+        if keys.ready > 0 {
+            let sql =
+                format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 ORDER BY o.sort_key, o.seq LIMIT ?1");
+            let mut select = self.connection.prepare_cached(&sql)?;
+            for order in select.query_map([keys.ready], rows::order)? {
+                let order = order?;
+                set.ready.push_back(order.seq);
+                set.orders.insert(order.seq, order);
+            }
+        }
+        if keys.active {
+            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1");
+            for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
+                let order = order?;
+                set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_orders(&mut self, writes: &Writes) -> rusqlite::Result<()> {
+        let mut bytes = 0;
+        if !writes.new_orders.is_empty() {
+            let connection = &self.connection;
+            let mut order = connection.prepare_cached(
+                "INSERT INTO orders VALUES \
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
+            )?;
+            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
+            for insert in &writes.new_orders {
+                order_params(&insert.order, |params| order.execute(params))?;
+                let lines = rows::lines_json(&insert.details.lines);
+                bytes += lines.len() + 256;
+                let row = &insert.details;
+                details.execute((
+                    insert.order.seq,
+                    row.plain_items,
+                    &row.customer,
+                    &row.address,
+                    &row.notes,
+                    &lines,
+                ))?;
+            }
+            self.write_keys(&writes.new_orders)?;
+        }
+        if !writes.changed_orders.is_empty() {
+            let mut update = self.connection.prepare_cached(
+                "UPDATE orders SET status = ?2, queue = ?3, version = ?4, token = ?5, attempts = ?6, sort_key = ?7, \
+                 updated_at_ms = ?8, worker = ?9, started_at_ms = ?10, duration_ms = ?11 WHERE seq = ?1",
+            )?;
+            for order in &writes.changed_orders {
+                update.execute(rusqlite::params![
+                    order.seq,
+                    order.status.name(),
+                    queue_of(order.status),
+                    order.version,
+                    order.token,
+                    order.attempts,
+                    order.sort_key,
+                    order.updated_at_ms,
+                    order.worker.as_deref(),
+                    order.started_at_ms,
+                    order.duration_ms,
+                ])?;
+            }
+        }
+        self.bytes_since_checkpoint += bytes;
+        Ok(())
+    }
+
+    fn write_keys(&self, inserts: &[OrderInsert]) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached("INSERT INTO idempotency VALUES (?1, ?2)")?;
+        for (key, order) in inserts.iter().filter_map(|insert| Some((insert.key.as_ref()?, &insert.order))) {
+            insert.execute((&**key, order.seq))?;
+        }
+        Ok(())
+    }
+
+    fn write_products(&self, writes: &Writes) -> rusqlite::Result<()> {
+        if !writes.products.is_empty() {
+            let mut upsert = self.connection.prepare_cached(
+                "INSERT INTO products VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (sku) DO UPDATE SET \
+                 name = ?2, price = ?3, currency = ?4, stock = ?5, reserved = ?6",
+            )?;
+            for product in &writes.products {
+                let (sku, currency) = (&*product.sku, product.currency.code());
+                upsert.execute((sku, &product.name, product.price, currency, product.stock, product.reserved))?;
+            }
+        }
+        if !writes.adjustments.is_empty() {
+            let mut insert = self.connection.prepare_cached(
+                "INSERT INTO adjustments (id, kind, amount, rounding, currency, customer_id, lines, notes, \
+                 placed_at_ms, created_at_ms, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            for row in &writes.adjustments {
+                insert.execute(rusqlite::params![
+                    &*row.id,
+                    row.kind.name(),
+                    row.amount,
+                    row.rounding,
+                    row.currency.code(),
+                    row.customer_id.as_deref(),
+                    rows::adjustment_lines_json(&row.lines),
+                    row.notes,
+                    row.placed_at_ms,
+                    row.created_at_ms,
+                    &row.digest[..],
+                ])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_events(&mut self, events: &[EventInsert], now_ms: i64) -> rusqlite::Result<Vec<LogRange>> {
+        let mut counts = [0u64; Log::ALL.len()];
+        {
+            let mut insert = self.connection.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for event in events {
+                let count = &mut counts[event.log.index()];
+                *count += 1;
+                let position = position(event.log, self.heads[event.log.index()] + *count);
+                let order_seq = event.order.as_ref().map(|(seq, _)| *seq);
+                insert.execute((position, order_seq, now_ms, crc32fast::hash(&event.body), &event.body[..]))?;
+                self.bytes_since_checkpoint += event.body.len() + 64;
+            }
+        }
+        let mut ranges = Vec::new();
+        for log in Log::ALL {
+            let (head, count) = (self.heads[log.index()], counts[log.index()]);
+            if count > 0 {
+                let mut update = self.connection.prepare_cached("UPDATE logs SET head = ?2 WHERE id = ?1")?;
+                update.execute((log_number(log), head + count))?;
+                ranges.push(LogRange { log, epoch: self.epoch.clone(), first: head + 1, count });
+            }
+        }
+        Ok(ranges)
+    }
+}
+
+impl WriteStore for SqliteWriter {
+    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+        Box::pin(async move {
+            match self.commit_now(batch) {
+                Ok(committed) => CommitOutcome::Committed(committed),
+                Err(error) => CommitOutcome::Fatal(error),
+            }
+        })
+    }
+}

@@ -1,0 +1,290 @@
+//! What every store must do. A driver's tests call [`check`] on an empty store, and [`check_reopened`] on the
+//! same store opened again.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use ordercast_domain::decide::{self, Placement, WorkingSet};
+use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::money::Currency;
+use ordercast_domain::order::{Order, OrderSeq};
+use ordercast_domain::product::Product;
+use ordercast_domain::rules::Rules;
+use ordercast_domain::status::Status;
+use ordercast_protocol::channel::{Log, View};
+
+use crate::log::{PageLimit, StoredEvent};
+use crate::read::{OrderQuery, ReadStore};
+use crate::write::{CommitOutcome, Committed, Decider, EventInsert, Keys, OrderInsert, WriteStore, Writes};
+
+/// Orders that [`check`] leaves in the store.
+pub const ORDERS: u64 = 4;
+const ALL: PageLimit = PageLimit { events: 1_000, bytes: 1_000_000 };
+
+/// Runs the suite on an empty store.
+///
+/// # Panics
+/// When the store does not conform.
+pub fn check(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    starts_empty(reader);
+    numbers_orders_and_events(writer, reader);
+    finds_ids_keys_and_products(writer);
+    serves_ready_orders_in_order(writer);
+    reads_views_and_pages(reader);
+    lists_orders(reader);
+    an_empty_batch_changes_nothing(writer, reader);
+}
+
+/// Runs the part of the suite that a store opened again after [`check`] must pass.
+///
+/// # Panics
+/// When the store does not conform.
+pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch_before: &str) {
+    let states = wait(reader.log_states()).expect("states are readable");
+    let orders = states.iter().find(|state| state.log == Log::Orders).expect("the orders' log is there");
+    assert_eq!(&*orders.epoch.0, epoch_before, "opening a store again keeps its epoch");
+    let start = wait(reader.start_state()).expect("the start state is readable");
+    assert_eq!((start.ready, start.active), (ORDERS - 1, 1));
+    let committed = run(writer, Keys { active: true, ..Keys::default() }, |mut set, now_ms| {
+        let active: Vec<OrderSeq> =
+            set.orders.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
+        assert_eq!(active.len(), 1, "orders in work are found again");
+        let step = decide::requeue(&mut set, active[0], "restart", now_ms).expect("an active order goes back");
+        Writes { events: vec![event(&step.order, "back")], changed_orders: vec![step.order], ..Writes::default() }
+    });
+    assert_eq!(committed.logs[0].first, orders.head + 1, "offsets go on where they ended");
+    let start = wait(reader.start_state()).expect("the start state is readable");
+    assert_eq!((start.ready, start.active), (ORDERS, 0));
+}
+
+/// Waits for a future on this thread.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+struct Script<F> {
+    keys: Keys,
+    decide: F,
+}
+
+impl<F: FnMut(WorkingSet, i64) -> Writes + Send> Decider for Script<F> {
+    fn keys(&self) -> Keys {
+        self.keys.clone()
+    }
+
+    fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
+        (self.decide)(set, now_ms)
+    }
+}
+
+/// Commits one batch that `decide` makes of what `keys` loads.
+///
+/// # Panics
+/// When the commit fails.
+pub fn run(writer: &mut dyn WriteStore, keys: Keys, decide: impl FnMut(WorkingSet, i64) -> Writes + Send) -> Committed {
+    let mut script = Script { keys, decide };
+    match wait(writer.commit(&mut script)) {
+        CommitOutcome::Committed(committed) => committed,
+        other => panic!("the commit failed: {other:?}"),
+    }
+}
+
+fn rules() -> Rules {
+    Rules::standard(Currency::parse("GBP").expect("a currency"))
+}
+
+fn draft(id: &str, customer: &str, priority: i64) -> Draft {
+    let item = ItemInput { sku: "tea", quantity: 2, price: Some("2.505"), plain: false };
+    let input = OrderInput {
+        id: Some(id),
+        items: vec![item],
+        customer: Some(customer),
+        address: Some("1 Road"),
+        notes: Some("naïve \u{1f355} \"quoted\""),
+        priority: Some(priority),
+        ..OrderInput::default()
+    };
+    let mut draft = draft_order(&input, &rules(), &CustomerKey::new([7; 32])).expect("a good order");
+    draft.key = Some(format!("key-{id}").into());
+    draft
+}
+
+fn event(order: &Order, text: &str) -> EventInsert {
+    EventInsert {
+        log: Log::Orders,
+        order: Some((order.seq, Arc::clone(&order.id))),
+        customer_id: Some(Arc::clone(&order.customer_id)),
+        body: Bytes::from(format!("{{\"id\":\"{}\",\"text\":\"{text}\"}}", order.id)),
+    }
+}
+
+fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) {
+    let Ok(Placement::Accepted { order, details }) = decide::place(set, draft, &rules(), now_ms, || unreachable!())
+    else {
+        panic!("a new order is accepted")
+    };
+    writes.events.push(event(&order, "placed"));
+    writes.new_orders.push(OrderInsert { order, details, key: draft.key.clone() });
+}
+
+fn starts_empty(reader: &dyn ReadStore) {
+    let states = wait(reader.log_states()).expect("states are readable");
+    assert_eq!(states.len(), Log::ALL.len());
+    assert!(states.iter().all(|state| state.head == 0 && state.floor == 0));
+    let start = wait(reader.start_state()).expect("the start state is readable");
+    assert_eq!((start.ready, start.active), (0, 0));
+}
+
+fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let tea = Product {
+        sku: "tea".into(),
+        name: "Tea".into(),
+        price: 2_505_000,
+        currency: Currency::parse("GBP").expect("a currency"),
+        stock: Some(10),
+        reserved: 0,
+    };
+    let committed = run(writer, Keys { skus: vec!["tea".into()], ..Keys::default() }, |set, _| {
+        assert!(set.products.is_empty());
+        let body = Bytes::from_static(b"{\"sku\":\"tea\"}");
+        let event = EventInsert { log: Log::Products, order: None, customer_id: None, body };
+        Writes { products: vec![tea.clone()], events: vec![event], ..Writes::default() }
+    });
+    assert_eq!((committed.logs[0].log, committed.logs[0].first, committed.logs[0].count), (Log::Products, 1, 1));
+    let keys = Keys {
+        order_ids: vec!["low".into(), "high".into()],
+        idempotency: vec!["key-low".into(), "key-high".into()],
+        skus: vec!["tea".into(), "tea".into(), "none".into()],
+        ..Keys::default()
+    };
+    let committed = run(writer, keys, |mut set, now_ms| {
+        assert!(set.orders.is_empty() && set.keys.is_empty());
+        assert_eq!(set.products["tea"], tea);
+        let mut writes = Writes::default();
+        place(&mut set, &draft("low", "ann", 3), now_ms, &mut writes);
+        place(&mut set, &draft("high", "bob", 1), now_ms, &mut writes);
+        writes.products.push(set.products["tea"].clone());
+        writes
+    });
+    assert_eq!((committed.logs.len(), committed.logs[0].first, committed.logs[0].count), (1, 1, 2));
+    for id in ["mid", "last"] {
+        let committed = run(writer, Keys { order_ids: vec![id.into()], ..Keys::default() }, |mut set, now_ms| {
+            let mut writes = Writes::default();
+            place(&mut set, &draft(id, "ann", 2), now_ms, &mut writes);
+            writes
+        });
+        assert_eq!(committed.logs[0].count, 1);
+    }
+    let catalogue = wait(reader.catalogue()).expect("the catalogue is readable");
+    assert_eq!((catalogue.products[0].reserved, catalogue.products[0].available()), (4, Some(6)));
+    let (order, details) = wait(reader.order("low".into())).expect("readable").expect("the order is there");
+    assert_eq!((order.seq, order.version, order.amount, order.rounding), (1, 1, 501, 0));
+    assert_eq!((details.customer.as_str(), details.address.as_str()), ("ann", "1 Road"));
+    assert_eq!(details.notes.as_deref(), Some("naïve \u{1f355} \"quoted\""));
+    assert_eq!((details.lines[0].price, details.lines[0].quantity, details.lines[0].reserved), (Some(2_505_000), 2, 2));
+    assert!(wait(reader.order("none".into())).expect("readable").is_none());
+}
+
+fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
+    let keys = Keys {
+        order_ids: vec!["high".into(), "high".into(), "none".into()],
+        order_seqs: vec![1, 99],
+        idempotency: vec!["key-low".into(), "none".into()],
+        ..Keys::default()
+    };
+    run(writer, keys, |set, now_ms| {
+        assert_eq!(set.next_seq, ORDERS + 1);
+        assert_eq!(set.orders_by_id.len(), 1);
+        assert_eq!(&*set.orders[&set.orders_by_id["high"]].id, "high");
+        assert_eq!(set.orders.len(), 2, "by id and by number");
+        assert_eq!(&*set.keys["key-low"].order_id, "low");
+        let again = decide::place(&mut set.clone(), &draft("low", "ann", 3), &rules(), now_ms, || unreachable!());
+        assert!(matches!(again, Ok(Placement::Replayed { order_id }) if &*order_id == "low"));
+        Writes::default()
+    });
+}
+
+fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
+    run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
+        let ids: Vec<&str> = set.ready.iter().map(|seq| &*set.orders[seq].id).collect();
+        assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
+        let step = decide::claim(&mut set, &"w1".into(), now_ms).expect("one is ready");
+        Writes { events: vec![event(&step.order, "claimed")], changed_orders: vec![step.order], ..Writes::default() }
+    });
+    run(writer, Keys { ready: 10, active: true, ..Keys::default() }, |set, _| {
+        let ids: Vec<&str> = set.ready.iter().map(|seq| &*set.orders[seq].id).collect();
+        assert_eq!(ids, ["mid", "last", "low"], "an order in work is not ready");
+        let active = set.orders.values().find(|order| order.status == Status::Active).expect("one is in work");
+        assert_eq!((active.token, active.attempts, active.worker.as_deref()), (1, 1, Some("w1")));
+        assert!(active.started_at_ms.is_some());
+        Writes::default()
+    });
+}
+
+fn read_all(reader: &dyn ReadStore, view: &View, limit: PageLimit) -> Vec<StoredEvent> {
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let page = wait(reader.log_page(Log::Orders, view.clone(), after, limit)).expect("a page is readable");
+        after = page.read_to;
+        events.extend(page.events);
+        if after >= page.state.head {
+            return events;
+        }
+    }
+}
+
+fn reads_views_and_pages(reader: &dyn ReadStore) {
+    let all = read_all(reader, &View::All, ALL);
+    assert_eq!(all.iter().map(|event| event.offset).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(&*all[0].body, b"{\"id\":\"low\",\"text\":\"placed\"}");
+    assert_eq!(all[4].order_id.as_deref(), Some("high"));
+    for limit in [PageLimit { events: 1, bytes: 1_000 }, PageLimit { events: 2, bytes: 1 }] {
+        assert_eq!(read_all(reader, &View::All, limit), all, "pages join without a hole: {limit:?}");
+    }
+    let offsets = |view: View| read_all(reader, &view, PageLimit { events: 1, bytes: 1 });
+    let of = |events: Vec<StoredEvent>| events.into_iter().map(|event| event.offset).collect::<Vec<_>>();
+    assert_eq!(of(offsets(View::Order("high".into()))), [2, 5]);
+    assert_eq!(of(offsets(View::Order("none".into()))), [0; 0]);
+    let ann = all[0].customer_id.clone().expect("an order's event names its customer");
+    assert_eq!(of(offsets(View::Customer(ann))), [1, 3, 4]);
+}
+
+fn lists_orders(reader: &dyn ReadStore) {
+    let list = |query: OrderQuery| {
+        let page = wait(reader.orders(query)).expect("orders are readable");
+        let ids = page.orders.iter().map(|(order, _)| order.id.to_string()).collect::<Vec<_>>();
+        (ids, page.next, page.as_of.head)
+    };
+    let (ids, next, head) = list(OrderQuery { limit: 3, ..OrderQuery::default() });
+    assert_eq!((ids, head), (vec!["last".to_owned(), "mid".into(), "high".into()], 5));
+    let (ids, _, _) = list(OrderQuery { limit: 3, before: next, ..OrderQuery::default() });
+    assert_eq!(ids, ["low"]);
+    let (ids, _, _) = list(OrderQuery { limit: 3, status: Some((Status::Active, None)), ..OrderQuery::default() });
+    assert_eq!(ids, ["high"]);
+    let bob = wait(reader.order("high".into())).expect("readable").expect("there").0.customer_id;
+    let (ids, _, _) = list(OrderQuery { limit: 3, customer_id: Some(bob), ..OrderQuery::default() });
+    assert_eq!(ids, ["high"]);
+}
+
+fn an_empty_batch_changes_nothing(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let before = wait(reader.log_states()).expect("readable");
+    let committed = run(writer, Keys::default(), |_, _| Writes::default());
+    assert_eq!(committed, Committed::default());
+    assert_eq!(wait(reader.log_states()).expect("readable"), before);
+}

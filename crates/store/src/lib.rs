@@ -1,0 +1,29 @@
+//! What a store must do, without saying how.
+//!
+//! Two halves: [`write::WriteStore`] is one call, the group commit; [`log::ReadLogs`] and
+//! [`read::ReadStore`] are what readers live on. [`model`] is the store in memory that the drivers are
+//! compared with, and [`conformance`] is the suite that every one of them passes.
+
+pub mod conformance;
+pub mod log;
+pub mod model;
+pub mod read;
+pub mod verify;
+pub mod write;
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Reading or writing failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// What was read is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// Another process has the store.
+    #[error("the store is in use: {0}")]
+    InUse(String),
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+}

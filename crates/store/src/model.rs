@@ -1,0 +1,253 @@
+//! The store in memory: what the drivers are compared with, and what tests of other parts run on.
+//!
+//! It keeps the promises of a store except durability: it is gone with the process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::decide::{KeyRecord, WorkingSet};
+use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::product::Product;
+use ordercast_domain::status::Status;
+use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::position::Epoch;
+
+use crate::StoreError;
+use crate::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
+use crate::write::{CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, WriteStore, Writes};
+
+#[derive(Default)]
+struct State {
+    logs: [Vec<StoredEvent>; Log::ALL.len()],
+    orders: BTreeMap<OrderSeq, (Order, Details)>,
+    ids: HashMap<Arc<str>, OrderSeq>,
+    keys: HashMap<Arc<str>, KeyRecord>,
+    ready: BTreeSet<(i64, OrderSeq)>,
+    products: BTreeMap<Arc<str>, Product>,
+    adjustments: Vec<Adjustment>,
+}
+
+/// A store in memory. Clones are handles to the same store.
+#[derive(Clone, Default)]
+pub struct ModelStore {
+    state: Arc<Mutex<State>>,
+}
+
+impl ModelStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The present by the system's clock, in milliseconds since 1970.
+pub fn system_now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Whether an order waits for a worker.
+pub fn is_ready(order: &Order) -> bool {
+    matches!(order.status, Status::Pending | Status::Retrying)
+}
+
+impl WriteStore for ModelStore {
+    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let now_ms = system_now_ms();
+            let set = state.load(&batch.keys());
+            let writes = batch.decide(set, now_ms);
+            CommitOutcome::Committed(state.write(writes, now_ms))
+        })
+    }
+}
+
+impl State {
+    fn load(&self, keys: &Keys) -> WorkingSet {
+        let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
+        let mut set = WorkingSet { next_seq, ..WorkingSet::default() };
+        let mut wanted: Vec<OrderSeq> = keys.order_seqs.clone();
+        for id in &keys.order_ids {
+            if let Some(&seq) = self.ids.get(id) {
+                set.orders_by_id.insert(Arc::clone(id), seq);
+                wanted.push(seq);
+            }
+        }
+        for key in &keys.idempotency {
+            if let Some(record) = self.keys.get(key) {
+                set.keys.insert(Arc::clone(key), record.clone());
+            }
+        }
+        for sku in &keys.skus {
+            if let Some(product) = self.products.get(sku) {
+                set.products.insert(Arc::clone(sku), product.clone());
+            }
+        }
+        for adjustment in self.adjustments.iter().filter(|adjustment| keys.adjustments.contains(&adjustment.id)) {
+            set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.digest);
+        }
+        set.ready = self.ready.iter().take(keys.ready).map(|&(_, seq)| seq).collect();
+        wanted.extend(&set.ready);
+        if keys.active {
+            wanted.extend(self.active());
+        }
+        for seq in wanted {
+            if let Some((order, _)) = self.orders.get(&seq) {
+                set.orders.insert(seq, order.clone());
+            }
+        }
+        set
+    }
+
+    fn active(&self) -> impl Iterator<Item = OrderSeq> {
+        self.orders.values().filter(|(order, _)| order.status == Status::Active).map(|(order, _)| order.seq)
+    }
+
+    fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
+        for insert in writes.new_orders {
+            let (order, details) = (insert.order, insert.details);
+            self.ids.insert(Arc::clone(&order.id), order.seq);
+            if let Some(key) = insert.key {
+                self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
+            }
+            self.set_ready(&order);
+            self.orders.insert(order.seq, (order, details));
+        }
+        for order in writes.changed_orders {
+            self.set_ready(&order);
+            if let Some(row) = self.orders.get_mut(&order.seq) {
+                row.0 = order;
+            }
+        }
+        for product in writes.products {
+            self.products.insert(Arc::clone(&product.sku), product);
+        }
+        self.adjustments.extend(writes.adjustments);
+        let heads = Log::ALL.map(|log| self.logs[log.index()].len() as u64);
+        for event in writes.events {
+            let log = &mut self.logs[event.log.index()];
+            log.push(StoredEvent {
+                offset: log.len() as u64 + 1,
+                at_ms: now_ms,
+                body: event.body,
+                order_id: event.order.map(|(_, id)| id),
+                customer_id: event.customer_id,
+            });
+        }
+        let range = |log: Log| {
+            let (before, after) = (heads[log.index()], self.logs[log.index()].len() as u64);
+            (after > before).then(|| LogRange { log, epoch: epoch(), first: before + 1, count: after - before })
+        };
+        Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), sync_us: 0 }
+    }
+
+    fn set_ready(&mut self, order: &Order) {
+        if is_ready(order) {
+            self.ready.insert((order.sort_key, order.seq));
+        } else {
+            self.ready.remove(&(order.sort_key, order.seq));
+        }
+    }
+
+    fn log_state(&self, log: Log) -> LogState {
+        LogState { log, epoch: epoch(), head: self.logs[log.index()].len() as u64, floor: 0 }
+    }
+
+    fn page(&self, log: Log, view: &View, after: u64, limit: PageLimit) -> LogPage {
+        let state = self.log_state(log);
+        let mut page = LogPage { events: Vec::new(), read_to: state.head, state };
+        let mut bytes = 0;
+        let rest = self.logs[log.index()].iter().skip(usize::try_from(after).unwrap_or(usize::MAX));
+        for event in rest.filter(|event| view.holds(event.order_id.as_deref(), event.customer_id.as_deref())) {
+            let full = page.events.len() >= limit.events || bytes + event.body.len() > limit.bytes;
+            if full && !page.events.is_empty() {
+                page.read_to = page.events.last().map_or(after, |last| last.offset);
+                break;
+            }
+            bytes += event.body.len();
+            page.events.push(event.clone());
+        }
+        page
+    }
+
+    fn orders(&self, query: &OrderQuery) -> OrderPage {
+        let below = ..query.before.unwrap_or(OrderSeq::MAX);
+        let matching = self.orders.range(below).rev().map(|(_, row)| row).filter(|(order, _)| query.matches(order));
+        let orders: Vec<_> = matching.take(query.limit).cloned().collect();
+        let next = orders.last().filter(|_| orders.len() == query.limit).map(|(order, _)| order.seq);
+        OrderPage { orders, next, as_of: self.log_state(Log::Orders) }
+    }
+}
+
+fn epoch() -> Epoch {
+    Epoch("model".into())
+}
+
+impl ReadLogs for ModelStore {
+    fn log_states(&self) -> ReadFuture<'_, Vec<LogState>> {
+        let state = self.state();
+        let states = Log::ALL.map(|log| state.log_state(log)).to_vec();
+        Box::pin(async move { Ok::<_, StoreError>(states) })
+    }
+
+    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
+        let page = self.state().page(log, &view, after, limit);
+        Box::pin(async move { Ok(page) })
+    }
+}
+
+impl ReadStore for ModelStore {
+    fn start_state(&self) -> ReadFuture<'_, StartState> {
+        let state = self.state();
+        let start = StartState {
+            ready: state.ready.len() as u64,
+            active: state.active().count() as u64,
+            secret: [7; 32],
+            durability: "none: in memory".to_owned(),
+        };
+        Box::pin(async move { Ok(start) })
+    }
+
+    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
+        let state = self.state();
+        let order = state.ids.get(&id).and_then(|seq| state.orders.get(seq)).cloned();
+        Box::pin(async move { Ok(order) })
+    }
+
+    fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage> {
+        let page = self.state().orders(&query);
+        Box::pin(async move { Ok(page) })
+    }
+
+    fn catalogue(&self) -> ReadFuture<'_, Catalogue> {
+        let state = self.state();
+        let products = state.products.values().cloned().collect();
+        let catalogue = Catalogue { products, as_of: state.log_state(Log::Products) };
+        Box::pin(async move { Ok(catalogue) })
+    }
+
+    fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let adjustments = self.state().adjustments.iter().skip(skip).take(limit).cloned().collect();
+        Box::pin(async move { Ok(adjustments) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_conforms() {
+        let store = ModelStore::new();
+        crate::conformance::check(&mut store.clone(), &store);
+    }
+}

@@ -1,0 +1,87 @@
+//! The read half beside the logs: orders, products, adjustments.
+
+use std::sync::Arc;
+
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::product::Product;
+use ordercast_domain::status::{Lane, Status};
+
+use crate::log::{LogState, ReadFuture, ReadLogs};
+
+/// Which orders, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Only those in this status; for an active one, on this lane if given.
+    pub status: Option<(Status, Option<Lane>)>,
+    /// Only those of this customer, by opaque id.
+    pub customer_id: Option<Arc<str>>,
+    /// Only those accepted before this number: the cursor of the next page.
+    pub before: Option<OrderSeq>,
+    /// Most orders.
+    pub limit: usize,
+}
+
+impl OrderQuery {
+    /// Whether an order is asked for, the cursor apart.
+    pub fn matches(&self, order: &Order) -> bool {
+        let status = self
+            .status
+            .is_none_or(|(status, lane)| order.status == status && lane.is_none_or(|lane| order.lane == lane));
+        status && self.customer_id.as_ref().is_none_or(|customer_id| order.customer_id == *customer_id)
+    }
+}
+
+/// A page of orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderPage {
+    /// The orders, newest first.
+    pub orders: Vec<(Order, Details)>,
+    /// The cursor of the next page, if there may be one.
+    pub next: Option<OrderSeq>,
+    /// The log of orders as of this page: the page and the events after it join without a hole.
+    pub as_of: LogState,
+}
+
+/// The whole catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Products by rising SKU.
+    pub products: Vec<Product>,
+    /// The log of products as of this list.
+    pub as_of: LogState,
+}
+
+/// What the engine needs to know before its first commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartState {
+    /// Orders that wait for a worker.
+    pub ready: u64,
+    /// Orders in work, left over from the last run.
+    pub active: u64,
+    /// 32 random bytes, drawn when the store was created, that customers' opaque ids are made with.
+    pub secret: [u8; 32],
+    /// How the store makes commits durable, for people.
+    pub durability: String,
+}
+
+/// Reads everything that is no log. Only durable state is ever seen.
+///
+/// # Errors
+/// Every call fails when the store cannot be read.
+pub trait ReadStore: ReadLogs {
+    /// What the engine starts from.
+    fn start_state(&self) -> ReadFuture<'_, StartState>;
+
+    /// An order by id.
+    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>>;
+
+    /// A page of orders.
+    fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage>;
+
+    /// The catalogue.
+    fn catalogue(&self) -> ReadFuture<'_, Catalogue>;
+
+    /// Adjustments in the order they were stored, those after the first `skip`, at most `limit`.
+    fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>>;
+}

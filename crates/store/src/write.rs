@@ -1,0 +1,142 @@
+//! The write half: one call that commits a batch.
+//!
+//! A batch is committed in four set-wise steps, the same on every store: *keys* (what the batch touches) →
+//! *load* (one query a table) → *decide* (pure, in memory, command by command) → *write* (one statement a
+//! table, then the counters, then the events). Only then is the commit synced and the outcome known. Drivers
+//! know SQL; the rules come in through the [`Decider`].
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::decide::WorkingSet;
+use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::product::Product;
+use ordercast_protocol::channel::Log;
+use ordercast_protocol::position::Epoch;
+
+use crate::StoreError;
+
+/// What a batch touches. Entries may repeat, and may name what does not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Orders by the ids clients know.
+    pub order_ids: Vec<Arc<str>>,
+    /// Orders by number.
+    pub order_seqs: Vec<OrderSeq>,
+    /// Idempotency keys.
+    pub idempotency: Vec<Arc<str>>,
+    /// Products.
+    pub skus: Vec<Arc<str>>,
+    /// Adjustments by id.
+    pub adjustments: Vec<Arc<str>>,
+    /// How many of the orders that are next to start.
+    pub ready: usize,
+    /// Whether every order in work is loaded, for recovery.
+    pub active: bool,
+}
+
+/// A new order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderInsert {
+    /// Its changing part.
+    pub order: Order,
+    /// Its lasting part.
+    pub details: Details,
+    /// The idempotency key it was accepted under.
+    pub key: Option<Arc<str>>,
+}
+
+/// An event to append. Offsets are given in the order of [`Writes::events`], per log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventInsert {
+    /// Which log.
+    pub log: Log,
+    /// The order it is about.
+    pub order: Option<(OrderSeq, Arc<str>)>,
+    /// The customer it is about.
+    pub customer_id: Option<Arc<str>>,
+    /// The encoded body.
+    pub body: Bytes,
+}
+
+/// What a batch changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writes {
+    /// New orders, by rising number.
+    pub new_orders: Vec<OrderInsert>,
+    /// Known orders that changed, each once, as they are after the batch.
+    pub changed_orders: Vec<Order>,
+    /// Products, new or changed, each once.
+    pub products: Vec<Product>,
+    /// New adjustments.
+    pub adjustments: Vec<Adjustment>,
+    /// Events.
+    pub events: Vec<EventInsert>,
+}
+
+impl Writes {
+    /// Whether nothing changes, so that nothing need be synced.
+    pub fn is_empty(&self) -> bool {
+        self.new_orders.is_empty()
+            && self.changed_orders.is_empty()
+            && self.products.is_empty()
+            && self.adjustments.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+/// The rules' side of a commit. A store may call [`Decider::decide`] again when it has to start over, each
+/// time with a freshly loaded set; only the last answer counts.
+pub trait Decider: Send {
+    /// What the batch touches.
+    fn keys(&self) -> Keys;
+
+    /// Decides every command of the batch. `now_ms` is the store's clock, in milliseconds since 1970.
+    fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes;
+}
+
+/// The offsets that a commit gave to its events in one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRange {
+    /// Which log.
+    pub log: Log,
+    /// The log's life.
+    pub epoch: Epoch,
+    /// The offset of the first event.
+    pub first: u64,
+    /// How many events.
+    pub count: u64,
+}
+
+/// A durable commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Offsets by log, for logs that got events.
+    pub logs: Vec<LogRange>,
+    /// Time spent making it durable, in microseconds; 0 when nothing changed.
+    pub sync_us: u64,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is durable.
+    Committed(Committed),
+    /// The connection was lost in the commit: nobody may be answered before the batch was looked up.
+    Unknown,
+    /// The store can no longer be trusted to write: stop, and recover at the next start. Nothing of the batch
+    /// is acknowledged.
+    Fatal(StoreError),
+}
+
+/// The answer of a commit, later.
+pub type CommitFuture<'a> = Pin<Box<dyn Future<Output = CommitOutcome> + Send + 'a>>;
+
+/// Commits batches, one at a time.
+pub trait WriteStore: Send + 'static {
+    /// Loads, decides, writes and syncs one batch. All of it happens or none.
+    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a>;
+}

@@ -1,0 +1,80 @@
+// Frames of the plain JSON protocol on `/ws`, as far as this page uses them.
+
+import { each, isObject, list, number, object, text, type Json } from './fields';
+import { readOrder, type Order } from './orders';
+import type { Positions } from './positions';
+import { readProduct, type Product } from './products';
+import { readTick, type Tick } from './ticks';
+
+export type Frame =
+  | { type: 'connect'; id: string }
+  | { type: 'products'; products: Product[] }
+  | { type: 'subscribed'; channel: string; epoch: string; offset: number; recovered: boolean }
+  | { type: 'order'; channel: string; offset: number; order: Order; first: boolean }
+  | { type: 'market_data'; channel: string; offset: number; product: Product }
+  | { type: 'stats'; tick: Tick }
+  | { type: 'error'; code: string; message: string };
+
+/** Answers null for anything this page does not know: a newer server may say more. */
+export function readFrame(data: string): Frame | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  return isObject(value) ? readKnown(value) : null;
+}
+
+function readKnown(value: Json): Frame | null {
+  switch (text(value, 'type')) {
+    case 'connect':
+      return { type: 'connect', id: text(value, 'id') ?? '' };
+    case 'products':
+      return { type: 'products', products: each(list(value, 'products'), readProduct) };
+    case 'subscribed':
+      return readSubscribed(value);
+    case 'order':
+    case 'order_update':
+      return readOrderEvent(value);
+    case 'market_data': {
+      const product = readProduct(value);
+      const offset = number(value, 'offset');
+      if (!product || offset === undefined) return null;
+      return { type: 'market_data', channel: text(value, 'channel') ?? 'market_data', offset, product };
+    }
+    case 'stats': {
+      const tick = readTick(value);
+      return tick && { type: 'stats', tick };
+    }
+    case 'error':
+      return { type: 'error', code: text(value, 'code') ?? '', message: text(value, 'message') ?? '' };
+    default:
+      return null;
+  }
+}
+
+function readSubscribed(value: Json): Frame | null {
+  const channel = text(value, 'channel');
+  const offset = number(value, 'offset');
+  if (channel === undefined || offset === undefined) return null;
+  const epoch = text(value, 'epoch') ?? '';
+  return { type: 'subscribed', channel, epoch, offset, recovered: value['recovered'] === true };
+}
+
+function readOrderEvent(value: Json): Frame | null {
+  const offset = number(value, 'offset');
+  const summary = object(value, 'order');
+  if (offset === undefined || !summary) return null;
+  // The event's own id, status and version hold; the summary beside them describes the rest.
+  const order = readOrder(
+    { ...summary, id: value['order_id'] ?? summary['id'], status: value['status'] ?? summary['status'] },
+    number(value, 'version'),
+  );
+  if (!order) return null;
+  return { type: 'order', channel: text(value, 'channel') ?? 'orders', offset, order, first: value['type'] === 'order' };
+}
+
+export function subscribeFrame(channels: readonly string[], since: Positions): string {
+  return JSON.stringify({ type: 'subscribe', channels, since });
+}

@@ -1,0 +1,88 @@
+// The order as the server tells it: in lists (whole) and in events (summary, without personal data).
+
+import { each, isObject, list, number, object, text, type Json } from './fields';
+
+export const STATUSES = [
+  'pending',
+  'scheduled',
+  'held',
+  'retrying',
+  'processing',
+  'expedited',
+  'priority_processing',
+  'completed',
+  'partially_fulfilled',
+  'fulfilled',
+  'failed',
+  'rejected',
+  'cancelled',
+] as const;
+
+export type Status = (typeof STATUSES)[number];
+
+export interface Line {
+  sku: string;
+  quantity: number;
+}
+
+export interface Order {
+  id: string;
+  amount: number;
+  currency: string;
+  priority: number;
+  customerId: string;
+  itemCount: number;
+  /** Empty when the server told only the count (orders of more than 50 lines). */
+  lines: Line[];
+  /** Kept as text when the server knows a status this page does not. */
+  status: Status | (string & {});
+  version: number;
+  /** Unix milliseconds. */
+  createdAt: number;
+  updatedAt: number;
+  demo: boolean;
+  /** How long a worker had it in hand; null while nobody has finished it. */
+  durationMs: number | null;
+}
+
+/** Reads a whole order (`GET /orders`, `POST /orders`) or the summary inside an event. */
+export function readOrder(value: unknown, version?: number): Order | null {
+  if (!isObject(value)) return null;
+  const id = text(value, 'id');
+  const status = text(value, 'status');
+  if (id === undefined || status === undefined) return null;
+  const lines = readLines(value);
+  const createdAt = time(value, 'created_at') ?? 0;
+  return {
+    id,
+    status,
+    lines,
+    createdAt,
+    amount: number(value, 'amount') ?? 0,
+    currency: text(value, 'currency') ?? '',
+    priority: number(value, 'priority') ?? 2,
+    customerId: text(value, 'customer_id') ?? '',
+    itemCount: number(value, 'item_count') ?? lines.length,
+    version: version ?? number(value, 'version') ?? 0,
+    updatedAt: time(value, 'updated_at') ?? createdAt,
+    demo: value['demo'] === true,
+    durationMs: number(object(value, 'processing') ?? {}, 'duration_ms') ?? null,
+  };
+}
+
+function readLines(order: Json): Line[] {
+  const lines = list(order, 'lines');
+  return each(lines.length > 0 ? lines : list(order, 'items'), readLine);
+}
+
+function readLine(value: unknown): Line | null {
+  if (typeof value === 'string') return { sku: value, quantity: 1 };
+  if (!isObject(value)) return null;
+  const sku = text(value, 'sku');
+  return sku === undefined ? null : { sku, quantity: number(value, 'quantity') ?? 1 };
+}
+
+function time(source: Json, key: string): number | undefined {
+  const value = Date.parse(text(source, key) ?? '');
+  return Number.isNaN(value) ? undefined : value;
+}

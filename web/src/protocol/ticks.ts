@@ -1,0 +1,39 @@
+import { isObject, number, object, text } from './fields';
+
+/** One second of the server's life. Counters are totals since the server started. */
+export interface Tick {
+  /** Unix seconds. */
+  timestamp: number;
+  accepted: number;
+  completed: number;
+  errors: number;
+  /** Total per currency, in units of the currency. */
+  revenue: Readonly<Record<string, number>>;
+  queueLength: number;
+  active: number;
+  workers: number;
+  connections: number;
+  latencyMs: { p50: number; p99: number } | null;
+}
+
+export function readTick(value: unknown): Tick | null {
+  if (!isObject(value)) return null;
+  const timestamp = number(value, 'timestamp');
+  if (timestamp === undefined || (text(value, 'type') ?? 'stats') !== 'stats') return null;
+  const latency = object(value, 'latency_ms');
+  const p50 = latency && number(latency, 'p50');
+  const p99 = latency && number(latency, 'p99');
+  const revenue = Object.entries(object(value, 'revenue') ?? {});
+  return {
+    timestamp,
+    accepted: number(value, 'accepted') ?? 0,
+    completed: number(value, 'completed') ?? 0,
+    errors: number(value, 'errors') ?? 0,
+    revenue: Object.fromEntries(revenue.filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
+    queueLength: number(value, 'queue_length') ?? 0,
+    active: number(value, 'active') ?? 0,
+    workers: number(value, 'workers') ?? 0,
+    connections: number(value, 'connections') ?? 0,
+    latencyMs: p50 === undefined || p99 === undefined ? null : { p50, p99 },
+  };
+}

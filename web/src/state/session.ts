@@ -1,0 +1,130 @@
+// The page's state as signals, and the one place where stream and requests flow into it.
+
+import { computed, signal } from '@preact/signals';
+import type { Frame } from '../protocol/frames';
+import { fetchDemoMode, fetchHistory, fetchOrders, fetchProducts } from '../protocol/requests';
+import type { Tick } from '../protocol/ticks';
+import { metricsOf } from '../charts/metrics';
+import type { Connection } from '../stream/link';
+import { Stream } from '../stream/socket';
+import { Catalogue } from './catalogue';
+import { applyEvents, applyList, EMPTY_FEED, setHeld, type Feed, type OrderEvent } from './feed';
+import { addTick, mergeTicks, WINDOW_S } from './ticks';
+
+/** Bursts are shown in steps: people cannot read faster, and a phone could not draw faster. */
+const REPAINT_EVERY_MS = 150;
+/** More events than this are folded in early, so that a page in the background holds no pile of them. */
+const MOST_UNSHOWN_EVENTS = 1_000;
+
+export const connection = signal<Connection>('connecting');
+export const demo = signal(false);
+export const loaded = signal(false);
+export const feed = signal<Feed>(EMPTY_FEED);
+export const ticks = signal<readonly Tick[]>([]);
+export const metrics = computed(() => metricsOf(ticks.value));
+
+export const catalogue = new Catalogue();
+/** Counts changes of the catalogue: reading it makes a view follow them. */
+export const catalogueVersion = signal(0);
+
+const events: OrderEvent[] = [];
+let catalogueChanged = false;
+let repaint: ReturnType<typeof setTimeout> | undefined;
+
+const socketUrl = (): string => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?channels=stats`;
+
+const stream = new Stream(['orders', 'market_data'], {
+  url: socketUrl(),
+  prepare,
+  onFrame: receive,
+  onLost: (channel, how) => void reload(channel, how === 'renewed'),
+  onConnection: (value) => {
+    connection.value = value;
+  },
+});
+
+export function startSession(): void {
+  stream.start();
+}
+
+export function retryNow(): void {
+  stream.retryNow();
+}
+
+export function holdFeed(held: boolean): void {
+  show();
+  feed.value = setHeld(feed.value, held);
+}
+
+/** Before each connection: the lists once, the figures every time (they are not kept by any log). */
+async function prepare(): Promise<void> {
+  if (!loaded.value) {
+    await Promise.all([loadOrders(true), loadProducts(true)]);
+    loaded.value = true;
+  }
+  const [history, isDemo] = await Promise.allSettled([fetchHistory(WINDOW_S), fetchDemoMode()]);
+  if (history.status === 'fulfilled') ticks.value = mergeTicks(ticks.value, history.value);
+  if (isDemo.status === 'fulfilled') demo.value = isDemo.value;
+}
+
+/** The stream already runs on from its new position; the list is read after that, so nothing falls between. */
+async function reload(channel: string, renewed: boolean): Promise<void> {
+  if (renewed) forget(channel);
+  try {
+    await (channel === 'orders' ? loadOrders(false) : loadProducts(false));
+  } catch {
+    loaded.value = false;
+    stream.fail();
+  }
+}
+
+function forget(channel: string): void {
+  if (channel !== 'orders') return catalogue.clear();
+  events.length = 0;
+  feed.value = { ...EMPTY_FEED, held: feed.value.held };
+}
+
+async function loadOrders(setPosition: boolean): Promise<void> {
+  const { orders, asOf } = await fetchOrders();
+  show();
+  feed.value = applyList(feed.value, orders, asOf?.offset ?? 0);
+  if (setPosition) stream.resume.place('orders', asOf);
+}
+
+async function loadProducts(setPosition: boolean): Promise<void> {
+  const { products, asOf } = await fetchProducts();
+  catalogue.upsert(products);
+  catalogueVersion.value += 1;
+  if (setPosition) stream.resume.place('market_data', asOf);
+}
+
+function receive(frame: Frame): void {
+  switch (frame.type) {
+    case 'order':
+      events.push(frame);
+      if (events.length >= MOST_UNSHOWN_EVENTS) show();
+      break;
+    case 'market_data':
+      catalogue.upsert([frame.product]);
+      catalogueChanged = true;
+      break;
+    case 'products':
+      catalogue.upsert(frame.products);
+      catalogueChanged = true;
+      break;
+    case 'stats':
+      ticks.value = addTick(ticks.value, frame.tick);
+      return;
+    default:
+      return;
+  }
+  repaint ??= setTimeout(show, REPAINT_EVERY_MS);
+}
+
+function show(): void {
+  clearTimeout(repaint);
+  repaint = undefined;
+  if (events.length > 0) feed.value = applyEvents(feed.value, events.splice(0));
+  if (catalogueChanged) catalogueVersion.value += 1;
+  catalogueChanged = false;
+}

@@ -1,0 +1,16 @@
+import { metrics } from '../state/session';
+import { MetricCard } from './MetricCard';
+
+export function MetricStrip() {
+  const { times, metrics: shown } = metrics.value;
+  return (
+    <section class="metrics" aria-labelledby="metrics-title">
+      <h2 id="metrics-title" class="visually-hidden">
+        The last 15 minutes
+      </h2>
+      {shown.map((metric) => (
+        <MetricCard key={metric.id} times={times} metric={metric} />
+      ))}
+    </section>
+  );
+}
