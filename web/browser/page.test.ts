@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, test } from 'node:test';
-import type { Browser, BrowserContextOptions } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { Server } from './server';
-import { launch, Visitor } from './visitor';
+import { launch, Visitor, type VisitOptions } from './visitor';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -30,7 +30,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((visitor) => visitor.close()));
 });
 
-async function visit(options?: BrowserContextOptions): Promise<Visitor> {
+async function visit(options?: VisitOptions): Promise<Visitor> {
   const visitor = await Visitor.at(browser, server.url, options);
   open.push(visitor);
   return visitor;
@@ -64,8 +64,8 @@ test('an order placed by one visitor arrives at another and changes in place', a
 test('a product of the catalogue is found, priced and ordered', async () => {
   await server.post('/products', { sku: 'LAMP-1', name: 'Paper lamp', price: 2.55, currency: 'GBP', stock: 50 });
   const ann = await visit();
-  await ann.page.getByText('Product', { exact: true }).first().click();
-  await ann.field('Product').fill('paper');
+  await ann.choose('Product');
+  await ann.page.getByRole('combobox', { name: 'Product' }).fill('paper');
   await ann.page.keyboard.press('Enter');
   await ann.field('Quantity').fill('3');
   await ann.page.getByText('£7.65').waitFor();
@@ -178,14 +178,44 @@ test('the page resumes after the server was killed', async () => {
   await ann.row(((await later.json()) as { id: string }).id).waitFor();
 });
 
+test('a server that hangs is noticed', async () => {
+  const ann = await visit();
+  server.freeze();
+  try {
+    await ann.page.locator('.connection-reconnecting, .connection-offline').waitFor({ timeout: 15_000 });
+  } finally {
+    server.thaw();
+  }
+  await ann.connected();
+});
+
+test('an event that got lost on the way is fetched', async () => {
+  let lost = 0;
+  const ann = await visit({
+    arrange: (page) =>
+      page.routeWebSocket('**/ws**', (socket) => {
+        const upstream = socket.connectToServer();
+        upstream.onMessage((message) => {
+          const isNewOrder = typeof message === 'string' && message.includes('"type":"order"');
+          if (isNewOrder && lost === 0) lost += 1;
+          else socket.send(message);
+        });
+      }),
+  });
+  const reply = await server.post('/orders', { items: ['Lost on the way'], amount: 6, customer: 'c', address: 'a' });
+  await ann.row(((await reply.json()) as { id: string }).id).waitFor();
+  assert.equal(lost, 1);
+  undisturbed(ann);
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
-  for (const width of [1280, 390]) {
+  for (const width of [1280, 390, 320]) {
     test(`accessible and without sideways scrolling: ${colorScheme}, ${width} px`, async () => {
       // The checker is injected, which the page's own policy rightly refuses.
       const ann = await visit({ colorScheme, viewport: { width, height: 844 }, bypassCSP: true, reducedMotion: 'reduce' });
       await ann.page.locator('.feed-row').first().waitFor();
       assert.equal(await ann.overflow(), 0);
-      await ann.page.getByText('Free order', { exact: true }).click();
+      await ann.choose('Free order');
       await ann.send();
       await ann.page.locator('.field-error').first().waitFor();
       assert.equal(await ann.overflow(), 0);
@@ -205,7 +235,7 @@ test('colours follow the system until the visitor chooses, and the choice is rem
   assert.equal(await dark(), false);
 });
 
-test('the keyboard reaches everything', async () => {
+test('the skip link leads to the orders', async () => {
   const ann = await visit();
   await ann.page.keyboard.press('Tab');
   assert.equal(await ann.page.evaluate(() => document.activeElement?.className), 'skip-link');

@@ -26,6 +26,15 @@ export class Server {
     await this.end('SIGKILL');
   }
 
+  /** Keeps its connections open and says nothing, as a machine that hangs. */
+  freeze(): void {
+    this.process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.process?.kill('SIGCONT');
+  }
+
   /** On the same address and data as before. */
   async restart(): Promise<void> {
     await this.start(new URL(this.url).host);

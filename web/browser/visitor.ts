@@ -2,6 +2,8 @@
 
 import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 
+const DEADLINE_MS = 10_000;
+
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -17,11 +19,14 @@ export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: FLAGS });
 }
 
+export type VisitOptions = BrowserContextOptions & { arrange?: (page: Page) => Promise<void> };
+
 export class Visitor {
   /** Console errors, uncaught errors and refusals of the content security policy. */
   readonly complaints: string[] = [];
 
   private constructor(readonly page: Page) {
+    page.setDefaultTimeout(DEADLINE_MS);
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text());
     });
@@ -32,9 +37,12 @@ export class Visitor {
     });
   }
 
-  static async at(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+  /** `arrange` runs before the page is loaded, for instance to put something between page and server. */
+  static async at(browser: Browser, url: string, options: VisitOptions = {}): Promise<Visitor> {
+    const { arrange, ...settings } = options;
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...settings });
     const visitor = new Visitor(await context.newPage());
+    await arrange?.(visitor.page);
     await visitor.page.goto(url);
     await visitor.connected();
     return visitor;
@@ -53,9 +61,13 @@ export class Visitor {
     return this.page.locator('#order').getByLabel(label, { exact: false });
   }
 
+  async choose(source: 'Product' | 'Free order'): Promise<void> {
+    await this.page.getByRole('radio', { name: source }).check();
+  }
+
   /** Fills in an order without a product; what is not given keeps a valid value. */
   async fillFree(order: { items?: string; amount?: string; customer?: string; address?: string; notes?: string }): Promise<void> {
-    await this.page.getByText('Free order', { exact: true }).click();
+    await this.choose('Free order');
     await this.field('Items').fill(order.items ?? 'Tea');
     await this.field('Amount').fill(order.amount ?? '12.50');
     await this.field('Customer').fill(order.customer ?? 'Ann Example');

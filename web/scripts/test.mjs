@@ -31,7 +31,7 @@ await build({
 });
 
 const files = entries.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...options, ...files], {
+const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=spec', ...options, ...files], {
   cwd: root,
   stdio: 'inherit',
   // Figures and times are written by the locale's rules.

@@ -89,7 +89,7 @@ pub enum Placement {
         /// Its changing part.
         order: Order,
         /// Its lasting part.
-        details: Details,
+        details: Arc<Details>,
     },
     /// It is there already, under this id.
     Replayed {
@@ -127,13 +127,14 @@ pub fn place(
     if let Some(order_id) = find_replay(set, draft)? {
         return Ok(Placement::Replayed { order_id });
     }
-    let mut lines = draft.lines.clone();
+    let mut details = Arc::clone(&draft.details);
     let (amount, rounding) = match draft.pricing {
         Pricing::Fixed { amount, rounding } => (amount, rounding),
-        Pricing::Catalogue => price_from_catalogue(set, &mut lines, draft, rules)?,
+        Pricing::Catalogue => price_from_catalogue(set, &mut Arc::make_mut(&mut details).lines, draft, rules)?,
     };
-    if !draft.plain_items {
-        reserve(set, &mut lines)?;
+    let counted = |line: &Line| set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
+    if !details.plain_items && details.lines.iter().any(counted) {
+        reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
     let order = Order {
         seq: set.next_seq,
@@ -149,7 +150,7 @@ pub fn place(
         amount,
         rounding,
         currency: draft.currency,
-        item_count: u32::try_from(lines.len()).unwrap_or(u32::MAX),
+        item_count: u32::try_from(details.lines.len()).unwrap_or(u32::MAX),
         accepted_at_ms: now_ms,
         updated_at_ms: now_ms,
         placed_at_ms: draft.placed_at_ms,
@@ -165,13 +166,6 @@ pub fn place(
         set.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
     }
     set.orders.insert(order.seq, order.clone());
-    let details = Details {
-        lines,
-        plain_items: draft.plain_items,
-        customer: draft.customer.clone(),
-        address: draft.address.clone(),
-        notes: draft.notes.clone(),
-    };
     Ok(Placement::Accepted { order, details })
 }
 
@@ -253,21 +247,43 @@ pub fn claim(set: &mut WorkingSet, worker: &Arc<str>, now_ms: i64) -> Option<Ste
     }
 }
 
+/// How the work on an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkResult {
+    /// It is done.
+    Completed,
+    /// It cannot be done; the order is parked, and its stock stays reserved.
+    Failed {
+        /// Why, without personal data.
+        reason: &'static str,
+    },
+}
+
 /// Ends the work on an order.
 ///
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::StaleToken`] when another claim came after this worker's, or
 /// [`Refusal::InvalidTransition`].
-pub fn complete(set: &mut WorkingSet, seq: OrderSeq, token: u32, now_ms: i64) -> Result<Step, Refusal> {
+pub fn finish(
+    set: &mut WorkingSet,
+    seq: OrderSeq,
+    token: u32,
+    result: WorkResult,
+    now_ms: i64,
+) -> Result<Step, Refusal> {
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
     if order.token != token {
         return Err(Refusal::StaleToken);
     }
     let actor = Actor::Worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
     let from = order.outward_status();
-    advance(order, Status::Completed, &actor, now_ms)?;
+    let (to, reason) = match result {
+        WorkResult::Completed => (Status::Completed, None),
+        WorkResult::Failed { reason } => (Status::Failed, Some(reason)),
+    };
+    advance(order, to, &actor, now_ms)?;
     order.duration_ms = order.started_at_ms.map(|started| (now_ms - started).max(0));
-    Ok(Step { order: order.clone(), from, actor, reason: None })
+    Ok(Step { order: order.clone(), from, actor, reason })
 }
 
 /// Puts an order whose worker is gone back into the queue, without charging the attempt.

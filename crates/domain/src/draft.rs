@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Violation;
 use crate::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
 use crate::money::{Currency, NumberError, parse_price, round_sum};
-use crate::order::{Digest, Line};
+use crate::order::{Details, Digest, Line};
 use crate::product::{Product, hex};
 use crate::rules::{Priority, Rules};
 
@@ -83,18 +83,10 @@ pub struct Draft {
     pub pricing: Pricing,
     /// The currency.
     pub currency: Currency,
-    /// The lines, without reservations.
-    pub lines: Vec<Line>,
-    /// Whether the items came as plain strings.
-    pub plain_items: bool,
-    /// Who orders.
-    pub customer: String,
-    /// Where it goes.
-    pub address: String,
+    /// Its lasting part, without reservations; shared with the order unless a reservation changes it.
+    pub details: Arc<Details>,
     /// How urgent.
     pub priority: Priority,
-    /// What the customer adds.
-    pub notes: Option<String>,
     /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
     /// Whether the demo generator made it up.
@@ -148,15 +140,17 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
         customer_id: customers.opaque(customer),
         pricing,
         currency,
-        plain_items: input.items.iter().all(|item| item.plain),
-        customer: customer.to_owned(),
-        address: address.to_owned(),
+        details: Arc::new(Details {
+            lines,
+            plain_items: input.items.iter().all(|item| item.plain),
+            customer: customer.to_owned(),
+            address: address.to_owned(),
+            notes: input.notes.map(str::to_owned),
+        }),
         priority,
-        notes: input.notes.map(str::to_owned),
         placed_at_ms: input.placed_at_ms,
         demo: false,
         digest: digest_of(input),
-        lines,
     })
 }
 
@@ -182,12 +176,14 @@ pub fn draft_catalogue_order(
         customer_id: customers.opaque(customer),
         pricing: Pricing::Catalogue,
         currency: product.currency,
-        lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0 }],
-        plain_items: false,
-        customer: customer.to_owned(),
-        address: address.to_owned(),
+        details: Arc::new(Details {
+            lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0 }],
+            plain_items: false,
+            customer: customer.to_owned(),
+            address: address.to_owned(),
+            notes: None,
+        }),
         priority: Priority::Medium,
-        notes: None,
         placed_at_ms: None,
         demo: false,
         digest: digest_of(&input),

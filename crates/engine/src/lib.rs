@@ -1,1 +1,20 @@
-//! The write side: intake, group commit, encoding of event bodies, work queue, workers, recovery at start.
+//! The write side: from a command to a durable commit, and from there to the broker.
+//!
+//! Every change goes through one door. [`Engine`] takes commands into a bounded queue ([`intake`]); one thread
+//! ([`writer`]) commits whatever is queued as a batch ([`batch`]), acknowledges every submitter and announces
+//! the events. Workers ([`pool`]) claim and complete by commands like any other. The engine ends at the
+//! broker: who listens is the hub's business.
+
+mod batch;
+pub mod catalogue;
+pub mod encode;
+mod engine;
+mod ids;
+pub mod intake;
+mod pool;
+pub mod processor;
+pub mod stats;
+mod writer;
+
+pub use engine::{Engine, EngineConfig, EngineParts};
+pub use intake::{ClientKey, CommandError};

@@ -1,1 +1,37 @@
-//! The read side: channels, subscriptions, catch-up, fan-out, the WebSocket codec and socket loops.
+//! The read side: it begins at the broker and ends at sockets.
+//!
+//! ```text
+//! broker ─announcement→ mailbox ─→ shard: feed ─run→ groups ─one write→ socket
+//!                                    ↑                        └─ queue → event stream
+//! log ───────────page────────────────┘  (holes, resumes, slow clients)
+//! ```
+//!
+//! A [`Hub`] owns a few *shards*, each a thread with its own poll loop. Nothing here waits for a client: a
+//! slow one is parked on the log and reads on when it can. Nothing here believes the broker: offsets decide,
+//! and what is missing is read from the log.
+//!
+//! Absences: no SQL, no HTTP, no orders. What a client says is for a [`session::Session`] to understand.
+
+mod config;
+mod counters;
+mod feed;
+mod frames;
+mod hub;
+mod index;
+mod mailbox;
+mod outbox;
+mod pages;
+mod registry;
+pub mod session;
+mod shard;
+mod slab;
+mod stream;
+mod subscription;
+pub mod testing;
+pub mod ws;
+
+pub use config::HubConfig;
+pub use counters::HubStats;
+pub use hub::Hub;
+pub use registry::{ConnectionInfo, LimitReached, Protocol, Slot};
+pub use stream::EventStream;

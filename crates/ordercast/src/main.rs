@@ -1,3 +1,1 @@
-//! The ordercast binary.
-
 fn main() {}

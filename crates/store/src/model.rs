@@ -113,7 +113,7 @@ impl State {
 
     fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
         for insert in writes.new_orders {
-            let (order, details) = (insert.order, insert.details);
+            let (order, details) = (insert.order, Arc::unwrap_or_clone(insert.details));
             self.ids.insert(Arc::clone(&order.id), order.seq);
             if let Some(key) = insert.key {
                 self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });

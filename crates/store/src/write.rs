@@ -44,7 +44,7 @@ pub struct OrderInsert {
     /// Its changing part.
     pub order: Order,
     /// Its lasting part.
-    pub details: Details,
+    pub details: Arc<Details>,
     /// The idempotency key it was accepted under.
     pub key: Option<Arc<str>>,
 }

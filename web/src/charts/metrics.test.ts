@@ -29,7 +29,7 @@ test('revenue has a line for each currency, the largest first', () => {
 test('details belong to the point they are asked for, gaps included', () => {
   const ticks = [tick(0, { active: 3, workers: 10 }), tick(60, { active: 9, workers: 10 })];
   const { detail } = shown(ticks, 'queue');
-  assert.deepEqual([detail(0), detail(1), detail(2)], ['3 of 10 workers busy', '', '9 of 10 workers busy']);
+  assert.deepEqual([detail(0), detail(1), detail(2)], ['3/10 workers busy', '', '9/10 workers busy']);
 });
 
 test('latency is unknown while nothing is processed', () => {

@@ -138,7 +138,7 @@ function queue(ticks: readonly Tick[]): Metric {
     leastTop: 10,
     format: formatCount,
     formatAxis: formatShort,
-    detail: (index) => `${ticks[index]?.active ?? 0} of ${ticks[index]?.workers ?? 0} workers busy`,
+    detail: (index) => `${ticks[index]?.active ?? 0}/${ticks[index]?.workers ?? 0} workers busy`,
   };
 }
 

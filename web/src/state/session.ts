@@ -2,7 +2,14 @@
 
 import { computed, signal } from '@preact/signals';
 import type { Frame } from '../protocol/frames';
-import { fetchDemoMode, fetchHistory, fetchOrders, fetchProducts } from '../protocol/requests';
+import {
+  fetchDemoMode,
+  fetchHistory,
+  fetchOrders,
+  fetchProducts,
+  type OrderList,
+  type ProductList,
+} from '../protocol/requests';
 import type { Tick } from '../protocol/ticks';
 import { metricsOf } from '../charts/metrics';
 import type { Connection } from '../stream/link';
@@ -59,7 +66,12 @@ export function holdFeed(held: boolean): void {
 /** Before each connection: the lists once, the figures every time (they are not kept by any log). */
 async function prepare(): Promise<void> {
   if (!loaded.value) {
-    await Promise.all([loadOrders(true), loadProducts(true)]);
+    const [products, orders] = await Promise.all([fetchProducts(), fetchOrders()]);
+    // Products first: rows of the feed name them.
+    showProducts(products);
+    showOrders(orders);
+    stream.resume.place('orders', orders.asOf);
+    stream.resume.place('market_data', products.asOf);
     loaded.value = true;
   }
   const [history, isDemo] = await Promise.allSettled([fetchHistory(WINDOW_S), fetchDemoMode()]);
@@ -71,7 +83,8 @@ async function prepare(): Promise<void> {
 async function reload(channel: string, renewed: boolean): Promise<void> {
   if (renewed) forget(channel);
   try {
-    await (channel === 'orders' ? loadOrders(false) : loadProducts(false));
+    if (channel === 'orders') showOrders(await fetchOrders());
+    else showProducts(await fetchProducts());
   } catch {
     loaded.value = false;
     stream.fail();
@@ -84,18 +97,14 @@ function forget(channel: string): void {
   feed.value = { ...EMPTY_FEED, held: feed.value.held };
 }
 
-async function loadOrders(setPosition: boolean): Promise<void> {
-  const { orders, asOf } = await fetchOrders();
+function showOrders({ orders, asOf }: OrderList): void {
   show();
   feed.value = applyList(feed.value, orders, asOf?.offset ?? 0);
-  if (setPosition) stream.resume.place('orders', asOf);
 }
 
-async function loadProducts(setPosition: boolean): Promise<void> {
-  const { products, asOf } = await fetchProducts();
+function showProducts({ products }: ProductList): void {
   catalogue.upsert(products);
   catalogueVersion.value += 1;
-  if (setPosition) stream.resume.place('market_data', asOf);
 }
 
 function receive(frame: Frame): void {

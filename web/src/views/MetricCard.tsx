@@ -17,6 +17,7 @@ export function MetricCard({ times, metric }: Props) {
     pointed !== null && pointedValue !== null && pointedValue !== undefined
       ? { index: pointed, value: pointedValue }
       : latest(main);
+  const at = shown?.index ?? times.length - 1;
   const past = shown !== null && shown.index === pointed;
   return (
     <article class="metric" aria-labelledby={`metric-${metric.id}`}>
@@ -29,8 +30,8 @@ export function MetricCard({ times, metric }: Props) {
         <span class="metric-unit">{metric.unit}</span>
       </p>
       <p class="metric-detail">
-        {past && <span class="metric-time">at {clock(times[shown.index]!)} · </span>}
-        {shown ? metric.detail(shown.index) : 'waiting for figures'}
+        {past && <span class="metric-time">at {clock(times[at]!)} · </span>}
+        {times.length > 0 ? metric.detail(at) : 'waiting for figures'}
       </p>
       <Chart times={times} metric={metric} onPoint={setPointed} />
     </article>

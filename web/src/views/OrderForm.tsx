@@ -15,10 +15,12 @@ const PRIORITIES = [
 
 export function OrderForm() {
   const form = useRef<HTMLFormElement>(null);
+  const result = useRef<HTMLDivElement>(null);
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
     const wrong = await submit();
     if (wrong) form.current?.querySelector<HTMLElement>(`#order-${wrong}`)?.focus();
+    else result.current?.scrollIntoView({ block: 'nearest' });
   };
   return (
     <section class="panel order" id="order" aria-labelledby="order-title">
@@ -33,7 +35,9 @@ export function OrderForm() {
             {sending.value ? 'Sending…' : 'Place order'}
           </button>
         </div>
-        <Result />
+        <div class="order-result" ref={result}>
+          <Result />
+        </div>
       </form>
     </section>
   );
@@ -113,7 +117,7 @@ function Result() {
   const general = errors.value[''];
   const wrongFields = Object.keys(errors.value).filter((field) => field !== '').length;
   return (
-    <div class="order-result">
+    <>
       <div role="status">
         {general !== undefined && <p class="field-error">{general}</p>}
         {wrongFields > 0 && <p class="field-error">Not ordered: please look at the marked {wrongFields === 1 ? 'field' : 'fields'}.</p>}
@@ -125,6 +129,6 @@ function Result() {
         )}
       </div>
       {done && <StatusChip status={(findOrder(feed.value, done.order.id) ?? done.order).status} />}
-    </div>
+    </>
   );
 }

@@ -90,12 +90,12 @@ fn work_is_fenced_by_the_token() {
     let token = step.order.token;
     let step = requeue(&mut set, 1, "restart", 1_020).unwrap();
     assert_eq!((step.order.attempts, step.order.version), (0, 3));
-    assert_eq!(complete(&mut set, 1, token, 1_030).unwrap_err(), Refusal::StaleToken);
+    assert_eq!(finish(&mut set, 1, token, WorkResult::Completed, 1_030).unwrap_err(), Refusal::StaleToken);
     set.ready.push_back(1);
     let token = claim(&mut set, &worker, 1_040).unwrap().order.token;
-    let step = complete(&mut set, 1, token, 1_055).unwrap();
+    let step = finish(&mut set, 1, token, WorkResult::Completed, 1_055).unwrap();
     assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(15), 5));
-    let again = complete(&mut set, 1, token, 1_060).unwrap_err();
+    let again = finish(&mut set, 1, token, WorkResult::Completed, 1_060).unwrap_err();
     assert!(matches!(again, Refusal::InvalidTransition { from: Status::Completed, .. }));
 }
 

@@ -1,0 +1,133 @@
+//! From the domain's values to what travels.
+
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::decide::Step;
+use ordercast_domain::money::Currency;
+use ordercast_domain::order::{Details, Line, Order};
+use ordercast_domain::product::Product;
+use ordercast_protocol::event::{
+    AdjustmentView, OrderEvent, ProductView, write_adjustment_event, write_market_event, write_order_event,
+};
+use ordercast_protocol::json::Decimal;
+use ordercast_protocol::limits::MAX_EVENT_LINES;
+use ordercast_protocol::order::{LineView, OrderDetails, OrderSummary, Processing, write_order};
+
+/// Digits after the point in millionths.
+const PRICE_SCALE: u8 = 6;
+
+/// An amount in minor units as a decimal of the major unit.
+pub fn amount(minor: i64, currency: Currency) -> Decimal {
+    Decimal { value: minor, scale: currency.digits() }
+}
+
+/// A price in millionths as a decimal of the major unit, with at least the currency's digits.
+pub fn price(millionths: i64, currency: Currency) -> Decimal {
+    Decimal { value: millionths, scale: PRICE_SCALE }.trimmed(currency.digits())
+}
+
+/// What of an order may be in an event.
+pub fn summary(order: &Order) -> OrderSummary<'_> {
+    let processing = order.worker.as_deref().zip(order.started_at_ms);
+    OrderSummary {
+        id: &order.id,
+        amount: amount(order.amount, order.currency),
+        currency: order.currency.code(),
+        customer_id: &order.customer_id,
+        item_count: order.item_count,
+        status: order.outward_status(),
+        priority: order.priority.number(),
+        version: order.version,
+        attempts: order.attempts,
+        created_at_ms: order.accepted_at_ms,
+        updated_at_ms: order.updated_at_ms,
+        placed_at_ms: order.placed_at_ms,
+        demo: order.demo,
+        processing: processing.map(|(worker, started_at_ms)| Processing {
+            worker,
+            started_at_ms,
+            duration_ms: order.duration_ms,
+        }),
+    }
+}
+
+fn line_views<'a>(lines: &'a [Line], order: &Order) -> Vec<LineView<'a>> {
+    let view = |line: &'a Line| LineView {
+        sku: &line.sku,
+        quantity: line.quantity,
+        price: line.price.map(|millionths| price(millionths, order.currency)),
+    };
+    lines.iter().map(view).collect()
+}
+
+/// Appends an order as its readers see it.
+pub fn order_json(order: &Order, details: &Details, out: &mut Vec<u8>) {
+    let lines = line_views(&details.lines, order);
+    let view = OrderDetails {
+        lines: &lines,
+        plain_items: details.plain_items,
+        customer: &details.customer,
+        address: &details.address,
+        notes: details.notes.as_deref(),
+        rounding: Decimal { value: order.rounding, scale: PRICE_SCALE },
+    };
+    write_order(&summary(order), &view, out);
+}
+
+/// Appends the body of an order's first event.
+pub(crate) fn placed_event(order: &Order, details: &Details, actor: &str, out: &mut Vec<u8>) {
+    // Lines that the event will not list need not be gathered.
+    let lines = (details.lines.len() <= MAX_EVENT_LINES).then(|| line_views(&details.lines, order));
+    let event = OrderEvent { order: summary(order), from: None, actor, reason: None, lines: lines.as_deref() };
+    write_order_event(&event, out);
+}
+
+/// Appends the body of a later event.
+pub(crate) fn step_event(step: &Step, out: &mut Vec<u8>) {
+    let actor = step.actor.to_string();
+    let event = OrderEvent {
+        order: summary(&step.order),
+        from: Some(step.from),
+        actor: &actor,
+        reason: step.reason,
+        lines: None,
+    };
+    write_order_event(&event, out);
+}
+
+/// A product as readers and events see it; `hash` is its [`Product::hash`].
+pub fn product_view<'a>(product: &'a Product, hash: &'a str) -> ProductView<'a> {
+    ProductView {
+        sku: &product.sku,
+        hash,
+        name: &product.name,
+        price: price(product.price, product.currency),
+        currency: product.currency.code(),
+        stock: product.stock,
+        reserved: product.reserved,
+    }
+}
+
+/// Appends the body of a price or stock change.
+pub(crate) fn market_event(product: &Product, now_ms: i64, out: &mut Vec<u8>) {
+    write_market_event(&product_view(product, &product.hash()), now_ms, out);
+}
+
+/// An adjustment as readers and events see it.
+pub fn adjustment_view(adjustment: &Adjustment) -> AdjustmentView<'_> {
+    AdjustmentView {
+        id: &adjustment.id,
+        kind: adjustment.kind.name(),
+        amount: amount(adjustment.amount, adjustment.currency),
+        rounding: Decimal { value: adjustment.rounding, scale: PRICE_SCALE },
+        currency: adjustment.currency.code(),
+        customer_id: adjustment.customer_id.as_deref(),
+        line_count: u32::try_from(adjustment.lines.len()).unwrap_or(u32::MAX),
+        placed_at_ms: adjustment.placed_at_ms,
+        created_at_ms: adjustment.created_at_ms,
+    }
+}
+
+/// Appends the body of an adjustment's event.
+pub(crate) fn adjustment_event(adjustment: &Adjustment, out: &mut Vec<u8>) {
+    write_adjustment_event(&adjustment_view(adjustment), out);
+}

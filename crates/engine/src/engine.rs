@@ -1,0 +1,268 @@
+//! The engine as others see it.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ordercast_broker::Broker;
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::draft::{CustomerKey, Draft};
+use ordercast_domain::product::Product;
+use ordercast_domain::rules::Rules;
+use ordercast_protocol::principal::Principal;
+use ordercast_store::StoreError;
+use ordercast_store::read::{ReadStore, StartState};
+use ordercast_store::write::WriteStore;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::catalogue::CatalogueMirror;
+use crate::ids::IdSource;
+use crate::intake::{ClientKey, Command, CommandError, Intake, Placed, Reply};
+use crate::processor::Processor;
+use crate::stats::Stats;
+use crate::{pool, writer::Writer};
+
+/// How often a stopping engine looks whether its work is done.
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// The settings of an engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The rules of the shop.
+    pub rules: Rules,
+    /// Workers in the process; with 0 orders wait.
+    pub slots: usize,
+    /// Most commands that are not yet acknowledged (503 beyond).
+    pub intake_capacity: usize,
+    /// Most of them from one client (429 beyond).
+    pub client_capacity: usize,
+    /// Most commands in one commit.
+    pub batch_commands: usize,
+}
+
+impl EngineConfig {
+    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, slots: 10, intake_capacity: 1_000, client_capacity: 800, batch_commands: 1_024 }
+    }
+}
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// Where it writes.
+    pub writer: Box<dyn WriteStore>,
+    /// Where it reads what it starts from.
+    pub reader: Arc<dyn ReadStore>,
+    /// Where it announces.
+    pub broker: Arc<dyn Broker>,
+    /// What its workers do.
+    pub processor: Arc<dyn Processor>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: EngineConfig,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) stats: Stats,
+    pub(crate) catalogue: CatalogueMirror,
+    customers: CustomerKey,
+    start: StartState,
+    draining: AtomicBool,
+    failure: watch::Sender<Option<String>>,
+    give_up: watch::Sender<bool>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    writer: JoinHandle<()>,
+    pool: tokio::task::JoinHandle<()>,
+}
+
+impl Shared {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    pub(crate) fn fail(&self, error: &str) {
+        tracing::error!(error, "the store failed; no more commands are taken");
+        self.failure.send_replace(Some(error.to_owned()));
+        self.intake.fail();
+    }
+}
+
+/// The write side. Clones are handles to the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts the writer and the workers. The first commit puts the orders that were in work when the last run
+    /// ended back into the queue.
+    ///
+    /// Must be called on a tokio runtime, which the workers run on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(config: EngineConfig, parts: EngineParts) -> Result<Self, StoreError> {
+        let start = parts.reader.start_state().await?;
+        let catalogue = parts.reader.catalogue().await?;
+        let shared = Arc::new(Shared {
+            intake: Arc::new(Intake::new(config.intake_capacity, config.client_capacity)),
+            stats: Stats::new(),
+            catalogue: CatalogueMirror::default(),
+            customers: CustomerKey::new(start.secret),
+            draining: AtomicBool::new(false),
+            failure: watch::Sender::new(None),
+            give_up: watch::Sender::new(false),
+            running: Mutex::new(None),
+            config,
+            start,
+        });
+        shared.catalogue.update(catalogue.products);
+        shared.stats.ready.store(shared.start.ready, Relaxed);
+        shared.stats.active.store(shared.start.active, Relaxed);
+        if shared.start.active > 0 {
+            shared.intake.submit_internal(Command::Recover);
+        }
+        let (claims, claimed) = mpsc::unbounded_channel();
+        let writer = Writer {
+            store: parts.writer,
+            shared: Arc::clone(&shared),
+            broker: parts.broker,
+            claims,
+            idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
+            ids: IdSource::new(),
+            runtime: Handle::current(),
+        };
+        let pool = pool::run(claimed, parts.processor, Arc::clone(&shared.intake), shared.give_up.subscribe());
+        let pool = tokio::spawn(pool);
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Failed(format!("cannot start the writer's thread: {error}")))?;
+        *shared.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { writer, pool });
+        Ok(Self { shared })
+    }
+
+    /// Queues an order; `reply` hears what became of it once that is durable.
+    pub fn submit_order(&self, client: ClientKey, principal: Principal, draft: Draft, reply: Reply<Placed>) {
+        let command = Command::Place { draft: Box::new(draft), principal, reply };
+        self.shared.intake.submit(client, command, &self.shared.stats);
+    }
+
+    /// Places an order and waits until it is durable.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn place(&self, client: ClientKey, principal: Principal, draft: Draft) -> Result<Placed, CommandError> {
+        ask(|reply| self.submit_order(client, principal, draft, reply)).await
+    }
+
+    /// Stores products, all or none; the answer is how many changed.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn put_products(&self, client: ClientKey, products: Vec<Product>) -> Result<usize, CommandError> {
+        ask(|reply| {
+            self.shared.intake.submit(client, Command::PutProducts { products, reply }, &self.shared.stats);
+        })
+        .await
+    }
+
+    /// Stores an adjustment; the answer is whether it is new.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<bool, CommandError> {
+        let adjustment = Box::new(adjustment);
+        ask(|reply| self.shared.intake.submit(client, Command::Adjust { adjustment, reply }, &self.shared.stats)).await
+    }
+
+    /// The rules of the shop.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.config.rules
+    }
+
+    /// The settings the engine runs with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.shared.config
+    }
+
+    /// What makes customers' ids opaque.
+    pub fn customers(&self) -> &CustomerKey {
+        &self.shared.customers
+    }
+
+    /// The catalogue as of the last commit.
+    pub fn catalogue(&self) -> &CatalogueMirror {
+        &self.shared.catalogue
+    }
+
+    /// What the engine counts.
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// How the store makes commits durable, for people.
+    pub fn durability(&self) -> &str {
+        &self.shared.start.durability
+    }
+
+    /// What broke the store, if it is broken.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.failure.borrow().clone()
+    }
+
+    /// Waits until the store breaks.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.shared.failure.subscribe();
+        let broken = failure.wait_for(Option::is_some).await;
+        broken.ok().and_then(|failure| failure.clone()).unwrap_or_default()
+    }
+
+    /// Refuses new commands from now on; what is queued is still carried out, and orders in work go on.
+    pub fn close_intake(&self) {
+        self.shared.intake.close(CommandError::Stopping);
+        self.shared.draining.store(true, Relaxed);
+    }
+
+    /// Stops: finishes what was taken, waits up to `grace` for orders in work and gives the rest of them back.
+    pub async fn stop(&self, grace: Duration) {
+        self.close_intake();
+        let stats = &self.shared.stats;
+        let deadline = tokio::time::Instant::now() + grace;
+        let is_done = || {
+            let done = stats.active.load(Relaxed) == 0 && stats.waiting.load(Relaxed) == 0;
+            done || self.shared.failure.borrow().is_some()
+        };
+        while !is_done() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        self.shared.give_up.send_replace(true);
+        let deadline = tokio::time::Instant::now() + grace.max(Duration::from_secs(1));
+        while !is_done() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        self.shared.intake.stop();
+        let running = self.shared.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { writer, pool }) = running {
+            // The writer drops the pool's channel when it ends, which ends the pool.
+            let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer's thread panicked");
+            }
+            let _ = pool.await;
+        }
+    }
+}
+
+async fn ask<T: Send + 'static>(submit: impl FnOnce(Reply<T>)) -> Result<T, CommandError> {
+    let (reply, answer) = oneshot::channel();
+    submit(Box::new(move |outcome| {
+        // Who asked may have gone away; the outcome stands all the same.
+        let _ = reply.send(outcome);
+    }));
+    answer.await.unwrap_or(Err(CommandError::StoreFailed))
+}

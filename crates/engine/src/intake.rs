@@ -1,0 +1,259 @@
+//! The bounded queue in front of the writer.
+//!
+//! The bound counts commands that are not yet acknowledged, those in the batch under way included: a client
+//! that is answered makes room. Beyond it commands are refused at once, and nothing grows.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::decide::{Refusal, WorkResult};
+use ordercast_domain::draft::Draft;
+use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::product::Product;
+use ordercast_protocol::principal::Principal;
+
+use crate::stats::Stats;
+
+/// Who shares a bound: the client's address.
+pub type ClientKey = IpAddr;
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// A rule refused it.
+    Refused(Refusal),
+    /// This client has too many commands waiting; others may still be served.
+    ClientFull,
+    /// The server has too many commands waiting.
+    Full,
+    /// The server is stopping.
+    Stopping,
+    /// The store failed; the command may or may not be durable, and was not acknowledged.
+    StoreFailed,
+}
+
+/// An accepted or found order.
+#[derive(Clone, Debug)]
+pub enum Placed {
+    /// It is new.
+    Accepted {
+        /// Its changing part, as accepted.
+        order: Arc<Order>,
+        /// Its lasting part.
+        details: Arc<Details>,
+    },
+    /// It was accepted before, under this id.
+    Replayed {
+        /// The order's id.
+        order_id: Arc<str>,
+    },
+}
+
+/// Called once with the outcome, on the writer's thread: it must return at once.
+pub type Reply<T> = Box<dyn FnOnce(Result<T, CommandError>) + Send>;
+
+pub(crate) struct WorkDone {
+    pub(crate) seq: OrderSeq,
+    pub(crate) token: u32,
+    pub(crate) worker: Arc<str>,
+    /// `None` gives the order back unworked.
+    pub(crate) result: Option<WorkResult>,
+}
+
+pub(crate) enum Command {
+    Place { draft: Box<Draft>, principal: Principal, reply: Reply<Placed> },
+    PutProducts { products: Vec<Product>, reply: Reply<usize> },
+    Adjust { adjustment: Box<Adjustment>, reply: Reply<bool> },
+    Finish(Vec<WorkDone>),
+    Recover,
+}
+
+impl Command {
+    pub(crate) fn refuse(self, error: CommandError) {
+        match self {
+            Self::Place { reply, .. } => reply(Err(error)),
+            Self::PutProducts { reply, .. } => reply(Err(error)),
+            Self::Adjust { reply, .. } => reply(Err(error)),
+            Self::Finish(_) | Self::Recover => {}
+        }
+    }
+}
+
+pub(crate) struct Submission {
+    pub(crate) command: Command,
+    client: Option<ClientKey>,
+}
+
+#[derive(Default)]
+struct Queue {
+    submissions: VecDeque<Submission>,
+    by_client: HashMap<ClientKey, usize>,
+    external: usize,
+    closed: Option<CommandError>,
+    stopped: bool,
+}
+
+/// What the writer is to do next.
+pub(crate) enum Next {
+    Batch(Vec<Submission>),
+    Stop,
+}
+
+pub(crate) struct Intake {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    capacity: usize,
+    client_capacity: usize,
+}
+
+impl Intake {
+    pub(crate) fn new(capacity: usize, client_capacity: usize) -> Self {
+        Self { queue: Mutex::default(), arrived: Condvar::new(), capacity, client_capacity }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a client's command, or refuses it at once through its reply.
+    pub(crate) fn submit(&self, client: ClientKey, command: Command, stats: &Stats) {
+        let mut queue = self.queue();
+        let refusal = if let Some(error) = &queue.closed {
+            Some(error.clone())
+        } else if queue.external >= self.capacity {
+            Some(CommandError::Full)
+        } else if queue.by_client.get(&client).is_some_and(|&waiting| waiting >= self.client_capacity) {
+            Some(CommandError::ClientFull)
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            drop(queue);
+            stats.overloaded.fetch_add(1, Relaxed);
+            command.refuse(error);
+            return;
+        }
+        queue.external += 1;
+        stats.waiting.store(queue.external as u64, Relaxed);
+        *queue.by_client.entry(client).or_default() += 1;
+        self.push(queue, Submission { command, client: Some(client) });
+    }
+
+    /// Queues a command of the engine itself; those are bounded by the workers' slots.
+    pub(crate) fn submit_internal(&self, command: Command) {
+        let queue = self.queue();
+        self.push(queue, Submission { command, client: None });
+    }
+
+    fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
+        queue.submissions.push_back(submission);
+        let was_empty = queue.submissions.len() == 1;
+        drop(queue);
+        // The writer sleeps only on an empty queue.
+        if was_empty {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Waits for commands and takes what is there, `most` at the most. With `idle_work` it returns an empty
+    /// batch instead of waiting.
+    pub(crate) fn next(&self, most: usize, idle_work: bool) -> Next {
+        let mut queue = self.queue();
+        while queue.submissions.is_empty() && !idle_work {
+            if queue.stopped {
+                return Next::Stop;
+            }
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = queue.submissions.len().min(most);
+        Next::Batch(queue.submissions.drain(..count).collect())
+    }
+
+    /// Makes room for the commands of a batch that was answered.
+    pub(crate) fn release(&self, clients: &[ClientKey], stats: &Stats) {
+        let mut queue = self.queue();
+        for client in clients {
+            queue.external -= 1;
+            if let Some(waiting) = queue.by_client.get_mut(client) {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    queue.by_client.remove(client);
+                }
+            }
+        }
+        stats.waiting.store(queue.external as u64, Relaxed);
+    }
+
+    /// Refuses clients' commands from now on; what is queued is still carried out.
+    pub(crate) fn close(&self, error: CommandError) {
+        self.queue().closed.get_or_insert(error);
+    }
+
+    /// Ends the writer once the queue is empty.
+    pub(crate) fn stop(&self) {
+        self.queue().stopped = true;
+        self.arrived.notify_one();
+    }
+
+    /// Refuses everything that is queued or comes, after the store failed.
+    pub(crate) fn fail(&self) {
+        let submissions = {
+            let mut queue = self.queue();
+            queue.closed = Some(CommandError::StoreFailed);
+            std::mem::take(&mut queue.submissions)
+        };
+        for submission in submissions {
+            submission.command.refuse(CommandError::StoreFailed);
+        }
+    }
+}
+
+impl Submission {
+    pub(crate) fn client(&self) -> Option<ClientKey> {
+        self.client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    fn client(last: u8) -> ClientKey {
+        IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
+    }
+
+    fn command(answers: &Sender<CommandError>) -> Command {
+        let answers = answers.clone();
+        let reply = Box::new(move |outcome: Result<usize, _>| answers.send(outcome.unwrap_err()).unwrap());
+        Command::PutProducts { products: vec![], reply }
+    }
+
+    #[test]
+    fn one_client_is_bounded_before_all_are() {
+        let (intake, stats) = (Intake::new(3, 2), Stats::new());
+        let (answers, answered) = channel();
+        for last in [1, 1, 1, 2, 3] {
+            intake.submit(client(last), command(&answers), &stats);
+        }
+        assert_eq!(answered.try_recv(), Ok(CommandError::ClientFull), "the third of the first client");
+        assert_eq!(answered.try_recv(), Ok(CommandError::Full), "the fourth of all");
+        assert!(answered.try_recv().is_err());
+        let Next::Batch(batch) = intake.next(10, false) else { panic!("three wait") };
+        intake.submit(client(3), command(&answers), &stats);
+        assert_eq!(answered.try_recv(), Ok(CommandError::Full), "a batch under way still counts");
+        let clients: Vec<_> = batch.iter().filter_map(Submission::client).collect();
+        intake.release(&clients, &stats);
+        intake.submit(client(1), command(&answers), &stats);
+        intake.close(CommandError::Stopping);
+        intake.submit(client(1), command(&answers), &stats);
+        assert_eq!(answered.try_recv(), Ok(CommandError::Stopping));
+        intake.fail();
+        assert_eq!(answered.try_recv(), Ok(CommandError::StoreFailed), "what was queued is told");
+    }
+}

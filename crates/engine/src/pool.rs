@@ -1,0 +1,67 @@
+//! The workers in the process: they do what was claimed for them and report it back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ordercast_domain::decide::WorkResult;
+use ordercast_domain::order::{Order, OrderSeq};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::intake::{Command, Intake, WorkDone};
+use crate::processor::Processor;
+
+/// Why an order fails whose work panicked.
+const PANICKED: &str = "the processor panicked";
+
+struct Claim {
+    seq: OrderSeq,
+    token: u32,
+    worker: Arc<str>,
+}
+
+/// Runs until `claims` is closed and all work is done. When `give_up` turns true, work under way is stopped and
+/// its orders are given back.
+pub(crate) async fn run(
+    mut claims: mpsc::UnboundedReceiver<Vec<Order>>,
+    processor: Arc<dyn Processor>,
+    intake: Arc<Intake>,
+    mut give_up: watch::Receiver<bool>,
+) {
+    let mut works: JoinSet<WorkResult> = JoinSet::new();
+    let mut claimed: HashMap<Id, Claim> = HashMap::new();
+    let mut open = true;
+    while open || !works.is_empty() {
+        tokio::select! {
+            orders = claims.recv(), if open => match orders {
+                None => open = false,
+                Some(orders) => for order in orders {
+                    let task = works.spawn(processor.process(&order));
+                    if let Some(worker) = order.worker {
+                        claimed.insert(task.id(), Claim { seq: order.seq, token: order.token, worker });
+                    }
+                },
+            },
+            Some(ended) = works.join_next_with_id(), if !works.is_empty() => {
+                let mut done = Vec::new();
+                let mut next = Some(ended);
+                while let Some(ended) = next {
+                    done.extend(report(ended, &mut claimed));
+                    next = works.try_join_next_with_id();
+                }
+                intake.submit_internal(Command::Finish(done));
+            }
+            _ = give_up.wait_for(|&give_up| give_up), if !works.is_empty() && !*give_up.borrow() => works.abort_all(),
+        }
+    }
+}
+
+fn report(ended: Result<(Id, WorkResult), JoinError>, claimed: &mut HashMap<Id, Claim>) -> Option<WorkDone> {
+    let (id, result) = match ended {
+        Ok((id, result)) => (id, Some(result)),
+        Err(error) if error.is_panic() => (error.id(), Some(WorkResult::Failed { reason: PANICKED })),
+        Err(error) => (error.id(), None),
+    };
+    let Claim { seq, token, worker } = claimed.remove(&id)?;
+    Some(WorkDone { seq, token, worker, result })
+}

@@ -1,0 +1,160 @@
+//! The writer's thread: batch after batch, and after each commit the answers and the announcements.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use ordercast_broker::{Announcement, Broker, Message};
+use ordercast_domain::order::Order;
+use ordercast_domain::status::Status;
+use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::batch::{Batch, Decided, Outcome};
+use crate::engine::Shared;
+use crate::ids::IdSource;
+use crate::intake::{Command, CommandError, Next, Submission};
+
+pub(crate) struct Writer {
+    pub(crate) store: Box<dyn WriteStore>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) claims: mpsc::UnboundedSender<Vec<Order>>,
+    pub(crate) idle: Vec<Arc<str>>,
+    pub(crate) ids: IdSource,
+    pub(crate) runtime: Handle,
+}
+
+impl Writer {
+    /// Runs until the intake is stopped or the store fails.
+    pub(crate) fn run(mut self) {
+        loop {
+            let has_work = self.shared.stats.ready.load(Relaxed) > 0;
+            let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
+            let submissions = match self.shared.intake.next(self.shared.config.batch_commands, claims) {
+                Next::Stop => return,
+                Next::Batch(submissions) => submissions,
+            };
+            // Work that ends in this batch frees a worker, who may claim in the same one.
+            let claims = has_work && !self.shared.is_draining();
+            if let Err(error) = self.commit(submissions, claims) {
+                self.shared.fail(&error);
+                return;
+            }
+        }
+    }
+
+    fn commit(&mut self, submissions: Vec<Submission>, claims: bool) -> Result<(), String> {
+        let shared = Arc::clone(&self.shared);
+        let mut batch = Batch {
+            submissions,
+            idle: std::mem::take(&mut self.idle),
+            claims,
+            rules: &shared.config.rules,
+            ids: &mut self.ids,
+            decided: Decided::default(),
+        };
+        let outcome = self.runtime.block_on(self.store.commit(&mut batch));
+        let Batch { submissions, decided, .. } = batch;
+        let committed = match outcome {
+            CommitOutcome::Committed(committed) => committed,
+            other => {
+                for submission in submissions {
+                    submission.command.refuse(CommandError::StoreFailed);
+                }
+                return Err(match other {
+                    CommitOutcome::Fatal(error) => error.to_string(),
+                    _ => "the outcome of a commit is unknown".to_owned(),
+                });
+            }
+        };
+        if claims && decided.claimed.is_empty() && !decided.idle.is_empty() {
+            // The store has nothing ready, whatever the counter says.
+            shared.stats.ready.store(0, Relaxed);
+        }
+        self.count(&committed, submissions.len(), &decided);
+        // The mirror goes first, so that who is told of a change also finds it there.
+        shared.catalogue.update(decided.products);
+        let clients: Vec<_> = submissions.iter().filter_map(Submission::client).collect();
+        for (submission, outcome) in submissions.into_iter().zip(decided.outcomes) {
+            answer(submission.command, outcome);
+        }
+        shared.intake.release(&clients, &shared.stats);
+        self.idle = decided.idle;
+        if !decided.claimed.is_empty() {
+            // The pool outlives the writer; if it is gone the server is too.
+            let _ = self.claims.send(decided.claimed);
+        }
+        announce(&*self.broker, committed.logs, decided.events);
+        Ok(())
+    }
+
+    fn count(&self, committed: &Committed, commands: usize, decided: &Decided) {
+        let stats = &self.shared.stats;
+        if !committed.logs.is_empty() {
+            stats.commits.fetch_add(1, Relaxed);
+            stats.sync_us.observe(committed.sync_us);
+            stats.batch_size.observe(commands as u64);
+        }
+        let (accepted, requeued) = (decided.accepted as u64, decided.requeued as u64);
+        let (claimed, finished) = (decided.claimed.len() as u64, decided.finished.len() as u64);
+        stats.accepted.fetch_add(accepted, Relaxed);
+        stats.ready.fetch_add(accepted + requeued, Relaxed);
+        stats.ready.fetch_sub(claimed, Relaxed);
+        stats.active.fetch_add(claimed, Relaxed);
+        stats.active.fetch_sub(finished + requeued, Relaxed);
+        if !decided.revenue.is_empty() {
+            stats.add_revenue(decided.revenue.clone());
+        }
+        stats.count_moves(Status::Pending, accepted + requeued);
+        stats.count_moves(Status::Active, claimed);
+        for order in &decided.finished {
+            stats.count_moves(order.status, 1);
+            let ended = if order.status == Status::Completed { &stats.completed } else { &stats.failed };
+            ended.fetch_add(1, Relaxed);
+            let micros = |ms: i64| u64::try_from(ms).unwrap_or(0) * 1000;
+            stats.work_us.fetch_add(micros(order.duration_ms.unwrap_or(0)), Relaxed);
+            stats.observe_latency(micros(order.updated_at_ms - order.accepted_at_ms));
+        }
+        for outcome in &decided.outcomes {
+            match outcome {
+                Outcome::Placed(Ok(crate::intake::Placed::Replayed { .. })) => &stats.replayed,
+                Outcome::Placed(Err(_)) | Outcome::Stored(Err(_)) | Outcome::Adjusted(Err(_)) => &stats.refused,
+                _ => continue,
+            }
+            .fetch_add(1, Relaxed);
+        }
+    }
+}
+
+fn answer(command: Command, outcome: Outcome) {
+    match (command, outcome) {
+        (Command::Place { reply, .. }, Outcome::Placed(result)) => reply(result),
+        (Command::PutProducts { reply, .. }, Outcome::Stored(result)) => reply(result),
+        (Command::Adjust { reply, .. }, Outcome::Adjusted(result)) => reply(result),
+        // Internal commands expect no answer.
+        (command, _) => command.refuse(CommandError::Stopping),
+    }
+}
+
+fn announce(
+    broker: &dyn Broker,
+    logs: Vec<LogRange>,
+    events: Vec<(ordercast_protocol::channel::Log, ordercast_broker::AnnouncedEvent)>,
+) {
+    let mut announcements: Vec<Announcement> = logs
+        .into_iter()
+        .map(|range| {
+            let events = Vec::with_capacity(usize::try_from(range.count).unwrap_or(0));
+            Announcement { log: range.log, epoch: range.epoch, first: range.first, events }
+        })
+        .collect();
+    for (log, event) in events {
+        if let Some(announcement) = announcements.iter_mut().find(|announcement| announcement.log == log) {
+            announcement.events.push(event);
+        }
+    }
+    for announcement in announcements {
+        broker.announce(Message::Commit(Arc::new(announcement)));
+    }
+}

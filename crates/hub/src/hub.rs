@@ -1,0 +1,328 @@
+//! The hub as the rest of the program sees it.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mio::{Poll, Waker};
+use ordercast_broker::{Broker, Message};
+use ordercast_protocol::channel::{Channel, Log};
+use ordercast_protocol::position::{Epoch, Position};
+use ordercast_protocol::principal::Principal;
+use ordercast_store::log::{LogState, ReadLogs};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::config::HubConfig;
+use crate::counters::{Counter, Counters, HubStats};
+use crate::mailbox::Mailbox;
+use crate::pages::read_pages;
+use crate::registry::{ConnectionInfo, LimitReached, Protocol, Registry, Slot};
+use crate::session::Session;
+use crate::shard::{Adoption, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
+use crate::stream::{EventStream, Pipe};
+
+/// Most connections that [`Hub::connections`] lists.
+const MAX_LISTED_CONNECTIONS: usize = 1_000;
+
+/// The read side: it begins at the broker and ends at sockets. A clone is the same hub.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Arc<Registry>,
+    distributor: Arc<Distributor>,
+    counters: Arc<Counters>,
+    /// Numbers connections, and spreads them over the shards.
+    next_connection: AtomicU64,
+    running: Mutex<Running>,
+    runtime: Handle,
+}
+
+/// What is joined when the hub is drained.
+#[derive(Default)]
+struct Running {
+    shards: Vec<JoinHandle<()>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Passes what the broker says to every shard. Called on announcing threads: it only fills mailboxes.
+struct Distributor {
+    ports: Vec<Arc<Port>>,
+    known: Mutex<Vec<LogState>>,
+    /// The last offset of ephemeral messages in this boot; locked while one is passed on, so that they keep
+    /// their order.
+    ephemeral: Mutex<u64>,
+}
+
+impl Hub {
+    /// Listens to the broker, reads where the logs end, and starts the shards.
+    ///
+    /// # Errors
+    /// When the logs cannot be read or do not exist, or when the system gives no poll or thread.
+    pub async fn start(
+        config: HubConfig,
+        logs: Arc<dyn ReadLogs>,
+        broker: &dyn Broker,
+        runtime: Handle,
+    ) -> io::Result<Self> {
+        let config = Arc::new(config);
+        let counters = Arc::new(Counters::default());
+        let (polls, ports) = open_ports(config.shards.max(1), &counters)?;
+        let distributor = Arc::new(Distributor { ports, known: Mutex::default(), ephemeral: Mutex::new(0) });
+        // Before the logs are read, so that no commit falls between.
+        let listener = Arc::clone(&distributor);
+        broker.listen(Box::new(move |message| listener.hear(message)));
+        let states = read_states(&*logs).await.inspect_err(|_| distributor.close())?;
+        *distributor.known.lock().unwrap_or_else(PoisonError::into_inner) = states.clone();
+
+        let boot = RandomState::new().build_hasher().finish();
+        let registry = Registry::new(format!("{:08x}", boot as u32), config.max_connections);
+        let (pages, requests) = mpsc::unbounded_channel();
+        let mut running = Running::default();
+        running.tasks.push(runtime.spawn(read_pages(Arc::clone(&logs), config.page, config.page_reads, requests)));
+        for (poll, port) in polls.into_iter().zip(&distributor.ports) {
+            let parts = Parts {
+                config: Arc::clone(&config),
+                poll,
+                port: Arc::clone(port),
+                pages: pages.clone(),
+                logs: states.clone(),
+                boot_epoch: Epoch(format!("{boot:016x}").into()),
+            };
+            let name = format!("hub-{}", running.shards.len());
+            running.shards.push(std::thread::Builder::new().name(name).spawn(move || Shard::new(parts).run())?);
+        }
+        let look = look_at_logs(logs, Arc::downgrade(&distributor), config.log_poll_interval);
+        running.tasks.push(runtime.spawn(look));
+        let (next_connection, running) = (AtomicU64::new(0), Mutex::new(running));
+        Ok(Self { inner: Arc::new(Inner { registry, distributor, counters, next_connection, running, runtime }) })
+    }
+
+    /// Makes room for one connection, before its upgrade is answered.
+    ///
+    /// # Errors
+    /// [`LimitReached`] when there is no room, or when the hub is being drained.
+    pub fn reserve(&self) -> Result<Slot, LimitReached> {
+        self.inner.registry.reserve()
+    }
+
+    /// Takes over a WebSocket after its upgrade. `already_read` is what the HTTP library read beyond it.
+    ///
+    /// # Errors
+    /// When the socket cannot be set non-blocking and without delay.
+    pub fn adopt(
+        &self,
+        slot: Slot,
+        stream: std::net::TcpStream,
+        already_read: &[u8],
+        principal: Principal,
+        session: Box<dyn Session>,
+    ) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let (number, port) = self.next_connection();
+        let entry = slot.open(number, Protocol::WebSocket);
+        let already_read = already_read.to_vec();
+        let adoption = Adoption { entry, stream, already_read, principal, session };
+        // After a drain the socket is closed by dropping it.
+        let _ = port.mailbox.push(Letter::Adopt(Box::new(adoption)));
+        Ok(())
+    }
+
+    /// Opens a stream of Server-Sent Events over `channels`, each from its position or from now on.
+    pub fn open_stream(
+        &self,
+        slot: Slot,
+        principal: Principal,
+        channels: Vec<(Channel, Option<Position>)>,
+    ) -> EventStream {
+        let (number, port) = self.next_connection();
+        let pipe = Pipe::new(Arc::<Port>::clone(port));
+        let entry = slot.open(number, Protocol::EventStream);
+        let opening = Opening { entry, pipe: Arc::clone(&pipe), principal, channels };
+        if port.mailbox.push(Letter::Open(Box::new(opening))).is_err() {
+            pipe.end();
+        }
+        EventStream::new(pipe)
+    }
+
+    /// Tells something to the live subscribers of an ephemeral channel, with the next offset of this boot.
+    /// It is not stored, and slow subscribers do not get it.
+    pub fn publish_ephemeral(&self, channel: &str, body: Bytes) {
+        self.inner.distributor.ephemeral(&channel.into(), &body);
+    }
+
+    /// A log as far as this hub knows it.
+    pub fn log_state(&self, log: Log) -> LogState {
+        self.inner.distributor.known.lock().unwrap_or_else(PoisonError::into_inner)[log.index()].clone()
+    }
+
+    /// What the hub has done since its start.
+    pub fn stats(&self) -> HubStats {
+        let ([active, peak, limit], [accepted, refused], [websockets, streams]) = self.inner.registry.figures();
+        let counters = &self.inner.counters;
+        let parked_total = counters.get(Counter::Parked);
+        HubStats {
+            active,
+            peak,
+            accepted,
+            refused,
+            limit,
+            websockets,
+            streams,
+            frames_in: counters.get(Counter::FramesIn),
+            frames_out: counters.get(Counter::FramesOut),
+            bytes_in: counters.get(Counter::BytesIn),
+            bytes_out: counters.get(Counter::BytesOut),
+            writes: counters.get(Counter::Writes),
+            events_delivered: counters.get(Counter::EventsDelivered),
+            parked_now: parked_total.saturating_sub(counters.get(Counter::ParkEnded)),
+            parked_total,
+            resumed: counters.get(Counter::Resumed),
+            dropped: counters.get(Counter::Dropped),
+            errors: counters.get(Counter::Errors),
+            pages_read: counters.get(Counter::PagesRead),
+            repairs: counters.get(Counter::Repairs),
+            closes: counters.closes(),
+        }
+    }
+
+    /// Some of the open connections, at most 1,000, in no order.
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        self.inner.registry.connections(MAX_LISTED_CONNECTIONS)
+    }
+
+    /// Closes every connection with 1001, spread over half of `grace`, sends what waits as far as clients take
+    /// it within `grace`, ends the streams and joins the threads. Nothing is lost: clients resume. A later
+    /// call returns at once.
+    pub async fn drain(&self, grace: Duration) {
+        self.inner.registry.close();
+        for port in &self.inner.distributor.ports {
+            // One that has ended needs no telling.
+            let _ = port.mailbox.push(Letter::Drain(grace));
+        }
+        let running = std::mem::take(&mut *self.inner.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let shards = running.shards;
+        let joined = self.inner.runtime.spawn_blocking(move || shards.into_iter().all(|shard| shard.join().is_ok()));
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("a shard of the hub ended in a panic");
+        }
+        for task in running.tasks {
+            task.abort();
+            // Cancelled, as it should be.
+            let _ = task.await;
+        }
+    }
+
+    fn next_connection(&self) -> (u64, &Arc<Port>) {
+        let number = self.inner.next_connection.fetch_add(1, Ordering::Relaxed) + 1;
+        let ports = &self.inner.distributor.ports;
+        (number, &ports[(number % ports.len() as u64) as usize])
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for port in &self.distributor.ports {
+            // One that has ended needs no telling.
+            let _ = port.mailbox.push(Letter::Drain(Duration::ZERO));
+        }
+        for task in &self.running.get_mut().unwrap_or_else(PoisonError::into_inner).tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Distributor {
+    fn hear(&self, message: &Message) {
+        match message {
+            Message::Commit(announcement) => {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(state) = known.iter_mut().find(|state| state.log == announcement.log)
+                    && state.epoch == announcement.epoch
+                {
+                    state.head = state.head.max(announcement.last());
+                }
+                drop(known);
+                for port in &self.ports {
+                    let _ = port.mailbox.push(Letter::Commit(Arc::clone(announcement)));
+                }
+            }
+            Message::Ephemeral { channel, body } => self.ephemeral(channel, body),
+        }
+    }
+
+    fn ephemeral(&self, channel: &Arc<str>, body: &Bytes) {
+        let mut offset = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+        *offset += 1;
+        for port in &self.ports {
+            let (channel, body) = (Arc::clone(channel), body.clone());
+            let _ = port.mailbox.push(Letter::Ephemeral { channel, offset: *offset, body });
+        }
+    }
+
+    /// Passes on where the logs really are.
+    fn look(&self, states: Vec<LogState>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (known, state) in known.iter_mut().zip(&states) {
+            let head = if known.epoch == state.epoch { known.head.max(state.head) } else { state.head };
+            *known = LogState { head, ..state.clone() };
+        }
+        drop(known);
+        let states = Arc::new(states);
+        for port in &self.ports {
+            let _ = port.mailbox.push(Letter::Look(Arc::clone(&states)));
+        }
+    }
+
+    fn close(&self) {
+        for port in &self.ports {
+            port.mailbox.close();
+        }
+    }
+}
+
+fn open_ports(count: usize, counters: &Arc<Counters>) -> io::Result<(Vec<Poll>, Vec<Arc<Port>>)> {
+    let mut opened = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let poll = Poll::new()?;
+        let mailbox = Mailbox::new(Waker::new(poll.registry(), MAILBOX_TOKEN)?);
+        opened.0.push(poll);
+        opened.1.push(Arc::new(Port { mailbox, counters: Arc::clone(counters) }));
+    }
+    Ok(opened)
+}
+
+/// The states of all logs, in the order of [`Log::ALL`].
+async fn read_states(logs: &dyn ReadLogs) -> io::Result<Vec<LogState>> {
+    let states = logs.log_states().await.map_err(io::Error::other)?;
+    let state = |log: Log| {
+        let state = states.iter().find(|state| state.log == log).cloned();
+        state.ok_or_else(|| io::Error::other(format!("the store has no log named {}", log.name())))
+    };
+    Log::ALL.into_iter().map(state).collect()
+}
+
+/// Looks at the logs every `interval`, which finds what the broker lost even when nothing follows it.
+async fn look_at_logs(logs: Arc<dyn ReadLogs>, distributor: Weak<Distributor>, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let states = read_states(&*logs).await;
+        let Some(distributor) = distributor.upgrade() else {
+            return;
+        };
+        match states {
+            Ok(states) => distributor.look(states),
+            Err(error) => tracing::warn!(%error, "cannot look at the logs; trying again"),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! A thread that owns connections: it polls their sockets, delivers runs of events to them and calls their
+//! sessions.
+//!
+//! One turn: what the poll reports, what other threads sent, some reading of each ready socket, deadlines,
+//! and last one write for everybody to whom something was said. Whatever one connection does, a turn spends
+//! a bounded time on it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mio::{Events, Poll, Token};
+use ordercast_broker::Announcement;
+use ordercast_protocol::channel::{Channel, Log};
+use ordercast_protocol::close;
+use ordercast_protocol::position::{Epoch, Position};
+use ordercast_protocol::principal::Principal;
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, LogState};
+
+use crate::config::HubConfig;
+use crate::counters::{Counter, Counters, Tally};
+use crate::feed::Feed;
+use crate::frames::Wrapper;
+use crate::index::Index;
+use crate::mailbox::Mailbox;
+use crate::pages::PageSender;
+use crate::registry;
+use crate::session::{Connection, ReplyPath, Session};
+use crate::slab::{Key, Slab};
+use crate::stream::{Pipe, Upstream};
+use crate::ws;
+
+mod fanout;
+mod following;
+mod handle;
+mod lifecycle;
+mod reading;
+mod subscriber;
+
+use handle::Handle;
+use lifecycle::Draining;
+use subscriber::{Sink, Subscriber};
+
+/// The poll token of a shard's mailbox; no key has it.
+pub(crate) const MAILBOX_TOKEN: Token = Token(usize::MAX);
+/// Most readiness events taken from the kernel at once.
+const POLL_EVENTS: usize = 1024;
+/// Bytes read from one socket in one turn.
+const SCRATCH_BYTES: usize = 16 * 1024;
+/// How often a shard that is being drained looks at its clock.
+const DRAIN_TICK: Duration = Duration::from_millis(5);
+
+/// A socket that is handed over after its upgrade.
+pub(crate) struct Adoption {
+    pub(crate) entry: registry::Entry,
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) already_read: Vec<u8>,
+    pub(crate) principal: Principal,
+    pub(crate) session: Box<dyn Session>,
+}
+
+/// A stream that has a reader.
+pub(crate) struct Opening {
+    pub(crate) entry: registry::Entry,
+    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) principal: Principal,
+    pub(crate) channels: Vec<(Channel, Option<Position>)>,
+}
+
+/// A page for a subscription.
+pub(crate) struct PageLetter {
+    key: Key,
+    subscription: u32,
+    after: u64,
+    page: Result<LogPage, StoreError>,
+}
+
+/// What other threads tell a shard.
+pub(crate) enum Letter {
+    Adopt(Box<Adoption>),
+    Open(Box<Opening>),
+    Commit(Arc<Announcement>),
+    Ephemeral { channel: Arc<str>, offset: u64, body: Bytes },
+    Reply(Key, Bytes),
+    Close(Key, u16, &'static str),
+    Page(Box<PageLetter>),
+    Repair(Log, Box<Result<LogPage, StoreError>>),
+    Look(Arc<Vec<LogState>>),
+    Drained(Key),
+    Gone(Key),
+    Drain(Duration),
+}
+
+/// A shard as other threads see it.
+pub(crate) struct Port {
+    pub(crate) mailbox: Mailbox<Letter>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Letters to a shard that has ended are dropped: its connections are gone.
+impl ReplyPath for Port {
+    fn reply(&self, connection: u64, message: Vec<u8>) {
+        let _ = self.mailbox.push(Letter::Reply(Key::from_u64(connection), ws::text_frame(&message)));
+    }
+
+    fn close(&self, connection: u64, code: u16, reason: &'static str) {
+        let _ = self.mailbox.push(Letter::Close(Key::from_u64(connection), code, reason));
+    }
+}
+
+impl Upstream for Port {
+    fn on_drained(&self, key: u64) {
+        let _ = self.mailbox.push(Letter::Drained(Key::from_u64(key)));
+    }
+
+    fn on_gone(&self, key: u64) {
+        let _ = self.mailbox.push(Letter::Gone(Key::from_u64(key)));
+    }
+
+    fn on_read(&self, events: usize, bytes: usize) {
+        let mut tally = Tally::default();
+        tally.add(Counter::Writes, 1);
+        tally.add(Counter::EventsDelivered, events);
+        tally.add(Counter::FramesOut, events);
+        tally.add(Counter::BytesOut, bytes);
+        self.counters.join(&mut tally);
+    }
+}
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Arc<HubConfig>,
+    pub(crate) poll: Poll,
+    pub(crate) port: Arc<Port>,
+    pub(crate) pages: PageSender,
+    /// In the order of [`Log::ALL`].
+    pub(crate) logs: Vec<LogState>,
+    pub(crate) boot_epoch: Epoch,
+}
+
+/// The shard itself; it lives on its thread.
+pub(crate) struct Shard {
+    config: Arc<HubConfig>,
+    poll: Poll,
+    port: Arc<Port>,
+    pages: PageSender,
+    feeds: Vec<Feed>,
+    boot_epoch: Epoch,
+    ephemeral_offset: u64,
+    subscribers: Slab<Subscriber>,
+    index: Index,
+    wrapper: Wrapper,
+    scratch: Vec<u8>,
+    /// Sockets with something to read.
+    ready: Vec<Key>,
+    /// Those to be written to, or to be looked at, before the turn ends.
+    dirty: Vec<Key>,
+    tally: Tally,
+    started: Instant,
+    started_unix_ms: u64,
+    /// Since `started`, as of this turn.
+    now_ms: u64,
+    next_tick_ms: u64,
+    draining: Option<Draining>,
+}
+
+impl Shard {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { config, poll, port, pages, logs, boot_epoch } = parts;
+        Self {
+            next_tick_ms: config.tick().as_millis() as u64,
+            config,
+            poll,
+            port,
+            pages,
+            feeds: logs.into_iter().map(Feed::new).collect(),
+            boot_epoch,
+            ephemeral_offset: 0,
+            subscribers: Slab::new(),
+            index: Index::default(),
+            wrapper: Wrapper::default(),
+            scratch: vec![0; SCRATCH_BYTES],
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            tally: Tally::default(),
+            started: Instant::now(),
+            started_unix_ms: registry::unix_ms(),
+            now_ms: 0,
+            draining: None,
+        }
+    }
+
+    /// Runs until the shard has been drained.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(POLL_EVENTS);
+        let mut letters = Vec::new();
+        while !self.is_drained() {
+            match self.poll.poll(&mut events, Some(self.until_next_turn())) {
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
+                    tracing::error!(%error, "the poll of a shard failed; its connections are lost");
+                    break;
+                }
+                _ => {}
+            }
+            self.now_ms = self.started.elapsed().as_millis() as u64;
+            for event in &events {
+                self.on_event(event);
+            }
+            letters = self.port.mailbox.take(letters);
+            self.on_letters(&mut letters);
+            self.read_ready();
+            self.on_time();
+            self.flush_dirty();
+            self.port.counters.join(&mut self.tally);
+        }
+        self.finish();
+    }
+
+    fn until_next_turn(&self) -> Duration {
+        if !self.ready.is_empty() {
+            return Duration::ZERO;
+        }
+        if self.draining.is_some() {
+            return DRAIN_TICK;
+        }
+        // At least a millisecond, the clock's step, or the last one would be waited for without sleeping.
+        Duration::from_millis(self.next_tick_ms.saturating_sub(self.now_ms).max(1))
+    }
+
+    fn on_event(&mut self, event: &mio::event::Event) {
+        if event.token() == MAILBOX_TOKEN {
+            return;
+        }
+        let key = Key::from_u64(event.token().0 as u64);
+        let Some(subscriber) = self.subscribers.get_mut(key) else {
+            return;
+        };
+        let Sink::Socket(socket) = &mut subscriber.sink else {
+            return;
+        };
+        if event.is_writable() && std::mem::take(&mut socket.is_blocked) && !subscriber.is_dirty {
+            subscriber.is_dirty = true;
+            self.dirty.push(key);
+        }
+        subscriber.is_read_closed |= event.is_read_closed() || event.is_error();
+        if (event.is_readable() || subscriber.is_read_closed) && !subscriber.is_ready {
+            subscriber.is_ready = true;
+            self.ready.push(key);
+        }
+    }
+
+    /// Commits that wait together are delivered together, but before anything that depends on what has been
+    /// delivered.
+    fn on_letters(&mut self, letters: &mut Vec<Letter>) {
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
+                letter => {
+                    if !matches!(letter, Letter::Reply(..)) {
+                        self.deliver_runs();
+                    }
+                    self.on_letter(letter);
+                }
+            }
+        }
+        self.deliver_runs();
+        self.request_repairs();
+    }
+
+    fn on_letter(&mut self, letter: Letter) {
+        match letter {
+            Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
+            Letter::Adopt(adoption) => self.adopt(*adoption),
+            Letter::Open(opening) => self.open(*opening),
+            Letter::Ephemeral { channel, offset, body } => self.deliver_ephemeral(&channel, offset, &body),
+            Letter::Reply(key, frame) => self.on_reply(key, frame),
+            Letter::Close(key, code, reason) => {
+                self.with(key, |shard, subscriber| shard.begin_close(key, subscriber, code, reason, false));
+            }
+            Letter::Page(page) => self.on_page(*page),
+            Letter::Repair(log, page) => self.on_repair(log, *page),
+            Letter::Look(states) => self.on_look(&states),
+            Letter::Drained(key) => self.with(key, |shard, subscriber| {
+                subscriber.unpark(&shard.feeds, &mut shard.tally);
+            }),
+            Letter::Gone(key) => self.with(key, |_, subscriber| subscriber.is_dead = true),
+            Letter::Drain(grace) => self.begin_drain(grace),
+        }
+    }
+
+    /// Works on one subscriber with the shard at hand, and looks after it at the end of the turn.
+    fn with(&mut self, key: Key, work: impl FnOnce(&mut Self, &mut Subscriber)) {
+        if let Some(mut subscriber) = self.subscribers.lift(key) {
+            work(self, &mut subscriber);
+            self.apply_actions(key, &mut subscriber);
+            self.mark_dirty(key, &mut subscriber);
+            self.subscribers.restore(key, subscriber);
+        }
+    }
+
+    fn mark_dirty(&mut self, key: Key, subscriber: &mut Subscriber) {
+        if !std::mem::replace(&mut subscriber.is_dirty, true) {
+            self.dirty.push(key);
+        }
+    }
+
+    /// Calls a session. One that panics loses its connection and nothing else.
+    fn call_session(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        call: impl FnOnce(&mut dyn Session, &mut dyn Connection),
+    ) {
+        let Some(mut session) = subscriber.session.take() else {
+            return;
+        };
+        let path: Arc<dyn ReplyPath> = self.port.clone();
+        let mut handle = Handle { key, subscriber, config: &self.config, path };
+        match catch_unwind(AssertUnwindSafe(|| call(&mut *session, &mut handle))) {
+            Ok(()) => subscriber.session = Some(session),
+            Err(_) => {
+                self.tally.add(Counter::Errors, 1);
+                tracing::error!(connection = subscriber.entry.record().id(), "a session panicked");
+                subscriber.wanted_close = Some((close::INTERNAL, "internal error".into()));
+            }
+        }
+    }
+
+    /// Writes to everybody to whom something was said in this turn, and goes on from there.
+    fn flush_dirty(&mut self) {
+        while let Some(key) = self.dirty.pop() {
+            let Some(mut subscriber) = self.subscribers.lift(key) else {
+                continue;
+            };
+            subscriber.is_dirty = false;
+            subscriber.flush(&mut self.tally);
+            if let Sink::Socket(socket) = &subscriber.sink
+                && !socket.is_blocked
+                && socket.outbox.data_bytes() == 0
+            {
+                subscriber.unpark(&self.feeds, &mut self.tally);
+            }
+            self.pump(key, &mut subscriber);
+            if self.is_over(&mut subscriber) {
+                self.dispose(key, subscriber);
+            } else {
+                self.subscribers.restore(key, subscriber);
+            }
+        }
+    }
+}

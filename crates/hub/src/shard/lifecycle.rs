@@ -1,0 +1,284 @@
+//! How connections begin and end, and what happens by the clock.
+
+use std::collections::VecDeque;
+use std::net::Shutdown;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mio::{Interest, Token};
+use ordercast_protocol::close;
+use ordercast_protocol::envelope::Wire;
+
+use super::subscriber::{Closing, Sink, Socket, Subscriber};
+use super::{Adoption, Opening, Shard};
+use crate::counters::Counter;
+use crate::outbox::Outbox;
+use crate::slab::Key;
+use crate::ws::{self, Decoder};
+
+/// How long a stream's client waits before it reconnects, in milliseconds.
+const STREAM_RETRY: &[u8] = b"retry: 2000\n\n";
+/// The code that stands for "without a closing handshake" (RFC 6455 §7.4.1); counted, never sent.
+const ABNORMAL: u16 = 1006;
+
+/// A shard that closes its connections one after the other.
+pub(super) struct Draining {
+    waiting: VecDeque<Key>,
+    total: u64,
+    started_ms: u64,
+    /// The last connection is told to close after this time; the rest of the grace is for handshakes.
+    spread_ms: u64,
+    deadline_ms: u64,
+}
+
+impl Shard {
+    /// Takes a socket over and lets its session speak first.
+    pub(super) fn adopt(&mut self, adoption: Adoption) {
+        let Adoption { entry, stream, mut already_read, principal, session } = adoption;
+        if self.draining.is_some() {
+            return;
+        }
+        let wire = match session.wire() {
+            // Events of streams are not frames; nobody could read them from a socket.
+            Wire::ServerSentEvents | Wire::PlainJson => Wire::PlainJson,
+        };
+        let stream = mio::net::TcpStream::from_std(stream);
+        let socket = Socket { stream, decoder: Decoder::default(), outbox: Outbox::default(), is_blocked: false };
+        let subscriber = Subscriber::new(Sink::Socket(socket), entry, principal, wire, self.now_ms);
+        let key = self.subscribers.insert(Box::new(subscriber));
+        self.with(key, |shard, subscriber| {
+            subscriber.session = Some(session);
+            if let Sink::Socket(socket) = &mut subscriber.sink {
+                let (token, interest) = (Token(key.to_u64() as usize), Interest::READABLE | Interest::WRITABLE);
+                if let Err(error) = shard.poll.registry().register(&mut socket.stream, token, interest) {
+                    tracing::warn!(%error, "cannot poll a socket");
+                    subscriber.is_dead = true;
+                    return;
+                }
+            }
+            shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
+            shard.apply_actions(key, subscriber);
+            if !already_read.is_empty() {
+                shard.on_bytes(key, subscriber, &mut already_read);
+            }
+        });
+    }
+
+    /// Starts a stream with its subscriptions.
+    pub(super) fn open(&mut self, opening: Opening) {
+        let Opening { entry, pipe, principal, channels } = opening;
+        if self.draining.is_some() {
+            return pipe.end();
+        }
+        let sink = Sink::Stream(pipe.clone());
+        let subscriber = Subscriber::new(sink, entry, principal, Wire::ServerSentEvents, self.now_ms);
+        let key = self.subscribers.insert(Box::new(subscriber));
+        self.with(key, |shard, subscriber| {
+            subscriber.is_dead = !pipe.attach(key.to_u64());
+            subscriber.push_control(Bytes::from_static(STREAM_RETRY));
+            for (channel, since) in channels {
+                shard.subscribe(key, subscriber, channel, since);
+            }
+        });
+    }
+
+    /// Begins a closing handshake; only the first counts.
+    pub(super) fn begin_close(&mut self, key: Key, subscriber: &mut Subscriber, code: u16, reason: &str, flush: bool) {
+        self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), reason), flush);
+    }
+
+    /// As [`Shard::begin_close`], with the close frame. Events that wait are sent before it if `flush` is true.
+    pub(super) fn begin_close_with(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        code: u16,
+        frame: Bytes,
+        flush: bool,
+    ) {
+        if subscriber.closing.is_some() {
+            return;
+        }
+        self.end_subscriptions(key, subscriber);
+        match &mut subscriber.sink {
+            Sink::Socket(socket) => {
+                if !flush {
+                    let dropped = socket.outbox.drop_data();
+                    self.tally.add(Counter::Dropped, dropped.ephemeral);
+                }
+                socket.outbox.push_last(frame);
+            }
+            Sink::Stream(pipe) => {
+                if !flush {
+                    pipe.drop_data();
+                }
+                pipe.end();
+            }
+        }
+        subscriber.closing = Some(Closing {
+            deadline_ms: self.now_ms + self.config.write_timeout.as_millis() as u64,
+            is_decoding: true,
+            is_peer_closed: false,
+            is_shut: false,
+        });
+        self.port.counters.closed(code);
+        self.mark_dirty(key, subscriber);
+    }
+
+    fn end_subscriptions(&mut self, key: Key, subscriber: &mut Subscriber) {
+        for subscription in std::mem::take(&mut subscriber.subscriptions) {
+            let member = crate::index::Member { subscriber: key, subscription: subscription.id };
+            self.index.remove(&subscription.channel, subscriber.wire, member);
+        }
+        if std::mem::take(&mut subscriber.is_parked) {
+            self.tally.add(Counter::ParkEnded, 1);
+        }
+    }
+
+    /// Whether the connection can be forgotten; sends the end of the stream when everything else is sent.
+    pub(super) fn is_over(&mut self, subscriber: &mut Subscriber) -> bool {
+        let (Some(closing), false) = (&mut subscriber.closing, subscriber.is_dead) else {
+            return subscriber.is_dead;
+        };
+        let Sink::Socket(socket) = &subscriber.sink else {
+            return true;
+        };
+        if !socket.outbox.is_empty() {
+            return false;
+        }
+        if !closing.is_decoding && !std::mem::replace(&mut closing.is_shut, true) {
+            // The client may have gone first.
+            let _ = socket.stream.shutdown(Shutdown::Write);
+        }
+        closing.is_peer_closed
+    }
+
+    pub(super) fn dispose(&mut self, key: Key, mut subscriber: Box<Subscriber>) {
+        self.end_subscriptions(key, &mut subscriber);
+        if subscriber.closing.is_none() {
+            self.port.counters.closed(ABNORMAL);
+        }
+        if let Sink::Socket(socket) = &mut subscriber.sink {
+            // Closing the socket, next, takes it out of the poll as well.
+            let _ = self.poll.registry().deregister(&mut socket.stream);
+        }
+        if let Some(mut session) = subscriber.session.take() {
+            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.on_closed()));
+            if closed.is_err() {
+                self.tally.add(Counter::Errors, 1);
+            }
+        }
+        self.subscribers.remove(key);
+    }
+
+    /// Deadlines, pings and heartbeats, at every tick; and the next closes of a drain.
+    pub(super) fn on_time(&mut self) {
+        self.drain_some();
+        if self.now_ms < self.next_tick_ms {
+            return;
+        }
+        self.next_tick_ms = self.now_ms + self.config.tick().as_millis() as u64;
+        for key in self.subscribers.keys().collect::<Vec<_>>() {
+            let Some(subscriber) = self.subscribers.get_mut(key) else {
+                continue;
+            };
+            let is_due = match &subscriber.sink {
+                Sink::Socket(_) => subscriber.on_tick(&self.config, self.now_ms),
+                Sink::Stream(_) => self.now_ms - subscriber.active_at_ms >= millis(self.config.stream_heartbeat),
+            };
+            let is_retry = subscriber.retry_at_ms != 0 && subscriber.retry_at_ms <= self.now_ms;
+            if is_due || is_retry {
+                self.with(key, |shard, subscriber| shard.beat(subscriber));
+            }
+        }
+    }
+
+    /// A comment for a silent stream; its id spares the client to look again at what did not concern it.
+    fn beat(&mut self, subscriber: &mut Subscriber) {
+        let Sink::Stream(pipe) = &subscriber.sink else {
+            return;
+        };
+        if self.now_ms - subscriber.active_at_ms >= millis(self.config.stream_heartbeat) && pipe.is_empty() {
+            let id = subscriber.id_line(&self.feeds);
+            pipe.push_control(format!(": ping\n{id}\n").into());
+            subscriber.active_at_ms = self.now_ms;
+        }
+    }
+
+    /// Closes every connection, spread over half of `grace`; the first call counts.
+    pub(super) fn begin_drain(&mut self, grace: Duration) {
+        let waiting: VecDeque<_> = self.subscribers.keys().collect();
+        let (started_ms, grace_ms) = (self.now_ms, millis(grace));
+        self.draining.get_or_insert(Draining {
+            total: waiting.len() as u64,
+            waiting,
+            started_ms,
+            spread_ms: grace_ms / 2,
+            deadline_ms: started_ms + grace_ms,
+        });
+    }
+
+    fn drain_some(&mut self) {
+        let Some(draining) = &mut self.draining else {
+            return;
+        };
+        let elapsed_ms = self.now_ms - draining.started_ms;
+        let due = match elapsed_ms * draining.total / draining.spread_ms.max(1) {
+            _ if elapsed_ms >= draining.spread_ms => draining.total,
+            due => due + 1,
+        };
+        let closed = draining.total - draining.waiting.len() as u64;
+        let count = due.saturating_sub(closed).min(draining.waiting.len() as u64) as usize;
+        for key in draining.waiting.drain(..count).collect::<Vec<_>>() {
+            self.with(key, |shard, subscriber| {
+                shard.begin_close(key, subscriber, close::GOING_AWAY, "the server restarts", true);
+            });
+        }
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.draining.as_ref().is_some_and(|draining| {
+            self.subscribers.len() == 0 || (draining.waiting.is_empty() && self.now_ms >= draining.deadline_ms)
+        })
+    }
+
+    /// The end of the thread: what has not said goodbye by now is cut.
+    pub(super) fn finish(&mut self) {
+        self.port.mailbox.close();
+        for key in self.subscribers.keys().collect::<Vec<_>>() {
+            if let Some(subscriber) = self.subscribers.lift(key) {
+                if let Sink::Stream(pipe) = &subscriber.sink {
+                    pipe.end();
+                }
+                self.dispose(key, subscriber);
+            }
+        }
+        self.port.counters.join(&mut self.tally);
+    }
+}
+
+impl Subscriber {
+    /// Whether a socket needs to be looked after now.
+    fn on_tick(&mut self, config: &crate::config::HubConfig, now_ms: u64) -> bool {
+        let Sink::Socket(socket) = &mut self.sink else {
+            return false;
+        };
+        if socket.outbox.is_urgent() {
+            let since_ms = *self.urgent_since_ms.get_or_insert(now_ms);
+            self.is_dead |= now_ms - since_ms >= millis(config.write_timeout);
+        }
+        let silent_ms = now_ms - self.active_at_ms;
+        self.is_dead |= silent_ms >= millis(config.read_timeout);
+        self.is_dead |= self.closing.as_ref().is_some_and(|closing| now_ms >= closing.deadline_ms);
+        let wants_ping = silent_ms >= millis(config.ping_interval) && !self.is_pinged && self.closing.is_none();
+        if wants_ping {
+            self.is_pinged = true;
+            socket.outbox.push_control(ws::ping_frame());
+        }
+        self.is_dead || wants_ping
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis() as u64
+}

@@ -1,0 +1,268 @@
+//! One connection or stream of a shard: its sink, its subscriptions, and where it stands in its life.
+
+use std::io::{self, IoSlice, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_protocol::channel::Channel;
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::position::{Position, encode_positions};
+use ordercast_protocol::principal::Principal;
+
+use crate::counters::{Counter, Tally};
+use crate::feed::Feed;
+use crate::outbox::{Entry, Outbox, Positions, Sent};
+use crate::registry;
+use crate::session::Session;
+use crate::stream::Pipe;
+use crate::subscription::Subscription;
+use crate::ws::Decoder;
+
+/// Buffers handed to the kernel in one write.
+const MAX_SLICES: usize = 32;
+
+/// A socket after its upgrade.
+pub(super) struct Socket {
+    pub(super) stream: mio::net::TcpStream,
+    pub(super) decoder: Decoder,
+    pub(super) outbox: Outbox,
+    /// The kernel's buffer was full at the last write.
+    pub(super) is_blocked: bool,
+}
+
+/// Where frames go.
+pub(super) enum Sink {
+    Socket(Socket),
+    Stream(Arc<Pipe>),
+}
+
+/// What a session asked for, done when it has returned.
+pub(super) enum Action {
+    Subscribe(Channel, Option<Position>),
+    Unsubscribe(Arc<str>),
+}
+
+/// A closing handshake.
+pub(super) struct Closing {
+    /// When it has taken too long, in milliseconds of the shard's clock.
+    pub(super) deadline_ms: u64,
+    /// Whether what the client sends is still understood, so that its close frame is seen.
+    pub(super) is_decoding: bool,
+    pub(super) is_peer_closed: bool,
+    pub(super) is_shut: bool,
+}
+
+/// One subscriber. Kept small: there are many, and most are idle.
+pub(super) struct Subscriber {
+    pub(super) sink: Sink,
+    /// None for streams, and while it is being called.
+    pub(super) session: Option<Box<dyn Session>>,
+    pub(super) entry: registry::Entry,
+    pub(super) principal: Principal,
+    pub(super) wire: Wire,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) next_subscription: u32,
+    /// Subscriptions there will be when all actions are done.
+    pub(super) channel_count: usize,
+    pub(super) actions: Vec<Action>,
+    pub(super) wanted_close: Option<(u16, Box<str>)>,
+    pub(super) closing: Option<Closing>,
+    /// The subscription a page is being read for.
+    pub(super) page_in_flight: Option<u32>,
+    pub(super) page_failures: u32,
+    /// No page is read before, in milliseconds of the shard's clock; 0 when there was no failure.
+    pub(super) retry_at_ms: u64,
+    /// Last received (sockets) or sent (streams), in milliseconds of the shard's clock.
+    pub(super) active_at_ms: u64,
+    /// Since when a reply waits for room, in milliseconds of the shard's clock.
+    pub(super) urgent_since_ms: Option<u64>,
+    pub(super) is_parked: bool,
+    pub(super) is_pinged: bool,
+    pub(super) is_ready: bool,
+    pub(super) is_read_closed: bool,
+    pub(super) is_dirty: bool,
+    pub(super) is_dead: bool,
+}
+
+impl Subscriber {
+    pub(super) fn new(sink: Sink, entry: registry::Entry, principal: Principal, wire: Wire, now_ms: u64) -> Self {
+        Self {
+            sink,
+            session: None,
+            entry,
+            principal,
+            wire,
+            subscriptions: Vec::new(),
+            next_subscription: 0,
+            channel_count: 0,
+            actions: Vec::new(),
+            wanted_close: None,
+            closing: None,
+            page_in_flight: None,
+            page_failures: 0,
+            retry_at_ms: 0,
+            active_at_ms: now_ms,
+            urgent_since_ms: None,
+            is_parked: false,
+            is_pinged: false,
+            is_ready: false,
+            is_read_closed: false,
+            is_dirty: false,
+            is_dead: false,
+        }
+    }
+
+    pub(super) fn subscription_mut(&mut self, id: u32) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.id == id)
+    }
+
+    /// Queues a whole frame or event before those of the data lane.
+    pub(super) fn push_control(&mut self, frame: Bytes) {
+        match &mut self.sink {
+            Sink::Socket(socket) => socket.outbox.push_control(frame),
+            Sink::Stream(pipe) => pipe.push_control(frame),
+        }
+    }
+
+    /// Bytes of replies that wait; of no interest for streams, which have few.
+    pub(super) fn control_bytes(&self) -> usize {
+        match &self.sink {
+            Sink::Socket(socket) => socket.outbox.control_bytes(),
+            Sink::Stream(_) => 0,
+        }
+    }
+
+    pub(super) fn data_bytes(&self) -> usize {
+        match &self.sink {
+            Sink::Socket(socket) => socket.outbox.data_bytes(),
+            Sink::Stream(pipe) => pipe.data_bytes(),
+        }
+    }
+
+    /// Sends events, straight when nothing waits before them; gives the bytes that wait now.
+    pub(super) fn push_data(&mut self, mut entry: Entry, tally: &mut Tally) -> usize {
+        let socket = match &mut self.sink {
+            Sink::Socket(socket) => socket,
+            Sink::Stream(pipe) => return pipe.push_data(entry),
+        };
+        if !socket.is_blocked && socket.outbox.is_empty() {
+            match socket.stream.write(&entry.frames.bytes()[entry.at..entry.end]) {
+                Ok(written) if written == entry.end - entry.at => {
+                    tally.sent(written, entry.frame_count(), 0);
+                    return 0;
+                }
+                Ok(written) => {
+                    tally.sent(written, 0, 0);
+                    entry.at += written;
+                    socket.is_blocked = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.is_blocked = true,
+                Err(_) => {
+                    self.is_dead = true;
+                    return 0;
+                }
+            }
+        }
+        socket.outbox.push_data(entry);
+        socket.outbox.data_bytes()
+    }
+
+    /// Writes what waits for as long as the kernel takes it.
+    pub(super) fn flush(&mut self, tally: &mut Tally) {
+        let Sink::Socket(socket) = &mut self.sink else {
+            return;
+        };
+        while !socket.is_blocked && !socket.outbox.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = socket.outbox.gather(&mut slices);
+            let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+            match socket.stream.write_vectored(&slices[..count]) {
+                Ok(written) => {
+                    let Sent { events, replies } = socket.outbox.advance(written);
+                    tally.sent(written, events, replies);
+                    socket.is_blocked = written < offered;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.is_blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.is_dead = true;
+                    return;
+                }
+            }
+        }
+        if !socket.outbox.is_urgent() {
+            self.urgent_since_ms = None;
+        }
+    }
+
+    /// Drops the events that wait and stops every subscription where its client really is.
+    pub(super) fn park(&mut self, feeds: &[Feed], tally: &mut Tally) {
+        let dropped = match &mut self.sink {
+            Sink::Socket(socket) => socket.outbox.drop_data(),
+            Sink::Stream(pipe) => pipe.drop_data(),
+        };
+        tally.add(Counter::Dropped, dropped.ephemeral);
+        for subscription in &mut self.subscriptions {
+            if let Some(log) = subscription.channel.log() {
+                let reached = dropped.reached.iter().find(|(id, _)| *id == subscription.id).map(|(_, offset)| *offset);
+                let position = subscription.cursor.position(feeds[log.index()].known().head);
+                subscription.cursor.park(reached.unwrap_or(position));
+            }
+        }
+        if !self.is_parked {
+            self.is_parked = true;
+            tally.add(Counter::Parked, 1);
+        }
+        if let Sink::Stream(pipe) = &self.sink {
+            pipe.want_reader();
+        }
+    }
+
+    /// Reads on where it was parked.
+    pub(super) fn unpark(&mut self, feeds: &[Feed], tally: &mut Tally) {
+        if !std::mem::take(&mut self.is_parked) {
+            return;
+        }
+        for subscription in &mut self.subscriptions {
+            if let Some(log) = subscription.channel.log() {
+                subscription.cursor.resume(feeds[log.index()].known().head);
+            }
+        }
+        tally.add(Counter::ParkEnded, 1);
+        tally.add(Counter::Resumed, 1);
+    }
+
+    /// Where a stream's log channels stand, for the ids of events of subscription `own`; none for sockets.
+    pub(super) fn positions(&self, feeds: &[Feed], own: u32) -> Option<Arc<Positions>> {
+        let Sink::Stream(_) = &self.sink else {
+            return None;
+        };
+        let logs = || self.subscriptions.iter().filter(|subscription| !subscription.is_ephemeral());
+        let own = logs().position(|subscription| subscription.id == own)?;
+        let channels = logs().filter_map(|subscription| {
+            let known = feeds[subscription.channel.log()?.index()].known();
+            let offset = subscription.cursor.position(known.head);
+            Some((Arc::clone(&subscription.channel.name), known.epoch.clone(), offset))
+        });
+        Some(Arc::new(Positions { channels: channels.collect(), own }))
+    }
+
+    /// The line that tells a stream's client where it stands; empty without log channels.
+    pub(super) fn id_line(&self, feeds: &[Feed]) -> String {
+        let own = self.subscriptions.iter().find(|subscription| !subscription.is_ephemeral());
+        let Some(positions) = own.and_then(|own| self.positions(feeds, own.id)) else {
+            return String::new();
+        };
+        let places = positions.channels.iter().map(|(name, epoch, offset)| (&**name, epoch, *offset));
+        format!("id: {}\n", encode_positions(places))
+    }
+}
+
+impl Tally {
+    fn sent(&mut self, bytes: usize, events: usize, replies: usize) {
+        self.add(Counter::Writes, 1);
+        self.add(Counter::BytesOut, bytes);
+        self.add(Counter::EventsDelivered, events);
+        self.add(Counter::FramesOut, events + replies);
+    }
+}
