@@ -42,6 +42,8 @@ impl Tally {
 pub(crate) struct Counters {
     values: [AtomicU64; COUNTERS],
     closes: Mutex<BTreeMap<u16, u64>>,
+    /// Shards that ended in a panic.
+    pub(crate) shards_lost: AtomicU64,
 }
 
 impl Counters {
@@ -112,6 +114,8 @@ pub struct HubStats {
     pub pages_read: u64,
     /// Pages read because the broker lost, delayed or reordered an announcement.
     pub repairs: u64,
-    /// Connections closed, by close code; 1006 without a closing handshake.
+    /// Shards whose thread ended in a panic, with all their connections: not healthy when above 0.
+    pub shards_lost: u64,
+    /// WebSockets closed, by close code; 1005 when the client gave none, 1006 without a closing handshake.
     pub closes: BTreeMap<u16, u64>,
 }

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -97,7 +98,7 @@ impl Hub {
                 boot_epoch: Epoch(format!("{boot:016x}").into()),
             };
             let name = format!("hub-{}", running.shards.len());
-            running.shards.push(std::thread::Builder::new().name(name).spawn(move || Shard::new(parts).run())?);
+            running.shards.push(std::thread::Builder::new().name(name).spawn(move || run_shard(parts))?);
         }
         let look = look_at_logs(logs, Arc::downgrade(&distributor), config.log_poll_interval);
         running.tasks.push(runtime.spawn(look));
@@ -190,6 +191,7 @@ impl Hub {
             errors: counters.get(Counter::Errors),
             pages_read: counters.get(Counter::PagesRead),
             repairs: counters.get(Counter::Repairs),
+            shards_lost: counters.shards_lost.load(Ordering::Relaxed),
             closes: counters.closes(),
         }
     }
@@ -199,8 +201,8 @@ impl Hub {
         self.inner.registry.connections(MAX_LISTED_CONNECTIONS)
     }
 
-    /// Closes every connection with 1001, spread over half of `grace`, sends what waits as far as clients take
-    /// it within `grace`, ends the streams and joins the threads. Nothing is lost: clients resume. A later
+    /// Closes every connection with 1001, one a millisecond and shard but all within half of `grace`, sends
+    /// what waits as far as clients take it within `grace`, ends the streams and joins the threads. Nothing is lost: clients resume. A later
     /// call returns at once.
     pub async fn drain(&self, grace: Duration) {
         self.inner.registry.close();
@@ -210,9 +212,9 @@ impl Hub {
         }
         let running = std::mem::take(&mut *self.inner.running.lock().unwrap_or_else(PoisonError::into_inner));
         let shards = running.shards;
-        let joined = self.inner.runtime.spawn_blocking(move || shards.into_iter().all(|shard| shard.join().is_ok()));
-        if !joined.await.unwrap_or(false) {
-            tracing::error!("a shard of the hub ended in a panic");
+        let join = move || shards.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        if self.inner.runtime.spawn_blocking(join).await.unwrap_or(1) > 0 {
+            tracing::error!("a thread of the hub could not be joined");
         }
         for task in running.tasks {
             task.abort();
@@ -224,7 +226,10 @@ impl Hub {
     fn next_connection(&self) -> (u64, &Arc<Port>) {
         let number = self.inner.next_connection.fetch_add(1, Ordering::Relaxed) + 1;
         let ports = &self.inner.distributor.ports;
-        (number, &ports[(number % ports.len() as u64) as usize])
+        let first = (number % ports.len() as u64) as usize;
+        let (after, before) = (ports[first..].iter(), ports[..first].iter());
+        let open = after.chain(before).find(|port| !port.mailbox.is_closed());
+        (number, open.unwrap_or(&ports[first]))
     }
 }
 
@@ -286,6 +291,16 @@ impl Distributor {
         for port in &self.ports {
             port.mailbox.close();
         }
+    }
+}
+
+/// A shard that panics has lost its connections; they come back, and others take them.
+fn run_shard(parts: Parts) {
+    let port = Arc::clone(&parts.port);
+    if std::panic::catch_unwind(AssertUnwindSafe(|| Shard::new(parts).run())).is_err() {
+        port.mailbox.close();
+        port.counters.shards_lost.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("a shard of the hub panicked; its connections are lost");
     }
 }
 

@@ -45,6 +45,11 @@ impl<M> Mailbox<M> {
         std::mem::replace(&mut inner.letters, empty)
     }
 
+    /// Whether the shard has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     /// Refuses messages from now on and drops those that were not taken.
     pub(crate) fn close(&self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -83,10 +83,6 @@ impl Record {
         &self.id
     }
 
-    pub(crate) fn connected_at_ms(&self) -> u64 {
-        self.connected_at_ms
-    }
-
     /// Notes what was received.
     pub(crate) fn on_activity(&self, messages: u64, at_ms: u64) {
         self.messages.fetch_add(messages, Ordering::Relaxed);

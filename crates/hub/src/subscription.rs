@@ -68,10 +68,6 @@ impl Cursor {
         (Self { offset, state }, Some(subscribed))
     }
 
-    pub(crate) fn state(&self) -> State {
-        self.state
-    }
-
     /// The last offset it has seen, with `head` as what the shard has delivered.
     pub(crate) fn position(&self, head: u64) -> u64 {
         if self.state == State::Live { self.offset.max(head) } else { self.offset }
@@ -108,9 +104,7 @@ impl Cursor {
                 *self = Self { offset: head, state: State::Live };
                 return PageVerdict::Restarted(afresh(&known, Some(false)));
             }
-            State::Asking => {
-                Some(Subscribed { epoch: known.epoch, offset: after, recovered: Some(true), floor: None })
-            }
+            State::Asking => Some(Subscribed { epoch: known.epoch, offset: after, recovered: Some(true), floor: None }),
             _ => None,
         };
         if !is_consecutive(after, view, page) || (page.read_to <= after && head > after) {

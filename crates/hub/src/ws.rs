@@ -4,7 +4,9 @@ mod decode;
 mod encode;
 
 pub use decode::{Decoder, Flow, Item, Violation};
-pub use encode::{MAX_CLOSE_REASON_BYTES, close_frame, ping_frame, pong_frame, push_text_frame, text_frame, text_header};
+pub use encode::{
+    MAX_CLOSE_REASON_BYTES, close_frame, ping_frame, pong_frame, push_text_frame, text_frame, text_header,
+};
 
 /// Largest payload of a control frame, in bytes (RFC 6455 §5.5).
 pub const MAX_CONTROL_BYTES: usize = 125;

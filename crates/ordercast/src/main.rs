@@ -1,1 +1,60 @@
-fn main() {}
+//! The ordercast binary: the command line, the settings, and the wiring of the parts.
+
+mod api;
+mod cli;
+mod config;
+mod exact;
+mod failure;
+mod import;
+mod interrupt;
+mod orders;
+mod products;
+mod serve;
+mod settings_commands;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command, ConfigCommand, OrdersCommand, ProductsCommand};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                for line in failure.message.lines() {
+                    eprintln!("ordercast: {line}");
+                }
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(flags) => return Ok(serve::run(settings_commands::resolve(&flags)?.settings)),
+        Command::Import(args) => import::run(&args.send, None)?,
+        Command::Replay(args) => import::run(&args.send, Some(args.speed))?,
+        Command::Products(args) => match args.command {
+            ProductsCommand::Import(args) => products::import(&args)?,
+        },
+        Command::Orders(args) => match args.command {
+            OrdersCommand::List(args) => orders::list(&args)?,
+            OrdersCommand::Show(args) => orders::show(&args)?,
+            OrdersCommand::Watch(args) => orders::watch(&args)?,
+        },
+        Command::Verify(args) => verify::run(&settings_commands::resolve_for_verify(&args)?.settings.data_dir)?,
+        Command::CheckConfig(flags) => settings_commands::check(&flags)?,
+        Command::Config(args) => match args.command {
+            ConfigCommand::Show { origin, flags } => settings_commands::show(&flags, origin)?,
+        },
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ordercast", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

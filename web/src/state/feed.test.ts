@@ -83,7 +83,9 @@ test('a list replaces what it covers and keeps what events have brought since', 
   assert.deepEqual(look(listed.rows), ['new pending', 'b completed', 'a pending']);
 });
 
-test('rows say whether they arrived live', () => {
+test('rows that arrive one by one are highlit, listed ones and a rush are not', () => {
   const feed = applyEvents(applyList(EMPTY_FEED, [order('a')], 1), [placed('b', 2)]);
-  assert.deepEqual(feed.rows.map(({ live }) => live), [true, false]);
+  assert.deepEqual(feed.rows.map(({ highlit }) => highlit), [true, false]);
+  const rush = applyEvents(EMPTY_FEED, ['a', 'b', 'c', 'd'].map(placed));
+  assert.deepEqual(rush.rows.map(({ highlit }) => highlit), [false, false, false, false]);
 });

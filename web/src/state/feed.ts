@@ -4,12 +4,15 @@ import type { Order } from '../protocol/orders';
 
 export const FEED_ROWS = 200;
 
+/** More new rows than this in one repaint are a rush. */
+const RUSH_ROWS = 3;
+
 export interface Row {
   order: Order;
   /** Offset of the event or list that last set this row. */
   offset: number;
-  /** Arrived while the page was open (as against: was in the list when it loaded). */
-  live: boolean;
+  /** Arrived one by one while the page was open, and so worth a highlight; in a rush nobody could follow it. */
+  highlit: boolean;
 }
 
 export interface Feed {
@@ -42,9 +45,10 @@ export function applyEvents(feed: Feed, events: readonly OrderEvent[]): Feed {
     if (known !== undefined) fresh[known] = updated(fresh[known]!, event);
     else if (rows.has(id)) rows.set(id, updated(rows.get(id)!, event));
     else if (waiting.has(id)) waiting.set(id, updated(waiting.get(id)!, event));
-    else if (event.first) freshAt.set(id, fresh.push({ order: event.order, offset: event.offset, live: true }) - 1);
+    else if (event.first) freshAt.set(id, fresh.push({ order: event.order, offset: event.offset, highlit: true }) - 1);
     // Else a change of an order that has already left the feed.
   }
+  if (fresh.length > RUSH_ROWS) for (const row of fresh) row.highlit = false;
   fresh.reverse();
   if (feed.held) {
     return {
@@ -67,7 +71,7 @@ export function applyList(feed: Feed, orders: readonly Order[], offset: number):
   const newer = [...known.values()].filter((row) => row.offset > offset && !listed.has(row.order.id));
   const rows = orders.map((order): Row => {
     const row = known.get(order.id);
-    return row && row.order.version >= order.version ? row : { order, offset, live: row?.live ?? false };
+    return row && row.order.version >= order.version ? row : { order, offset, highlit: row?.highlit ?? false };
   });
   return { rows: bounded([...newer, ...rows]), waiting: [], waitingCount: 0, held: feed.held };
 }

@@ -1,6 +1,6 @@
 // The page's state as signals, and the one place where stream and requests flow into it.
 
-import { computed, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import type { Frame } from '../protocol/frames';
 import {
   fetchDemoMode,
@@ -11,7 +11,6 @@ import {
   type ProductList,
 } from '../protocol/requests';
 import type { Tick } from '../protocol/ticks';
-import { metricsOf } from '../charts/metrics';
 import type { Connection } from '../stream/link';
 import { Stream } from '../stream/socket';
 import { Catalogue } from './catalogue';
@@ -28,7 +27,6 @@ export const demo = signal(false);
 export const loaded = signal(false);
 export const feed = signal<Feed>(EMPTY_FEED);
 export const ticks = signal<readonly Tick[]>([]);
-export const metrics = computed(() => metricsOf(ticks.value));
 
 export const catalogue = new Catalogue();
 /** Counts changes of the catalogue: reading it makes a view follow them. */

@@ -13,9 +13,9 @@ export class FeedRow extends Component<{ row: Row }> {
   }
 
   override render() {
-    const { order, live } = this.props.row;
+    const { order, highlit } = this.props.row;
     return (
-      <li class={live ? 'feed-row feed-row-live' : 'feed-row'} data-order={order.id} data-status={order.status}>
+      <li class={highlit ? 'feed-row feed-row-highlit' : 'feed-row'} data-order={order.id} data-status={order.status}>
         <time class="feed-time" dateTime={new Date(order.createdAt).toISOString()}>
           {clockFormat.format(order.createdAt)}
         </time>

@@ -1,5 +1,9 @@
-import { metrics } from '../state/session';
+import { computed } from '@preact/signals';
+import { metricsOf } from '../charts/metrics';
+import { ticks } from '../state/session';
 import { MetricCard } from './MetricCard';
+
+const metrics = computed(() => metricsOf(ticks.value));
 
 export function MetricStrip() {
   const { times, metrics: shown } = metrics.value;

@@ -20,6 +20,9 @@ use crate::slab::{Key, Slab};
 /// Bodies delivered in one write: several commits that wait together are one run, up to about so many bytes.
 const MAX_RUN_BYTES: usize = 256 * 1024;
 
+/// A view, and what of a run belongs to it.
+type ViewEvents<'a> = (&'a Group, Vec<(u64, &'a Bytes)>);
+
 /// What delivering needs of a shard, beside the index that it walks.
 struct Delivery<'a> {
     subscribers: &'a mut Slab<Subscriber>,
@@ -43,14 +46,14 @@ impl Shard {
     fn deliver_run(&mut self, log: Log, run: &Run) {
         let (index, wrapper, mut delivery) = self.delivery();
         for group in index.all(log) {
-            delivery.to_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, run.bodies()));
+            delivery.tell_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, run.bodies()));
         }
         if !index.has_views(log) {
             return;
         }
         for (group, events) in view_events(index, log, run) {
             let events = || events.iter().copied();
-            delivery.to_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, events()));
+            delivery.tell_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, events()));
         }
     }
 
@@ -66,7 +69,7 @@ impl Shard {
             if !members.is_empty() {
                 let frames = Arc::new(wrapper.wrap(wire, &group.name, [(offset, body)].into_iter()));
                 for member in members {
-                    delivery.ephemeral_to_member(*member, &frames);
+                    delivery.tell_ephemeral(*member, &frames);
                 }
             }
         }
@@ -85,8 +88,8 @@ impl Shard {
 }
 
 /// The events of a run by the view that they belong to.
-fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<(&'a Group, Vec<(u64, &'a Bytes)>)> {
-    let mut by_name: HashMap<&str, (&Group, Vec<(u64, &Bytes)>)> = HashMap::new();
+fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<ViewEvents<'a>> {
+    let mut by_name: HashMap<&str, ViewEvents<'a>> = HashMap::new();
     for (offset, event) in run.events() {
         let order = event.order_id.as_deref().and_then(|id| index.by_order(log, id));
         let customer = event.customer_id.as_deref().and_then(|id| index.by_customer(log, id));
@@ -99,19 +102,19 @@ fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<(&'a Group, 
 
 impl Delivery<'_> {
     /// Wraps once for each protocol that is spoken in the group.
-    fn to_group(&mut self, log: Log, run: &Run, group: &Group, mut wrap: impl FnMut(Wire) -> Frames) {
+    fn tell_group(&mut self, log: Log, run: &Run, group: &Group, mut wrap: impl FnMut(Wire) -> Frames) {
         for wire in Wire::ALL {
             let members = group.members(wire);
             if !members.is_empty() {
                 let frames = Arc::new(wrap(wire));
                 for member in members {
-                    self.to_member(log, run, *member, &frames);
+                    self.tell_member(log, run, *member, &frames);
                 }
             }
         }
     }
 
-    fn to_member(&mut self, log: Log, run: &Run, member: Member, frames: &Arc<Frames>) {
+    fn tell_member(&mut self, log: Log, run: &Run, member: Member, frames: &Arc<Frames>) {
         let head = self.feeds[log.index()].known().head;
         let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
             return;
@@ -137,7 +140,7 @@ impl Delivery<'_> {
         self.push(member.subscriber, entry);
     }
 
-    fn ephemeral_to_member(&mut self, member: Member, frames: &Arc<Frames>) {
+    fn tell_ephemeral(&mut self, member: Member, frames: &Arc<Frames>) {
         let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
             return;
         };
@@ -165,7 +168,7 @@ impl Delivery<'_> {
         if subscriber.push_data(entry, self.tally) > self.config.outbox_bytes {
             subscriber.park(self.feeds, self.tally);
         }
-        if subscriber.is_dead && !subscriber.is_dirty {
+        if subscriber.wants_flush() && !subscriber.is_dirty {
             subscriber.is_dirty = true;
             self.dirty.push(key);
         }

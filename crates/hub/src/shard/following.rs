@@ -180,7 +180,13 @@ impl Shard {
                 let error = StoreError::Damaged(format!("a page of {} after {after} has a hole", channel.name));
                 self.on_page_failure(subscriber, after, &error);
             }
-            PageVerdict::Restarted(answer) => self.answer(key, subscriber, &channel, &answer),
+            PageVerdict::Restarted(answer) => {
+                if let Sink::Socket(socket) = &mut subscriber.sink {
+                    // The answer overtakes events; those from before it must not follow it.
+                    socket.outbox.drop_subscription(id);
+                }
+                self.answer(key, subscriber, &channel, &answer);
+            }
             PageVerdict::Send(answer) => {
                 (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
                 if let Some(answer) = answer {

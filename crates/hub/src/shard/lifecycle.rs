@@ -21,6 +21,10 @@ const STREAM_RETRY: &[u8] = b"retry: 2000\n\n";
 /// The code that stands for "without a closing handshake" (RFC 6455 §7.4.1); counted, never sent.
 const ABNORMAL: u16 = 1006;
 
+/// Time between two closes of a drain where the grace allows it, in milliseconds: clients that come back at
+/// once do not come all at once.
+const DRAIN_STEP_MS: u64 = 1;
+
 /// A shard that closes its connections one after the other.
 pub(super) struct Draining {
     waiting: VecDeque<Key>,
@@ -107,6 +111,7 @@ impl Shard {
                     self.tally.add(Counter::Dropped, dropped.ephemeral);
                 }
                 socket.outbox.push_last(frame);
+                self.port.counters.closed(code);
             }
             Sink::Stream(pipe) => {
                 if !flush {
@@ -121,7 +126,6 @@ impl Shard {
             is_peer_closed: false,
             is_shut: false,
         });
-        self.port.counters.closed(code);
         self.mark_dirty(key, subscriber);
     }
 
@@ -155,10 +159,10 @@ impl Shard {
 
     pub(super) fn dispose(&mut self, key: Key, mut subscriber: Box<Subscriber>) {
         self.end_subscriptions(key, &mut subscriber);
-        if subscriber.closing.is_none() {
-            self.port.counters.closed(ABNORMAL);
-        }
         if let Sink::Socket(socket) = &mut subscriber.sink {
+            if subscriber.closing.is_none() {
+                self.port.counters.closed(ABNORMAL);
+            }
             // Closing the socket, next, takes it out of the poll as well.
             let _ = self.poll.registry().deregister(&mut socket.stream);
         }
@@ -205,15 +209,15 @@ impl Shard {
         }
     }
 
-    /// Closes every connection, spread over half of `grace`; the first call counts.
+    /// Closes every connection one after the other, within half of `grace`; the first call counts.
     pub(super) fn begin_drain(&mut self, grace: Duration) {
         let waiting: VecDeque<_> = self.subscribers.keys().collect();
         let (started_ms, grace_ms) = (self.now_ms, millis(grace));
         self.draining.get_or_insert(Draining {
             total: waiting.len() as u64,
+            spread_ms: (waiting.len() as u64 * DRAIN_STEP_MS).min(grace_ms / 2),
             waiting,
             started_ms,
-            spread_ms: grace_ms / 2,
             deadline_ms: started_ms + grace_ms,
         });
     }

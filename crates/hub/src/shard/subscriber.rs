@@ -157,6 +157,7 @@ impl Subscriber {
                     socket.is_blocked = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.is_blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
                     self.is_dead = true;
                     return 0;
@@ -165,6 +166,14 @@ impl Subscriber {
         }
         socket.outbox.push_data(entry);
         socket.outbox.data_bytes()
+    }
+
+    /// Whether something can be written now, or the socket is to be given up.
+    pub(super) fn wants_flush(&self) -> bool {
+        match &self.sink {
+            Sink::Socket(socket) => self.is_dead || (!socket.is_blocked && !socket.outbox.is_empty()),
+            Sink::Stream(_) => self.is_dead,
+        }
     }
 
     /// Writes what waits for as long as the kernel takes it.

@@ -142,7 +142,9 @@ impl Decoder {
     fn check(&self, header: &Header, max_message_bytes: usize) -> Result<(), Violation> {
         match (header.opcode, &self.message) {
             (CLOSE | PING | PONG, _) if !header.is_final => Err(broken("a control frame in fragments")),
-            (CLOSE | PING | PONG, _) if header.len > MAX_CONTROL_BYTES => Err(broken("a control frame above 125 bytes")),
+            (CLOSE | PING | PONG, _) if header.len > MAX_CONTROL_BYTES => {
+                Err(broken("a control frame above 125 bytes"))
+            }
             (CLOSE | PING | PONG, _) => Ok(()),
             (CONTINUATION, None) => Err(broken("a continuation of nothing")),
             (TEXT | BINARY, Some(_)) => Err(broken("a new message inside another")),

@@ -1,0 +1,343 @@
+//! A hub over logs in memory, and a client that speaks WebSocket by hand.
+
+#![allow(dead_code, reason = "every test file uses its own part of the rig")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
+use ordercast_hub::session::{Connection, Session, Subscribed};
+use ordercast_hub::{Hub, HubConfig, LimitReached};
+use ordercast_protocol::channel::{Channel, Log, View};
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::frame::write_subscribed;
+use ordercast_protocol::position::{Epoch, Position};
+use ordercast_protocol::principal::Principal;
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+
+/// How long anything may take before a test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+struct Logs {
+    epoch: Epoch,
+    floors: [u64; 3],
+    events: [Vec<StoredEvent>; 3],
+    failures: usize,
+}
+
+/// Logs in memory.
+pub(crate) struct MemoryLogs(Mutex<Logs>);
+
+impl MemoryLogs {
+    fn state(logs: &Logs, log: Log) -> LogState {
+        let (head, floor) = (logs.events[log.index()].len() as u64, logs.floors[log.index()]);
+        LogState { log, epoch: logs.epoch.clone(), head, floor }
+    }
+
+    pub(crate) fn set_floor(&self, log: Log, floor: u64) {
+        self.0.lock().unwrap().floors[log.index()] = floor;
+    }
+
+    /// Another life of every log, with these heads kept.
+    pub(crate) fn restore(&self, epoch: &str) {
+        self.0.lock().unwrap().epoch = Epoch(epoch.into());
+    }
+
+    /// The next reads of pages fail.
+    pub(crate) fn fail(&self, reads: usize) {
+        self.0.lock().unwrap().failures = reads;
+    }
+
+    /// Appends without telling anybody.
+    pub(crate) fn append(&self, log: Log, events: &[(String, Option<&str>, Option<&str>)]) -> Arc<Announcement> {
+        let mut logs = self.0.lock().unwrap();
+        let epoch = logs.epoch.clone();
+        let stored = &mut logs.events[log.index()];
+        let first = stored.len() as u64 + 1;
+        let mut announced = Vec::new();
+        for ((body, order_id, customer_id), offset) in events.iter().zip(first..) {
+            let body = Bytes::from(body.clone());
+            let (order_id, customer_id) = (order_id.map(Arc::from), customer_id.map(Arc::from));
+            announced.push(AnnouncedEvent {
+                body: body.clone(),
+                order_id: Option::clone(&order_id),
+                customer_id: Option::clone(&customer_id),
+            });
+            stored.push(StoredEvent { offset, at_ms: 0, body, order_id, customer_id });
+        }
+        Arc::new(Announcement { log, epoch, first, events: announced })
+    }
+}
+
+impl ReadLogs for MemoryLogs {
+    fn log_states(&self) -> ReadFuture<'_, Vec<LogState>> {
+        Box::pin(async {
+            let logs = self.0.lock().unwrap();
+            Ok(Log::ALL.map(|log| Self::state(&logs, log)).to_vec())
+        })
+    }
+
+    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
+        Box::pin(async move {
+            let mut logs = self.0.lock().unwrap();
+            if logs.failures > 0 {
+                logs.failures -= 1;
+                return Err(StoreError::Failed("as the test wants".to_owned()));
+            }
+            let state = Self::state(&logs, log);
+            let mut events = Vec::new();
+            let mut bytes = 0;
+            let mut read_to = state.head;
+            let start = (after.max(state.floor) as usize).min(logs.events[log.index()].len());
+            for event in &logs.events[log.index()][start..] {
+                let is_wanted = event.offset > after.max(state.floor)
+                    && view.holds(event.order_id.as_deref(), event.customer_id.as_deref());
+                if !is_wanted {
+                    continue;
+                }
+                bytes += event.body.len();
+                events.push(event.clone());
+                if events.len() >= limit.events || bytes >= limit.bytes {
+                    read_to = event.offset;
+                    break;
+                }
+            }
+            Ok(LogPage { events, read_to, state })
+        })
+    }
+}
+
+/// Understands a few words: `sub CHANNEL [EPOCH OFFSET]`, `unsub CHANNEL`, `say TEXT`, `later TEXT`,
+/// `close CODE`, `panic`.
+struct WordSession;
+
+impl Session for WordSession {
+    fn on_open(&mut self, connection: &mut dyn Connection) {
+        connection.send(b"hello");
+    }
+
+    fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection) {
+        let text = std::str::from_utf8(message).unwrap();
+        let words: Vec<_> = text.split(' ').collect();
+        match words[..] {
+            ["sub", channel] => connection.subscribe(Channel::parse(channel).unwrap(), None).unwrap(),
+            ["sub", channel, epoch, offset] => {
+                let since = Position { epoch: Epoch(epoch.into()), offset: offset.parse().unwrap() };
+                connection.subscribe(Channel::parse(channel).unwrap(), Some(since)).unwrap();
+            }
+            ["unsub", channel] => {
+                let answer = connection.unsubscribe(channel);
+                connection.send(format!("unsub {answer}").as_bytes());
+            }
+            ["say", text] => connection.send_shared(text.to_owned().into()),
+            ["later", text] => {
+                let (replies, text) = (connection.replies(), text.to_owned());
+                std::thread::spawn(move || replies.send(text.into_bytes()));
+            }
+            ["close", code] => {
+                connection.send(b"bye");
+                connection.close(code.parse().unwrap(), "as you wish");
+            }
+            ["panic"] => panic!("as the test wants"),
+            _ => connection.send(format!("echo {text}").as_bytes()),
+        }
+    }
+
+    fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection) {
+        let mut out = Vec::new();
+        let Subscribed { epoch, offset, recovered, floor } = subscribed;
+        write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut out);
+        connection.send(&out);
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::PlainJson
+    }
+}
+
+/// A hub and what is around it.
+pub(crate) struct Rig {
+    pub(crate) hub: Hub,
+    pub(crate) logs: Arc<MemoryLogs>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    listener: TcpListener,
+}
+
+/// Settings for tests: quick looks at the logs, two shards.
+pub(crate) fn config() -> HubConfig {
+    HubConfig { shards: 2, log_poll_interval: Duration::from_millis(20), ..HubConfig::default() }
+}
+
+impl Rig {
+    pub(crate) fn start(config: HubConfig) -> Self {
+        Self::with_broker(config, Arc::new(InProcessBroker::new()))
+    }
+
+    pub(crate) fn with_broker(config: HubConfig, broker: Arc<dyn Broker>) -> Self {
+        let logs = Logs { epoch: Epoch("e1".into()), floors: [0; 3], events: Default::default(), failures: 0 };
+        let logs = Arc::new(MemoryLogs(Mutex::new(logs)));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
+        let hub = runtime.block_on(start).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { hub, logs, broker, runtime, listener }
+    }
+
+    /// Commits `count` orders without owner to the log `orders`, each `bytes` of padding long.
+    pub(crate) fn commit(&self, count: usize, bytes: usize) {
+        let event = (format!("{{\"pad\":\"{}\"}}", "x".repeat(bytes)), None, None);
+        self.announce(&vec![event; count]);
+    }
+
+    pub(crate) fn announce(&self, events: &[(String, Option<&str>, Option<&str>)]) {
+        self.broker.announce(Message::Commit(self.logs.append(Log::Orders, events)));
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        self.try_connect(b"").unwrap()
+    }
+
+    pub(crate) fn try_connect(&self, already_read: &[u8]) -> Result<Client, LimitReached> {
+        let slot = self.hub.reserve()?;
+        let stream = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (accepted, _) = self.listener.accept().unwrap();
+        self.hub.adopt(slot, accepted, already_read, Principal::local_admin(), Box::new(WordSession)).unwrap();
+        let mut client = Client { stream, buffer: Vec::new() };
+        assert_eq!(client.next(), Frame::Text("hello".to_owned()));
+        Ok(client)
+    }
+
+    /// Waits until the hub says what is wanted.
+    pub(crate) fn wait(&self, what: &str, mut is_so: impl FnMut(&Hub) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while !is_so(&self.hub) {
+            assert!(Instant::now() < end, "never: {what}; {:?}", self.hub.stats());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// What a client may receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    Text(String),
+    Ping,
+    Pong(Vec<u8>),
+    Close(Option<u16>),
+    End,
+}
+
+/// The other end of a socket.
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// A masked frame.
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    if payload.len() < 126 {
+        out.push(0x80 | payload.len() as u8);
+    } else {
+        out.push(0x80 | 126);
+        out.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+    }
+    let mask = [1, 2, 3, 4];
+    out.extend_from_slice(&mask);
+    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    out
+}
+
+impl Client {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// Gives the memory of the client's side back, for figures.
+    pub(crate) fn shrink(&mut self) {
+        self.buffer.shrink_to_fit();
+    }
+
+    pub(crate) fn say(&mut self, text: &str) {
+        self.stream.write_all(&masked(0x81, text.as_bytes())).unwrap();
+    }
+
+    pub(crate) fn next(&mut self) -> Frame {
+        loop {
+            if let Some(frame) = self.take_frame() {
+                return frame;
+            }
+            let mut chunk = vec![0; 65_536];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Frame::End,
+                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Frame::End,
+                Err(error) => panic!("nothing came: {error}"),
+            }
+        }
+    }
+
+    fn take_frame(&mut self) -> Option<Frame> {
+        let (len, start) = match *self.buffer.get(1)? {
+            126 => (usize::from(u16::from_be_bytes(self.buffer.get(2..4)?.try_into().unwrap())), 4),
+            127 => (u64::from_be_bytes(self.buffer.get(2..10)?.try_into().unwrap()) as usize, 10),
+            len => (usize::from(len), 2),
+        };
+        let payload = self.buffer.get(start..start + len)?.to_vec();
+        let first = self.buffer[0];
+        self.buffer.drain(..start + len);
+        Some(match first {
+            0x81 => Frame::Text(String::from_utf8(payload).unwrap()),
+            0x88 => Frame::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
+            0x89 => Frame::Ping,
+            0x8A => Frame::Pong(payload),
+            _ => panic!("a frame that no server sends: {first:x}"),
+        })
+    }
+
+    pub(crate) fn text(&mut self) -> String {
+        match self.next() {
+            Frame::Text(text) => text,
+            frame => panic!("expected a text, got {frame:?}"),
+        }
+    }
+
+    /// Subscribes and gives the answer.
+    pub(crate) fn subscribe(&mut self, words: &str) -> String {
+        self.say(&format!("sub {words}"));
+        self.text()
+    }
+
+    /// Reads events of `channel` with exactly these offsets.
+    pub(crate) fn expect(&mut self, channel: &str, offsets: impl IntoIterator<Item = u64>) {
+        for expected in offsets {
+            let text = self.text();
+            let ending = format!(",\"channel\":\"{channel}\",\"offset\":{expected}}}");
+            assert!(text.ends_with(&ending), "expected {ending}, got …{}", &text[text.len().saturating_sub(80)..]);
+        }
+    }
+
+    /// Nothing but the echo of this is on the way.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.say("anything");
+        assert_eq!(self.text(), "echo anything");
+    }
+}
+
+/// Numbers without a clock.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}

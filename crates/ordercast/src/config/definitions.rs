@@ -1,0 +1,259 @@
+//! Every setting with its names, default and bounds, in the order in which they are shown.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ordercast_domain::money::Currency;
+use ordercast_domain::rules::{AmountLimits, Rules};
+use ordercast_protocol::channel::Channel;
+use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
+
+use super::layers::{Layers, setting};
+use super::origin::Origin;
+use super::settings::{
+    DemoSettings, IntakeSettings, Limits, ServerSettings, Settings, WebSocketSettings, WorkerSettings,
+};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_DATA_DIR: &str = "./data";
+const DEFAULT_SLOTS: i64 = 10;
+const DEFAULT_CAPACITY: i64 = 1_000;
+/// Share of the intake that one client may fill, in percent.
+const CLIENT_SHARE_PERCENT: i64 = 80;
+const DEFAULT_CURRENCY: &str = "USD";
+const DEFAULT_MAX_CONNECTIONS: i64 = 10_000;
+const DEFAULT_OUTBOX_BYTES: i64 = 1024 * 1024;
+const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
+const MAX_SLOTS: i64 = 10_000;
+const MAX_CAPACITY: i64 = 1_000_000;
+const MAX_WORK_MS: i64 = 3_600_000;
+/// Largest bound of an amount, in major units: its minor units must fit 64 bits with room for sums.
+const MAX_AMOUNT: i64 = 1_000_000_000_000;
+const MAX_BONUS: Duration = Duration::from_secs(30 * 86_400);
+const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+const MAX_DEMO_RATE_PER_S: f64 = 100_000.0;
+
+/// Reads all settings.
+pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
+    if layers.variable("REDIS_URL").is_some() {
+        layers.warn(
+            "REDIS_URL is set but not used: this build has only SQLite and the in-process broker, so it runs as \
+             a single node",
+        );
+    }
+    let listen = listen(layers);
+    let data_dir = setting("data_dir").environment("ORDERCAST_DATA_DIR").flag("--data-dir");
+    let data_dir = layers.read(data_dir, PathBuf::from(DEFAULT_DATA_DIR), |_| Ok(()));
+    let workers = workers(layers);
+    let intake = intake(layers);
+    let limits = setting("rules.limits").flag("--limits");
+    let limits = layers.read(limits, Limits::Standard, |_| Ok(()));
+    let rules = rules(layers, limits);
+    let websocket = websocket(layers);
+    let server = server(layers);
+    let demo = demo(layers);
+    let log = setting("log").environment("ORDERCAST_LOG").flag("--log");
+    let log = layers.read(log, "info".to_owned(), |filter| {
+        if filter.trim().is_empty() { Err("name a level: error, warn, info, debug or trace".into()) } else { Ok(()) }
+    });
+    Settings { listen, data_dir, workers, intake, limits, rules, websocket, server, demo, log }
+}
+
+fn listen(layers: &mut Layers<'_>) -> SocketAddr {
+    let name = setting("listen").environment("ORDERCAST_LISTEN").flag("--listen");
+    let mut listen = layers.read(name, DEFAULT_LISTEN, |_| Ok(()));
+    // PORT is the weakest of what is said from outside: it gives only half of the address.
+    let is_open = matches!(layers.origin("listen"), Origin::Default | Origin::File(_));
+    if let Some((variable, word)) = layers.variable("PORT").filter(|_| is_open) {
+        match word.parse() {
+            Ok(port) => listen.set_port(port),
+            Err(_) => layers.refuse("listen", &format!("cannot take its port from PORT: {word:?} is no port (0 to 65535)")),
+        }
+        layers.replace("listen", &listen, Origin::Environment(variable.to_owned()));
+    }
+    if !listen.ip().is_loopback() {
+        layers.refuse(
+            "listen",
+            &format!(
+                "is {listen}, which other machines can reach, and is refused: there is no sign-in yet, so everyone \
+                 who reaches the port is its administrator. Listen on 127.0.0.1:{0} or [::1]:{0}, and let a proxy \
+                 or a tunnel that checks who comes stand in front",
+                listen.port()
+            ),
+        );
+    }
+    listen
+}
+
+fn workers(layers: &mut Layers<'_>) -> WorkerSettings {
+    let slots = setting("workers.slots").environment("ORDERCAST_WORKERS").flag("--workers");
+    let slots = layers.read(slots, DEFAULT_SLOTS, within(1..=MAX_SLOTS));
+    let min = layers.read(setting("workers.work_ms_min"), 0, within(0..=MAX_WORK_MS));
+    let max = layers.read(setting("workers.work_ms_max"), min, within(0..=MAX_WORK_MS));
+    if min > max {
+        layers.refuse("workers.work_ms_min", &format!("is {min}, more than `workers.work_ms_max`, which is {max}"));
+    }
+    WorkerSettings { slots: size(slots), work_min: milliseconds(min), work_max: milliseconds(max) }
+}
+
+fn intake(layers: &mut Layers<'_>) -> IntakeSettings {
+    let capacity = setting("intake.capacity").environment("ORDERCAST_INTAKE").flag("--intake");
+    let capacity = layers.read(capacity, DEFAULT_CAPACITY, within(1..=MAX_CAPACITY));
+    let share = (capacity * CLIENT_SHARE_PERCENT / 100).max(1);
+    let client = layers.read(setting("intake.client_capacity"), share, within(1..=MAX_CAPACITY));
+    if client > capacity {
+        layers.refuse("intake.client_capacity", &format!("is {client}, more than `intake.capacity`, which is {capacity}"));
+    }
+    IntakeSettings { capacity: size(capacity), client_capacity: size(client) }
+}
+
+fn rules(layers: &mut Layers<'_>, limits: Limits) -> Rules {
+    let usual = Currency::parse(DEFAULT_CURRENCY).expect("three capital letters");
+    let currency = setting("rules.default_currency").environment("ORDERCAST_CURRENCY").flag("--currency");
+    let default_currency = layers.read(currency, usual, |_| Ok(()));
+    let profile = match limits {
+        Limits::Standard => Rules::standard(default_currency),
+        Limits::Wholesale => Rules::wholesale(default_currency),
+    };
+    let most_lines = i64::try_from(MAX_LINES).unwrap_or(i64::MAX);
+    let lines = i64::try_from(profile.max_items).unwrap_or(i64::MAX);
+    let max_items = layers.read(setting("rules.max_items"), lines, within(1..=most_lines));
+    let amounts = amounts(layers, "rules", profile.amounts);
+    let bonus = layers.read(
+        setting("rules.bonus_s"),
+        profile.bonus_ms.map(milliseconds),
+        |[high, medium, low]: &[Duration; 3]| {
+            if high < medium || medium < low {
+                Err("a higher priority must not have the smaller head start: write high, medium, low".into())
+            } else if *high > MAX_BONUS {
+                Err(format!("at most {} seconds are allowed", MAX_BONUS.as_secs()))
+            } else {
+                Ok(())
+            }
+        },
+    );
+    let mut amounts_by_currency = BTreeMap::new();
+    for code in layers.keys_below("rules.currencies.") {
+        // A code that is none stays unread, and so is refused as an unknown setting with its place.
+        if let Some(currency) = Currency::parse(&code) {
+            amounts_by_currency.insert(currency, self::amounts(layers, &format!("rules.currencies.{code}"), amounts));
+        }
+    }
+    let bonus_ms = bonus.map(|bonus| i64::try_from(bonus.as_millis()).unwrap_or(i64::MAX));
+    Rules { default_currency, amounts, amounts_by_currency, max_items: size(max_items), bonus_ms }
+}
+
+fn amounts(layers: &mut Layers<'_>, table: &str, default: AmountLimits) -> AmountLimits {
+    let max_amount = layers.read(setting(format!("{table}.max_amount")), default.max_amount, within(1..=MAX_AMOUNT));
+    let priority_above = setting(format!("{table}.priority_above"));
+    let priority_above = layers.read(priority_above, default.priority_above, within(0..=MAX_AMOUNT));
+    AmountLimits { max_amount, priority_above }
+}
+
+fn websocket(layers: &mut Layers<'_>) -> WebSocketSettings {
+    let most = setting("websocket.max_connections").environment("WEBSOCKET_MAX_CONNECTIONS").flag("--max-connections");
+    let max_connections = layers.read(most, DEFAULT_MAX_CONNECTIONS, within(1..=10_000_000));
+    let mut timeout = |name: &str, default_s: u64| {
+        layers.read(setting(format!("websocket.{name}")), Duration::from_secs(default_s), between(MIN_TIMEOUT, MAX_TIMEOUT))
+    };
+    let handshake_timeout = timeout("handshake_timeout_s", 10);
+    let ping_interval = timeout("ping_interval_s", 54);
+    let read_timeout = timeout("read_timeout_s", 60);
+    let write_timeout = timeout("write_timeout_s", 10);
+    if ping_interval >= read_timeout {
+        let problem = "must be shorter than `websocket.read_timeout_s`, or clients are dropped before they are asked";
+        layers.refuse("websocket.ping_interval_s", problem);
+    }
+    let most = i64::try_from(MAX_MESSAGE_BYTES).unwrap_or(i64::MAX);
+    let max_message_bytes = layers.read(setting("websocket.max_message_bytes"), most, within(1_024..=64 * 1024 * 1024));
+    let outbox = setting("websocket.outbox_bytes");
+    let outbox_bytes = layers.read(outbox, DEFAULT_OUTBOX_BYTES, within(4_096..=1024 * 1024 * 1024));
+    let default_channels =
+        layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| check_channels(names));
+    WebSocketSettings {
+        max_connections: size(max_connections),
+        handshake_timeout,
+        ping_interval,
+        read_timeout,
+        write_timeout,
+        max_message_bytes: size(max_message_bytes),
+        outbox_bytes: size(outbox_bytes),
+        default_channels,
+    }
+}
+
+fn check_channels(names: &[String]) -> Result<(), String> {
+    if names.len() > MAX_CHANNELS {
+        return Err(format!("at most {MAX_CHANNELS} channels are allowed"));
+    }
+    names.iter().try_for_each(|name| match Channel::parse(name) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{name:?}: {error}")),
+    })
+}
+
+fn server(layers: &mut Layers<'_>) -> ServerSettings {
+    let origins = setting("server.allowed_origins").environment("ORDERCAST_ALLOWED_ORIGINS");
+    let allowed_origins = layers.read(origins, Vec::new(), |origins: &Vec<String>| {
+        origins.iter().try_for_each(|origin| check_origin(origin))
+    });
+    let drain = setting("server.drain_timeout_s");
+    let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
+    ServerSettings { allowed_origins, drain_timeout }
+}
+
+/// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.
+fn check_origin(origin: &str) -> Result<(), String> {
+    let host = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => Ok(()),
+        _ => Err(format!("{origin:?} is no origin; write it as browsers send it, such as \"https://shop.example\"")),
+    }
+}
+
+fn demo(layers: &mut Layers<'_>) -> DemoSettings {
+    let is_enabled = layers.read(setting("demo.enabled").flag("--demo"), false, |_| Ok(()));
+    let rate = setting("demo.rate_per_s").flag("--demo-rate");
+    let rate_per_s = layers.read(rate, DEFAULT_DEMO_RATE_PER_S, |rate| {
+        if *rate > 0.0 && *rate <= MAX_DEMO_RATE_PER_S {
+            Ok(())
+        } else {
+            Err(format!("must be more than 0 and at most {MAX_DEMO_RATE_PER_S}"))
+        }
+    });
+    let seed = layers.read(setting("demo.seed").flag("--demo-seed"), 1, within(0..=i64::MAX));
+    DemoSettings { is_enabled, rate_per_s, seed: seed.unsigned_abs() }
+}
+
+fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
+    move |number| {
+        if range.contains(number) {
+            Ok(())
+        } else {
+            Err(format!("must be from {} to {}", range.start(), range.end()))
+        }
+    }
+}
+
+fn between(least: Duration, most: Duration) -> impl Fn(&Duration) -> Result<(), String> {
+    move |duration| {
+        if (least..=most).contains(duration) {
+            Ok(())
+        } else {
+            Err(format!("must be from {} to {} seconds", least.as_secs_f64(), most.as_secs_f64()))
+        }
+    }
+}
+
+/// A checked number as a size: none of them is negative or beyond the address space.
+fn size(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+fn milliseconds(number: i64) -> Duration {
+    Duration::from_millis(number.unsigned_abs())
+}

@@ -1,0 +1,117 @@
+//! The settings as the program sees them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ordercast_domain::rules::Rules;
+
+/// Everything that can be set, checked. `docs/` and `ordercast config show` name the settings as in the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where to listen: always a loopback address, because nobody signs in yet. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the data is.
+    pub data_dir: PathBuf,
+    /// The worker pool in the process.
+    pub workers: WorkerSettings,
+    /// The bound on commands.
+    pub intake: IntakeSettings,
+    /// The profile that the rules began with.
+    pub limits: Limits,
+    /// The rules of orders.
+    pub rules: Rules,
+    /// Sockets and streams.
+    pub websocket: WebSocketSettings,
+    /// HTTP and the process.
+    pub server: ServerSettings,
+    /// Made-up orders.
+    pub demo: DemoSettings,
+    /// What is logged, as a filter such as `info` or `ordercast_engine=debug,info`.
+    pub log: String,
+}
+
+/// The worker pool in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// Orders in work at the same time.
+    pub slots: usize,
+    /// Least time that the built-in processor pretends to work on an order.
+    pub work_min: Duration,
+    /// Most time, likewise.
+    pub work_max: Duration,
+}
+
+/// The bound on commands that are not yet acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntakeSettings {
+    /// Of all clients together; 503 beyond.
+    pub capacity: usize,
+    /// Of one client; 429 beyond.
+    pub client_capacity: usize,
+}
+
+/// A profile of limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// 10,000 and 50 lines.
+    Standard,
+    /// 1,000,000 and 1,000 lines.
+    Wholesale,
+}
+
+impl Limits {
+    /// The name in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Wholesale => "wholesale",
+        }
+    }
+
+    /// The profile of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Wholesale].into_iter().find(|limits| limits.name() == name)
+    }
+}
+
+/// Sockets and streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketSettings {
+    /// Most sockets and streams together.
+    pub max_connections: usize,
+    /// How long a client may take to send its request.
+    pub handshake_timeout: Duration,
+    /// Silence after which a client is sent a ping.
+    pub ping_interval: Duration,
+    /// Silence after which a client is dropped.
+    pub read_timeout: Duration,
+    /// How long a write may wait for room.
+    pub write_timeout: Duration,
+    /// Largest message from a client.
+    pub max_message_bytes: usize,
+    /// Most bytes that wait for one slow subscriber before it is parked on the log.
+    pub outbox_bytes: usize,
+    /// What a socket is subscribed to unless it says otherwise.
+    pub default_channels: Vec<String>,
+}
+
+/// HTTP and the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Origins of pages that may call the server, beside its own.
+    pub allowed_origins: Vec<String>,
+    /// How long a graceful stop may take.
+    pub drain_timeout: Duration,
+}
+
+/// Made-up orders.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DemoSettings {
+    /// Whether they are made.
+    pub is_enabled: bool,
+    /// How many a second.
+    pub rate_per_s: f64,
+    /// What they are drawn from: the same seed makes the same orders.
+    pub seed: u64,
+}

@@ -1,0 +1,186 @@
+//! Wiring the parts together, and stopping them in the right order.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ordercast_broker::{Broker, InProcessBroker};
+use ordercast_engine::processor::TimedProcessor;
+use ordercast_engine::{Engine, EngineConfig, EngineParts};
+use ordercast_hub::{Hub, HubConfig};
+use ordercast_protocol::channel::Channel;
+use ordercast_server::{App, ServerConfig, serve};
+use ordercast_store::StoreError;
+use ordercast_store::log::ReadLogs;
+use ordercast_store::read::ReadStore;
+use ordercast_store_sqlite::{SqliteOptions, SqliteReader, SqliteWriter};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Settings;
+use crate::demo;
+
+/// The store failed (`EX_IOERR` of sysexits).
+const EXIT_STORE_FAILED: u8 = 74;
+/// Another process has the data directory (`EX_TEMPFAIL`).
+const EXIT_IN_USE: u8 = 75;
+/// A second signal cut the stop short.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Serves until a signal or a failure of the store; returns the exit code.
+pub fn run(settings: &Settings) -> ExitCode {
+    start_log(&settings.log);
+    // Ten thousand sockets need as many files; the soft limit is often 1,024.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let (writer, reader) = match ordercast_store_sqlite::open(&SqliteOptions::new(&settings.data_dir)) {
+        Ok(halves) => halves,
+        Err(error) => return give_up(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async { serve_until_stopped(settings, writer, reader).await })
+}
+
+fn give_up(error: &StoreError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(if matches!(error, StoreError::InUse(_)) { EXIT_IN_USE } else { EXIT_STORE_FAILED })
+}
+
+fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Another subscriber may be set in tests; its choice stands.
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
+}
+
+async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: SqliteReader) -> ExitCode {
+    let app = match start_parts(settings, writer, reader).await {
+        Ok(app) => app,
+        Err(error) => return give_up(&error),
+    };
+    let listener = match serve::bind(settings.listen) {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("error: cannot listen on {}: {error}; use another --listen address or PORT", settings.listen);
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Ok(address) = listener.local_addr() {
+        announce(settings, address);
+    }
+    let generator = settings.demo.is_enabled.then(|| tokio::spawn(demo::run(Arc::clone(&app), settings.demo)));
+    let engine = app.engine.clone();
+    let stop = async {
+        tokio::select! {
+            () = stop_signal() => {}
+            _ = engine.failed() => {}
+        }
+    };
+    serve::serve(Arc::clone(&app), listener, stop).await;
+    if let Some(generator) = generator {
+        generator.abort();
+    }
+    match app.engine.failure() {
+        None => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Some(failure) => {
+            eprintln!(
+                "error: {failure}\nNothing that was acknowledged is lost. Mend the disk (is it full?), then start \
+                 again: orders in work are put back into the queue. `ordercast verify` checks the store."
+            );
+            ExitCode::from(EXIT_STORE_FAILED)
+        }
+    }
+}
+
+async fn start_parts(
+    settings: &Settings,
+    writer: SqliteWriter,
+    reader: SqliteReader,
+) -> Result<Arc<App>, StoreError> {
+    let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
+    let reader: Arc<SqliteReader> = Arc::new(reader);
+    let logs: Arc<dyn ReadLogs> = Arc::<SqliteReader>::clone(&reader);
+    let store: Arc<dyn ReadStore> = reader;
+    // The hub first: what recovery changes is told like everything else.
+    let hub = Hub::start(hub_config(settings), logs, &*broker, tokio::runtime::Handle::current())
+        .await
+        .map_err(|error| StoreError::Failed(format!("the hub cannot start: {error}")))?;
+    let config = EngineConfig {
+        slots: settings.workers.slots,
+        intake_capacity: settings.intake.capacity,
+        client_capacity: settings.intake.client_capacity,
+        ..EngineConfig::new(settings.rules.clone())
+    };
+    let (mut least, mut most) = (settings.workers.work_min, settings.workers.work_max);
+    if settings.demo.is_enabled && most.is_zero() {
+        (least, most) = demo::WORK;
+    }
+    let processor = Arc::new(TimedProcessor { least, most });
+    let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
+    let engine = Engine::start(config, parts).await?;
+    let parse = |name: &String| Channel::parse(name).ok();
+    let config = ServerConfig {
+        handshake_timeout: settings.websocket.handshake_timeout,
+        allowed_origins: settings.server.allowed_origins.clone(),
+        default_channels: settings.websocket.default_channels.iter().filter_map(parse).collect(),
+        drain_timeout: settings.server.drain_timeout,
+        demo: settings.demo.is_enabled,
+    };
+    Ok(App::new(engine, hub, store, config))
+}
+
+fn hub_config(settings: &Settings) -> HubConfig {
+    HubConfig {
+        max_connections: settings.websocket.max_connections,
+        ping_interval: settings.websocket.ping_interval,
+        read_timeout: settings.websocket.read_timeout,
+        write_timeout: settings.websocket.write_timeout,
+        max_message_bytes: settings.websocket.max_message_bytes,
+        outbox_bytes: settings.websocket.outbox_bytes,
+        ..HubConfig::default()
+    }
+}
+
+fn announce(settings: &Settings, address: std::net::SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // Nobody may read it, and the server serves all the same.
+    let _ = writeln!(out, "listening on http://{address}");
+    let _ = writeln!(out, "data in {} (SQLite, WAL, synced before every answer)", settings.data_dir.display());
+    if settings.demo.is_enabled {
+        let _ = writeln!(out, "DEMO: made-up orders, about {} a second", settings.demo.rate_per_s);
+    }
+    let _ = out.flush();
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+async fn stop_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    next().await;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        eprintln!("stopped at once; nothing that was acknowledged is lost");
+        std::process::exit(EXIT_INTERRUPTED);
+    });
+}

@@ -1,0 +1,95 @@
+//! Adjustments over HTTP: money facts that are no orders.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Query, State};
+use axum::response::Response;
+use hyper::header::HeaderValue;
+use hyper::{HeaderMap, StatusCode};
+use ordercast_domain::draft::{AdjustmentInput, draft_adjustment};
+use ordercast_engine::encode;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::intake::parse_adjustment;
+use ordercast_protocol::json::JsonWriter;
+use ordercast_store::model::system_now_ms;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::orders::{IDEMPOTENCY_REPLAYED, item_of, json_response, number, read_body, require_json};
+use crate::problem::Problem;
+
+const MAX_PAGE: u64 = 500;
+const DEFAULT_PAGE: u64 = 50;
+
+/// `POST /adjustments`: 201 once it is durable, 200 with `Idempotency-Replayed` when it was stored before.
+pub(crate) async fn store(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_json(&headers)?;
+    let body = read_body(body).await?;
+    let request = parse_adjustment(&body)?;
+    let input = AdjustmentInput {
+        id: &request.id,
+        kind: &request.kind,
+        currency: request.currency.as_deref(),
+        items: request.items.iter().map(item_of).collect(),
+        customer: request.customer.as_deref(),
+        notes: request.notes.as_deref(),
+        placed_at_ms: request.placed_at_ms.unwrap_or_else(system_now_ms),
+    };
+    let adjustment = draft_adjustment(&input, app.engine.rules(), app.engine.customers())
+        .map_err(|violations| Problem::violations(ErrorCode::InvalidAdjustment, violations))?;
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object();
+    encode::adjustment_view(&adjustment).write_fields(&mut json);
+    json.end_object();
+    let is_new = app.engine.adjust(peer.ip(), adjustment).await;
+    let is_new = is_new.map_err(|error| Problem::of_command(ErrorCode::InvalidAdjustment, error))?;
+    let mut response = json_response(out);
+    if is_new {
+        *response.status_mut() = StatusCode::CREATED;
+    } else {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// What `GET /adjustments` may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ListQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /adjustments`: in the order they were stored.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let skip = number("cursor", query.cursor.as_deref(), 0, i64::MAX.unsigned_abs())?;
+    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE)?.max(1);
+    let adjustments = app.store.adjustments(skip, usize::try_from(limit).unwrap_or(1)).await?;
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("adjustments").begin_array();
+    for adjustment in &adjustments {
+        json.begin_object();
+        encode::adjustment_view(adjustment).write_fields(&mut json);
+        json.end_object();
+    }
+    json.end_array().key("next");
+    let count = adjustments.len() as u64;
+    if count == limit {
+        json.string(&(skip + count).to_string());
+    } else {
+        json.raw("null");
+    }
+    json.end_object();
+    Ok(json_response(out))
+}

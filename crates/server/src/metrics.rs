@@ -1,0 +1,159 @@
+//! `GET /metrics`, in the OpenMetrics text format.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use ordercast_domain::status::Status;
+use ordercast_engine::encode;
+use ordercast_engine::stats::Histogram;
+use ordercast_protocol::error::ErrorCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Histograms of time are kept in microseconds and told in seconds.
+const MICROS: f64 = 1e-6;
+
+/// Reads everything there is to measure at the moment it is asked for.
+pub(crate) async fn serve(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Figures(app)));
+    let mut out = String::with_capacity(8 * 1024);
+    text::encode(&mut out, &registry)
+        .map_err(|_| Problem::new(ErrorCode::Internal, "the metrics could not be written"))?;
+    let mut response = Response::new(Body::from(out));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
+    Ok(response)
+}
+
+struct Figures(Arc<App>);
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Figures")
+    }
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.orders(&mut encoder)?;
+        self.queue(&mut encoder)?;
+        self.sockets(&mut encoder)
+    }
+}
+
+impl Figures {
+    fn orders(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.engine.stats();
+        let help = "Moves of orders into a status since start.";
+        let mut family = encoder.encode_descriptor("orders", help, None, MetricType::Counter)?;
+        for status in Status::ALL {
+            let count = ConstCounter::new(stats.moves_to(status));
+            count.encode(family.encode_family(&[("status", status.name())])?)?;
+        }
+        let help = "Amounts accepted since start, in the major unit.";
+        let mut family = encoder.encode_descriptor("orders_revenue", help, None, MetricType::Counter)?;
+        for (currency, sum) in stats.revenue() {
+            let major: f64 = encode::amount(sum, currency).to_string().parse().unwrap_or(f64::NAN);
+            ConstCounter::new(major).encode(family.encode_family(&[("currency", currency.code())])?)?;
+        }
+        let help = "Errors told to clients since start, by kind.";
+        let mut family = encoder.encode_descriptor("errors", help, None, MetricType::Counter)?;
+        for code in ErrorCode::ALL {
+            let count = ConstCounter::new(self.0.errors.get(code));
+            count.encode(family.encode_family(&[("reason", code.name())])?)?;
+        }
+        let help = "From acceptance to completion.";
+        histogram(encoder, "order_processing_latency_seconds", help, &stats.latency_us, MICROS)
+    }
+
+    fn queue(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.engine.stats();
+        for (name, help, value) in [
+            ("orders_queue_depth", "Orders that wait for a worker.", stats.ready.load(Relaxed)),
+            ("orders_active", "Orders in work.", stats.active.load(Relaxed)),
+            ("workers", "Worker slots in the process.", self.0.engine.config().slots as u64),
+            ("intake_waiting", "Commands that are not yet acknowledged.", stats.waiting.load(Relaxed)),
+            ("intake_capacity", "Most of them.", self.0.engine.config().intake_capacity as u64),
+            ("store_failed", "1 once the store has failed.", u64::from(self.0.engine.failure().is_some())),
+        ] {
+            gauge(encoder, name, help, value)?;
+        }
+        for (name, help, value) in [
+            ("orders_replayed", "Requests answered with an order accepted before.", &stats.replayed),
+            ("intake_overloaded", "Commands not taken because a queue was full.", &stats.overloaded),
+            ("commits", "Commits that changed something.", &stats.commits),
+        ] {
+            counter(encoder, name, help, value.load(Relaxed))?;
+        }
+        histogram(encoder, "commit_sync_seconds", "Writing and syncing one commit.", &stats.sync_us, MICROS)?;
+        histogram(encoder, "commit_size_commands", "Commands in one commit.", &stats.batch_size, 1.0)
+    }
+
+    fn sockets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.hub.stats();
+        let count = |number: usize| number as u64;
+        for (name, help, value) in [
+            ("websocket_connections_active", "WebSockets open now.", count(stats.websockets)),
+            ("sse_connections_active", "Event streams open now.", count(stats.streams)),
+            ("connections_limit", "Most sockets and streams together.", count(stats.limit)),
+            ("subscribers_parked", "Slow subscribers that read on from the log.", stats.parked_now),
+        ] {
+            gauge(encoder, name, help, value)?;
+        }
+        for (name, help, value) in [
+            ("connections_accepted", "Sockets and streams opened.", stats.accepted),
+            ("connections_refused", "Sockets and streams refused because of the limit.", stats.refused),
+            ("frames_received", "Frames received.", stats.frames_in),
+            ("frames_sent", "Frames and events sent.", stats.frames_out),
+            ("bytes_received", "Bytes received.", stats.bytes_in),
+            ("bytes_sent", "Bytes sent.", stats.bytes_out),
+            ("socket_writes", "Calls of the kernel that sent something.", stats.writes),
+            ("events_delivered", "Events handed to subscribers.", stats.events_delivered),
+            ("subscribers_parkings", "Times a slow subscriber was parked.", stats.parked_total),
+            ("subscribers_resumed", "Times a parked subscriber read on.", stats.resumed),
+            ("ephemeral_dropped", "Ephemeral messages that slow subscribers did not get.", stats.dropped),
+            ("log_pages_read", "Pages read for subscribers that catch up.", stats.pages_read),
+            ("log_repairs", "Pages read because an announcement was lost.", stats.repairs),
+        ] {
+            counter(encoder, name, help, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    value.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+fn histogram(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    histogram: &Histogram,
+    unit: f64,
+) -> fmt::Result {
+    let (buckets, sum) = histogram.snapshot();
+    let count = buckets.iter().map(|(_, count)| count).sum();
+    let bound = |bound: Option<u64>| bound.map_or(f64::MAX, |bound| bound as f64 * unit);
+    let buckets: Vec<_> = buckets.into_iter().map(|(at, count)| (bound(at), count)).collect();
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    metric.encode_histogram::<NoLabelSet>(sum as f64 * unit, count, &buckets, None)
+}

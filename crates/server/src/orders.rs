@@ -1,0 +1,291 @@
+//! Orders over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::{Request, StatusCode};
+use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::order::{Details, Order};
+use ordercast_domain::status::{Lane, Status};
+use ordercast_engine::intake::Placed;
+use ordercast_engine::{Engine, encode};
+use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::intake::{ItemRequest, OrderRequest, parse_order};
+use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
+use ordercast_protocol::principal::Principal;
+use ordercast_store::log::{LogState, PageLimit};
+use ordercast_store::read::OrderQuery;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Most orders or events of one page of a list.
+const MAX_PAGE: usize = 500;
+const DEFAULT_PAGE: usize = 50;
+/// Most bytes of event bodies in one answer.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Tells that the answer is that of an earlier request.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// `POST /orders`: 201 once the order is durable, 200 with `Idempotency-Replayed` when it was accepted before.
+pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
+    require_json(request.headers())?;
+    let key = idempotency_key(request.headers())?;
+    let body = read_body(request.into_body()).await?;
+    let draft = draft_of(&app.engine, &body, key)?;
+    let principal = Principal::local_admin();
+    match app.engine.place(peer.ip(), principal, draft).await.map_err(Problem::of_order)? {
+        Placed::Accepted { order, details } => Ok(order_response(StatusCode::CREATED, &order, &details)),
+        Placed::Replayed { order_id } => {
+            let (order, details) = find(app, order_id).await?;
+            let mut response = order_response(StatusCode::OK, &order, &details);
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+    }
+}
+
+/// Judges the form and the rules of an order's body.
+pub(crate) fn draft_of(engine: &Engine, body: &[u8], key: Option<Arc<str>>) -> Result<Draft, Problem> {
+    let request = parse_order(body)?;
+    let draft = draft_order(&input_of(&request), engine.rules(), engine.customers());
+    let draft = draft.map_err(|violations| Problem::violations(ErrorCode::InvalidOrder, violations))?;
+    Ok(Draft { key, ..draft })
+}
+
+fn input_of<'a>(request: &'a OrderRequest<'_>) -> OrderInput<'a> {
+    OrderInput {
+        id: request.id.as_deref(),
+        amount: request.amount,
+        currency: request.currency.as_deref(),
+        items: request.items.iter().map(item_of).collect(),
+        customer: request.customer.as_deref(),
+        address: request.address.as_deref(),
+        priority: request.priority,
+        notes: request.notes.as_deref(),
+        placed_at_ms: request.placed_at_ms,
+    }
+}
+
+pub(crate) fn item_of<'a>(item: &'a ItemRequest<'_>) -> ItemInput<'a> {
+    ItemInput { sku: &item.sku, quantity: item.quantity, price: item.price, plain: item.plain }
+}
+
+/// A body of any other type is refused by name; none is taken for JSON.
+pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(content_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence = content_type.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if essence == "application/json" || essence.ends_with("+json") {
+        return Ok(());
+    }
+    let detail = format!("{essence} is not taken; send the header Content-Type: application/json");
+    Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    match key.to_str() {
+        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
+        _ => {
+            let detail = format!("must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} visible ASCII characters");
+            let fields = vec![FieldError::new("/Idempotency-Key", detail.clone())];
+            Err(Problem { fields, ..Problem::new(ErrorCode::InvalidOrder, format!("Idempotency-Key {detail}")) })
+        }
+    }
+}
+
+/// Reads a body up to the limit. What came in one piece is not copied.
+pub(crate) async fn read_body<B>(mut body: B) -> Result<Bytes, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let too_large = || Problem::new(ErrorCode::TooLarge, format!("a body has at most {MAX_BODY_BYTES} bytes"));
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+        if first.len().max(rest.len()) > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// An order by id.
+pub(crate) async fn find(app: &App, id: Arc<str>) -> Result<(Order, Details), Problem> {
+    let order = app.store.order(Arc::clone(&id)).await?;
+    order.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no order {id}")))
+}
+
+fn order_response(status: StatusCode, order: &Order, details: &Details) -> Response {
+    let mut json = Vec::with_capacity(512);
+    encode::order_json(order, details, &mut json);
+    let mut response = json_response(json);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let mut etag = itoa::Buffer::new();
+    let etag = etag.format(order.version);
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
+        headers.insert(ETAG, etag);
+    }
+    if status == StatusCode::CREATED
+        && let Ok(location) = HeaderValue::from_str(&format!("/orders/{}", order.id))
+    {
+        headers.insert(LOCATION, location);
+    }
+    response
+}
+
+/// An answer of JSON text.
+pub(crate) fn json_response(json: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(json));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// `GET /orders/{id}`.
+pub(crate) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let (order, details) = find(&app, id.into()).await?;
+    Ok(order_response(StatusCode::OK, &order, &details))
+}
+
+/// What `GET /orders` may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ListQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+    status: Option<String>,
+    customer_id: Option<String>,
+}
+
+/// A whole number of a query, or the default.
+pub(crate) fn number(name: &str, text: Option<&str>, default: u64, most: u64) -> Result<u64, Problem> {
+    let Some(text) = text else { return Ok(default) };
+    match text.parse::<u64>() {
+        Ok(number) if number <= most => Ok(number),
+        _ => Err(Problem::new(ErrorCode::InvalidQuery, format!("{name} must be a whole number up to {most}"))),
+    }
+}
+
+fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
+    let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name).map(|lane| (Status::Active, Some(lane)));
+    let status = || Status::ALL.into_iter().find(|status| status.name() == name).map(|status| (status, None));
+    lane.or_else(status).ok_or_else(|| {
+        let mut names: Vec<_> = Status::ALL.iter().map(|status| status.name()).collect();
+        names.extend(Lane::ALL.iter().map(|lane| lane.name()));
+        Problem::new(ErrorCode::InvalidQuery, format!("status must be one of {}", names.join(", ")))
+    })
+}
+
+/// `GET /orders`: newest first, with the position of the log that the page and the stream join at.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
+    let before = match query.cursor.as_deref() {
+        None => None,
+        cursor => Some(number("cursor", cursor, 0, i64::MAX.unsigned_abs())?),
+    };
+    let page = app
+        .store
+        .orders(OrderQuery {
+            status: query.status.as_deref().map(status_of).transpose()?,
+            customer_id: query.customer_id.map(Arc::from),
+            before,
+            limit: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE),
+        })
+        .await?;
+    let mut out = Vec::with_capacity(page.orders.len() * 512 + 128);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("orders").begin_array();
+    let mut order_json = Vec::new();
+    for (order, details) in &page.orders {
+        order_json.clear();
+        encode::order_json(order, details, &mut order_json);
+        json.raw(&String::from_utf8_lossy(&order_json));
+    }
+    json.end_array().key("next");
+    match page.next {
+        Some(cursor) => json.string(&cursor.to_string()),
+        None => json.raw("null"),
+    };
+    write_as_of(&mut json, &page.as_of);
+    json.end_object();
+    Ok(json_response(out))
+}
+
+/// Writes the position that a list and the stream join at.
+pub(crate) fn write_as_of(json: &mut JsonWriter<'_>, state: &LogState) {
+    json.key("as_of").begin_object().key(state.log.name()).begin_object();
+    json.key("epoch").string(&state.epoch.0).key("offset").integer(state.head);
+    json.end_object().end_object();
+}
+
+/// What `GET /orders/{id}/events` may ask for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct EventsQuery {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /orders/{id}/events`: what happened to an order, oldest first.
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, Problem> {
+    let id: Arc<str> = id.into();
+    find(&app, Arc::clone(&id)).await?;
+    let after = number("after", query.after.as_deref(), 0, i64::MAX.unsigned_abs())?;
+    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
+    let limit = PageLimit { events: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE), bytes: MAX_PAGE_BYTES };
+    let channel = format!("order:{id}");
+    let page = app.store.log_page(Log::Orders, View::Order(id), after, limit).await?;
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("events").begin_array();
+    let mut frame = Vec::new();
+    for event in &page.events {
+        frame.clear();
+        Wire::PlainJson.wrap(&channel, event.offset, &event.body, &mut frame);
+        json.raw(&String::from_utf8_lossy(&frame));
+    }
+    json.end_array();
+    json.key("next");
+    let is_full = page.read_to < page.state.head;
+    match page.events.last().filter(|_| is_full) {
+        Some(last) => json.string(&last.offset.to_string()),
+        None => json.raw("null"),
+    };
+    write_as_of(&mut json, &page.state);
+    json.end_object();
+    Ok(json_response(out).into_response())
+}

@@ -1,0 +1,157 @@
+//! Every error on its way to the wire: RFC 9457 over HTTP, an `error` frame over WebSockets.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use ordercast_domain::Violation;
+use ordercast_domain::decide::Refusal;
+use ordercast_engine::CommandError;
+use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::intake::BodyError;
+use ordercast_protocol::json::JsonWriter;
+use ordercast_store::StoreError;
+
+/// Seconds after which a client that was turned away for lack of room may try again. Batches take
+/// milliseconds; a second spreads those who come back.
+const RETRY_AFTER_S: u32 = 1;
+
+/// An error as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind of error it is.
+    pub code: ErrorCode,
+    /// What is wrong this time, and how to mend it.
+    pub detail: String,
+    /// Which fields are wrong.
+    pub fields: Vec<FieldError>,
+    /// The order that an id or key was used for before.
+    pub order_id: Option<String>,
+}
+
+impl Problem {
+    /// An error without fields.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), fields: Vec::new(), order_id: None }
+    }
+
+    /// Violations of rules, as an error of `code`.
+    pub fn violations(code: ErrorCode, violations: Vec<Violation>) -> Self {
+        let detail = match violations.as_slice() {
+            [one] => format!("{} {}", one.pointer, one.detail),
+            more => format!("{} fields are wrong", more.len()),
+        };
+        let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail)).collect();
+        Self { code, detail, fields, order_id: None }
+    }
+
+    /// An order that a client asked for and the engine did not take.
+    pub fn of_order(error: CommandError) -> Self {
+        Self::of_command(ErrorCode::InvalidOrder, error)
+    }
+
+    /// A command that the engine did not take; `invalid` names broken rules of what was sent.
+    pub fn of_command(invalid: ErrorCode, error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => Self::of_refusal(invalid, refusal),
+            CommandError::ClientFull => Self::new(
+                ErrorCode::TooManyRequests,
+                "wait for answers before sending more, or spread the load over time",
+            ),
+            CommandError::Full => Self::new(ErrorCode::Overloaded, "nothing was stored; try again in a moment"),
+            CommandError::Stopping => Self::new(ErrorCode::Unavailable, "the server is stopping; try again soon"),
+            CommandError::StoreFailed => Self::new(
+                ErrorCode::Unavailable,
+                "the store failed and the outcome is not known; try again with the same id or Idempotency-Key",
+            ),
+        }
+    }
+
+    fn of_refusal(invalid: ErrorCode, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid(violations) => Self::violations(invalid, violations),
+            Refusal::Conflict { order_id } => Self {
+                order_id: Some(order_id.to_string()),
+                ..Self::new(
+                    ErrorCode::IdempotencyConflict,
+                    format!("{order_id} was accepted for another body; use a new id and Idempotency-Key"),
+                )
+            },
+            Refusal::OutOfStock { line, sku, left } => {
+                let pointer = format!("/items/{line}/quantity");
+                Self {
+                    fields: vec![FieldError::new(pointer, format!("only {left} of {sku} are left"))],
+                    ..Self::new(ErrorCode::OutOfStock, format!("only {left} of {sku} are left"))
+                }
+            }
+            Refusal::UnknownProduct { sku } => {
+                Self::new(ErrorCode::UnknownProduct, format!("{sku} is not in the catalogue; see GET /products"))
+            }
+            Refusal::NotFound => Self::new(ErrorCode::NotFound, "there is no such order"),
+            Refusal::StaleToken => Self::new(ErrorCode::StaleToken, "the order was given to another worker since"),
+            Refusal::InvalidTransition { from, to, allowed } => {
+                let allowed: Vec<_> = allowed.iter().map(|status| status.name()).collect();
+                let allowed = if allowed.is_empty() { "nowhere".to_owned() } else { allowed.join(", ") };
+                let detail = format!("from {} an order cannot go to {}, but to: {allowed}", from.name(), to.name());
+                Self::new(ErrorCode::InvalidTransition, detail)
+            }
+        }
+    }
+
+    /// A read that failed.
+    pub fn of_store(error: &StoreError) -> Self {
+        tracing::error!(%error, "a read failed");
+        Self::new(ErrorCode::Internal, "the store could not be read; the server's log says why")
+    }
+
+    /// The body of the answer over HTTP.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        let mut json = JsonWriter::new(&mut out);
+        json.begin_object();
+        json.key("type").string(&format!("/docs/errors/{}", self.code.name()));
+        json.key("title").string(self.code.title());
+        json.key("status").integer(self.code.http_status());
+        json.key("detail").string(&self.detail);
+        if let Some(order_id) = &self.order_id {
+            json.key("order_id").string(order_id);
+        }
+        if !self.fields.is_empty() {
+            json.key("errors").begin_array();
+            for field in &self.fields {
+                json.begin_object().key("pointer").string(&field.pointer);
+                json.key("detail").string(&field.detail).end_object();
+            }
+            json.end_array();
+        }
+        json.end_object();
+        out
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        Self { code: error.code, detail: error.detail, fields: error.fields, order_id: None }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::of_store(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.to_json()));
+        *response.status_mut() =
+            StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(self.code.http_status(), 429 | 503) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

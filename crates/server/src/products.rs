@@ -1,0 +1,77 @@
+//! The catalogue over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use hyper::HeaderMap;
+use ordercast_domain::draft::{ProductInput, draft_product};
+use ordercast_engine::encode;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::intake::parse_products;
+use ordercast_protocol::json::JsonWriter;
+
+use crate::app::App;
+use crate::orders::{json_response, read_body, require_json, write_as_of};
+use crate::problem::Problem;
+
+/// Most products in one request.
+const MAX_PRODUCTS: usize = 1_000;
+
+/// `POST /products`: stores one product, or an array of them, all or none.
+pub(crate) async fn store(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_json(&headers)?;
+    let body = read_body(body).await?;
+    let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let requests = parse_products(&body, MAX_PRODUCTS)?;
+    let (mut products, mut wrong) = (Vec::with_capacity(requests.len()), Vec::new());
+    for (at, request) in requests.iter().enumerate() {
+        let input = ProductInput {
+            sku: &request.sku,
+            name: request.name.as_deref(),
+            price: request.price,
+            currency: request.currency.as_deref(),
+            stock: request.stock,
+        };
+        let at = if is_array { format!("/{at}") } else { String::new() };
+        match draft_product(&at, &input, app.engine.rules()) {
+            Ok(product) => products.push(product),
+            Err(violations) => wrong.extend(violations),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Problem::violations(ErrorCode::InvalidProduct, wrong));
+    }
+    let stored = products.len();
+    let changed = app.engine.put_products(peer.ip(), products).await;
+    let changed = changed.map_err(|error| Problem::of_command(ErrorCode::InvalidProduct, error))?;
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("stored").integer(stored).key("changed").integer(changed).end_object();
+    Ok(json_response(out))
+}
+
+/// `GET /products`: the whole catalogue, with the position of its log.
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let catalogue = app.store.catalogue().await?;
+    let mut out = Vec::with_capacity(catalogue.products.len() * 128 + 128);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("products").begin_array();
+    for product in &catalogue.products {
+        let hash = product.hash();
+        json.begin_object();
+        encode::product_view(product, &hash).write_fields(&mut json);
+        json.end_object();
+    }
+    json.end_array();
+    write_as_of(&mut json, &catalogue.as_of);
+    json.end_object();
+    Ok(json_response(out))
+}

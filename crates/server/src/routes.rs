@@ -1,0 +1,58 @@
+//! The table of routes, and who may use each.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::principal::{Principal, Role};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::{adjustments, events, metrics, observe, orders, pages, products};
+
+/// All routes but `POST /orders` and `/ws`, which the front answers itself.
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    let anyone = Router::new()
+        .route("/health", get(observe::health))
+        .route("/livez", get(observe::live))
+        .route("/readyz", get(observe::ready))
+        .fallback(pages::serve);
+    let staff = Router::new()
+        .route("/orders", get(orders::list))
+        .route("/orders/{id}", get(orders::get))
+        .route("/orders/{id}/events", get(orders::events))
+        .route("/products", get(products::list))
+        .route("/adjustments", get(adjustments::list))
+        .route("/events", get(events::stream))
+        .route("/stats", get(observe::stats))
+        .route("/stats/history", get(observe::history))
+        .route("/ws/stats", get(observe::sockets))
+        .route("/metrics", get(metrics::serve))
+        .route_layer(from_fn(|request, next| require(Role::Staff, request, next)));
+    let admin = Router::new()
+        .route("/products", post(products::store))
+        .route("/adjustments", post(adjustments::store))
+        .route_layer(from_fn(|request, next| require(Role::Admin, request, next)));
+    anyone.merge(staff).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
+}
+
+/// Lets a request pass whose principal has the role.
+async fn require(least: Role, mut request: Request, next: Next) -> Response {
+    // Open mode knows one principal; with authentication it will come from the request.
+    let principal = Principal::local_admin();
+    if principal.role < least {
+        let detail = format!("this needs the role {}", least.name());
+        return Problem::new(ErrorCode::ForbiddenOrigin, detail).into_response();
+    }
+    request.extensions_mut().insert(principal);
+    next.run(request).await
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    let detail = format!("{} is not for {}", request.uri().path(), request.method());
+    Problem::new(ErrorCode::MethodNotAllowed, detail)
+}

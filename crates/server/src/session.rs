@@ -1,0 +1,229 @@
+//! The plain JSON protocol of `/ws`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ordercast_domain::draft::{Draft, draft_catalogue_order};
+use ordercast_engine::intake::Placed;
+use ordercast_engine::{CommandError, encode};
+use ordercast_hub::session::{Connection, Replies, Session, Subscribed};
+use ordercast_protocol::channel::Channel;
+use ordercast_protocol::close::POLICY;
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::frame::{
+    Request, parse_frame, write_connect, write_error, write_order_ack, write_pong, write_subscribed,
+    write_unsubscribed,
+};
+use std::collections::BTreeMap;
+
+use ordercast_protocol::position::Position;
+
+use crate::app::App;
+use crate::orders::{draft_of, find};
+use crate::problem::Problem;
+
+/// Errors within [`ERROR_WINDOW`] after which a connection is closed: a client that errs so often does not
+/// listen to what it is told.
+const MAX_ERRORS: u32 = 200;
+const ERROR_WINDOW: Duration = Duration::from_secs(10);
+/// Where an order of one product goes when its client names no address.
+const GUEST_ADDRESS: &str = "to be collected";
+
+/// One client's conversation in plain JSON.
+pub struct PlainSession {
+    app: Arc<App>,
+    client: IpAddr,
+    channels: Vec<Channel>,
+    errors: u32,
+    errors_since: Option<Instant>,
+}
+
+impl PlainSession {
+    /// A session that begins with subscriptions to `channels`, from now on.
+    pub fn new(app: Arc<App>, client: IpAddr, channels: Vec<Channel>) -> Self {
+        Self { app, client, channels, errors: 0, errors_since: None }
+    }
+
+    fn fail(&mut self, connection: &mut dyn Connection, reference: Option<&str>, problem: &Problem) {
+        self.app.report("websocket", connection.id(), problem);
+        connection.send(&error_frame(reference, problem));
+        let now = Instant::now();
+        if self.errors_since.is_none_or(|since| now - since > ERROR_WINDOW) {
+            (self.errors, self.errors_since) = (0, Some(now));
+        }
+        self.errors += 1;
+        if self.errors > MAX_ERRORS {
+            connection.close(POLICY, "too many errors");
+        }
+    }
+
+    fn order(&self, connection: &dyn Connection, reference: Option<&str>, draft: Draft) {
+        let answer = Answer {
+            app: Arc::clone(&self.app),
+            replies: connection.replies(),
+            connection: connection.id().to_owned(),
+            reference: reference.map(str::to_owned),
+        };
+        let principal = connection.principal().clone();
+        self.app.engine.submit_order(self.client, principal, draft, Box::new(move |outcome| answer.send(outcome)));
+    }
+
+    fn catalogue_draft(
+        &self,
+        guest: &str,
+        (product, quantity): (&str, i64),
+        customer: Option<&str>,
+        address: Option<&str>,
+    ) -> Result<Draft, Problem> {
+        let engine = &self.app.engine;
+        let listing = engine.catalogue().read();
+        let Some(known) = listing.find(product) else {
+            let detail = if listing.products.is_empty() {
+                "the catalogue is empty; load products with POST /products or: ordercast products import FILE"
+            } else {
+                "no product has this hash or SKU; the frame \"products\" and GET /products list them"
+            };
+            return Err(Problem::new(ErrorCode::UnknownProduct, detail));
+        };
+        let guest = format!("guest-{guest}");
+        let (customer, address) = (customer.unwrap_or(&guest), address.unwrap_or(GUEST_ADDRESS));
+        draft_catalogue_order(known, quantity, customer, address, engine.customers())
+            .map_err(|violations| Problem::violations(ErrorCode::InvalidOrder, violations))
+    }
+
+    fn subscribe(
+        &mut self,
+        connection: &mut dyn Connection,
+        reference: Option<&str>,
+        channels: &[String],
+        since: &BTreeMap<String, Position>,
+    ) {
+        for name in channels {
+            let subscribed = Channel::parse(name)
+                .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}")))
+                .and_then(|channel| {
+                    let since = since.get(name).cloned();
+                    let limit = |error: ordercast_hub::session::SubscribeError| {
+                        Problem::new(ErrorCode::ChannelLimit, error.to_string())
+                    };
+                    connection.subscribe(channel, since).map_err(limit)
+                });
+            if let Err(problem) = subscribed {
+                self.fail(connection, reference, &problem);
+            }
+        }
+    }
+}
+
+impl Session for PlainSession {
+    fn on_open(&mut self, connection: &mut dyn Connection) {
+        let mut frame = Vec::with_capacity(64);
+        write_connect(connection.id(), &mut frame);
+        connection.send(&frame);
+        connection.send_shared(self.app.product_list());
+        for channel in std::mem::take(&mut self.channels) {
+            if let Err(error) = connection.subscribe(channel, None) {
+                self.fail(connection, None, &Problem::new(ErrorCode::ChannelLimit, error.to_string()));
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection) {
+        let frame = match parse_frame(message) {
+            Ok(frame) => frame,
+            Err(wrong) => return self.fail(connection, wrong.reference, &wrong.error.into()),
+        };
+        let draft = match frame.request {
+            Request::Order => draft_of(&self.app.engine, message, None),
+            Request::OrderProduct { product, quantity, customer, address } => {
+                self.catalogue_draft(connection.id(), (&product, quantity), customer.as_deref(), address.as_deref())
+            }
+            Request::Subscribe { channels, since } => {
+                return self.subscribe(connection, frame.reference, &channels, &since);
+            }
+            Request::Unsubscribe { channels } => {
+                for name in &channels {
+                    connection.unsubscribe(name);
+                    let mut frame = Vec::with_capacity(64);
+                    write_unsubscribed(name, &mut frame);
+                    connection.send(&frame);
+                }
+                return;
+            }
+            Request::Ping => {
+                let mut pong = Vec::with_capacity(32);
+                write_pong(frame.reference, &mut pong);
+                return connection.send(&pong);
+            }
+        };
+        match draft {
+            Ok(draft) => self.order(connection, frame.reference, draft),
+            Err(problem) => self.fail(connection, frame.reference, &problem),
+        }
+    }
+
+    fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection) {
+        let mut frame = Vec::with_capacity(128);
+        let Subscribed { epoch, offset, recovered, floor } = subscribed;
+        write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut frame);
+        connection.send(&frame);
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::PlainJson
+    }
+}
+
+/// What tells a client what became of its order, whenever that is known.
+struct Answer {
+    app: Arc<App>,
+    replies: Replies,
+    connection: String,
+    reference: Option<String>,
+}
+
+impl Answer {
+    /// Called on the writer's thread: encodes and posts, and reads only elsewhere.
+    fn send(self, outcome: Result<Placed, CommandError>) {
+        match outcome {
+            Ok(Placed::Accepted { order, details }) => {
+                let mut json = Vec::with_capacity(512);
+                encode::order_json(&order, &details, &mut json);
+                self.acknowledge(&json, false);
+            }
+            Ok(Placed::Replayed { order_id }) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    match find(&self.app, order_id).await {
+                        Ok((order, details)) => {
+                            let mut json = Vec::with_capacity(512);
+                            encode::order_json(&order, &details, &mut json);
+                            self.acknowledge(&json, true);
+                        }
+                        Err(problem) => self.refuse(&problem),
+                    }
+                });
+            }
+            Err(error) => self.refuse(&Problem::of_order(error)),
+        }
+    }
+
+    fn acknowledge(&self, order: &[u8], replayed: bool) {
+        let mut frame = Vec::with_capacity(order.len() + 64);
+        write_order_ack(self.reference.as_deref(), &String::from_utf8_lossy(order), replayed, &mut frame);
+        self.replies.send(frame);
+    }
+
+    fn refuse(&self, problem: &Problem) {
+        self.app.report("websocket", &self.connection, problem);
+        self.replies.send(error_frame(self.reference.as_deref(), problem));
+    }
+}
+
+fn error_frame(reference: Option<&str>, problem: &Problem) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(256);
+    write_error(reference, problem.code, &problem.detail, &problem.fields, &mut frame);
+    frame
+}

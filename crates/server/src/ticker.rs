@@ -1,0 +1,60 @@
+//! One tick a second on the channel `stats`, and the memory of the last quarter of an hour.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ordercast_engine::encode;
+use ordercast_protocol::event::{StatsTick, write_stats_tick};
+use ordercast_store::model::system_now_ms;
+
+use crate::app::App;
+
+/// Ticks that are remembered: 15 minutes.
+pub(crate) const MAX_TICKS: usize = 900;
+
+/// Ticks until it is dropped.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut before = StatsTick::default();
+    loop {
+        interval.tick().await;
+        let tick = measure(&app, &before);
+        let mut body = Vec::with_capacity(384);
+        write_stats_tick(&tick, &mut body);
+        let body = Bytes::from(body);
+        {
+            let mut ticks = app.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+            ticks.push_back(body.clone());
+            if ticks.len() > MAX_TICKS {
+                ticks.pop_front();
+            }
+        }
+        app.hub.publish_ephemeral("stats", body);
+        before = tick;
+    }
+}
+
+fn measure(app: &App, before: &StatsTick) -> StatsTick {
+    let stats = app.engine.stats();
+    let (accepted, completed) = (stats.accepted.load(Relaxed), stats.completed.load(Relaxed));
+    let errors = stats.failed.load(Relaxed) + app.errors.total();
+    let revenue = stats.revenue().into_iter();
+    StatsTick {
+        timestamp: system_now_ms().div_euclid(1000),
+        accepted,
+        completed,
+        errors,
+        accepted_per_s: accepted - before.accepted,
+        completed_per_s: completed - before.completed,
+        errors_per_s: errors - before.errors,
+        revenue: revenue.map(|(currency, sum)| (currency.code().to_owned(), encode::amount(sum, currency))).collect(),
+        queue_length: stats.ready.load(Relaxed),
+        active: stats.active.load(Relaxed),
+        workers: app.engine.config().slots as u64,
+        connections: app.hub.stats().active as u64,
+        latency_us: stats.recent_latency_us(),
+    }
+}
