@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use ordercast_domain::money::Currency;
-use ordercast_domain::status::Status;
+use ordercast_domain::status::{Lane, Status};
 
 /// Upper bounds of histograms of time, in microseconds; one more bucket holds the rest.
 pub const TIME_BOUNDS_US: [u64; 16] = [
@@ -82,6 +82,7 @@ pub struct Stats {
     revenue: Mutex<BTreeMap<Currency, i64>>,
     recent: Mutex<Recent>,
     moves: [AtomicU64; Status::ALL.len()],
+    lanes: [AtomicU64; Lane::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -111,6 +112,7 @@ impl Stats {
             revenue: Mutex::default(),
             recent: Mutex::new(Recent { second: 0, counts: vec![[0; RECENT_BUCKETS]; RECENT_SECONDS] }),
             moves: Default::default(),
+            lanes: Default::default(),
         }
     }
 
@@ -133,9 +135,16 @@ impl Stats {
         }
     }
 
-    /// How often an order came into a status.
-    pub fn moves_to(&self, status: Status) -> u64 {
-        self.moves[status as usize].load(Relaxed)
+    /// How often an order came into a status, by its outward name.
+    pub fn moves(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let others = Status::ALL.into_iter().filter(|&status| status != Status::Active);
+        let others = others.map(|status| (status.name(), &self.moves[status as usize]));
+        let lanes = Lane::ALL.into_iter().map(|lane| (lane.name(), &self.lanes[lane as usize]));
+        others.chain(lanes).map(|(name, count)| (name, count.load(Relaxed)))
+    }
+
+    pub(crate) fn count_claim(&self, lane: Lane) {
+        self.lanes[lane as usize].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count_moves(&self, status: Status, count: u64) {

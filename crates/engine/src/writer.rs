@@ -107,7 +107,7 @@ impl Writer {
             stats.add_revenue(decided.revenue.clone());
         }
         stats.count_moves(Status::Pending, accepted + requeued);
-        stats.count_moves(Status::Active, claimed);
+        decided.claimed.iter().for_each(|order| stats.count_claim(order.lane));
         for order in &decided.finished {
             stats.count_moves(order.status, 1);
             let ended = if order.status == Status::Completed { &stats.completed } else { &stats.failed };

@@ -120,7 +120,7 @@ fn floor() {
             sockets.last().unwrap().set_nodelay(true).unwrap();
         }
         swallow(clients);
-        let writer = std::thread::Builder::new().name("floor".to_owned()).spawn(move || {
+        let writer = std::thread::Builder::new().name("floor-writer".to_owned()).spawn(move || {
             let frames = vec![b'x'; 163 * pending];
             for _ in 0..rounds {
                 for socket in &mut sockets {
@@ -128,7 +128,7 @@ fn floor() {
                 }
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
-            cpu_s("floor")
+            cpu_s("floor-writer")
         });
         let cpu = writer.unwrap().join().unwrap();
         let deliveries = (rounds * SUBSCRIBERS) as f64 * pending as f64;

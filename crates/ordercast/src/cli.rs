@@ -276,8 +276,14 @@ pub enum OrdersCommand {
     /// Show one order with its lines
     Show(OrdersShowArgs),
     /// Show every change as it happens, without a gap over lost connections
+    #[command(after_long_help = WATCH_HELP)]
     Watch(OrdersWatchArgs),
 }
+
+const WATCH_HELP: &str = "Examples:
+  ordercast orders watch                       from now on
+  ordercast orders watch --since 0 --json      everything that ever happened, then what comes
+  ordercast orders watch --json --limit 1      wait for the next change";
 
 /// `ordercast orders list`.
 #[derive(Clone, Debug, Args)]
@@ -321,6 +327,9 @@ pub struct OrdersWatchArgs {
     /// One JSON object per line, as the server sent it
     #[arg(long)]
     pub json: bool,
+    /// Begin after this offset of the log instead of now; 0 is the beginning
+    #[arg(long, value_name = "OFFSET")]
+    pub since: Option<u64>,
     /// Stop after so many changes
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,

@@ -13,6 +13,7 @@ mod serve;
 mod settings_commands;
 mod verify;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(flags) => return Ok(serve::run(settings_commands::resolve(&flags)?.settings)),
+        Command::Serve(flags) => return Ok(serve::run(&settings_commands::resolve(&flags)?.settings)),
         Command::Import(args) => import::run(&args.send, None)?,
         Command::Replay(args) => import::run(&args.send, Some(args.speed))?,
         Command::Products(args) => match args.command {
@@ -53,7 +54,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             ConfigCommand::Show { origin, flags } => settings_commands::show(&flags, origin)?,
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ordercast", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ordercast", &mut script);
+            std::io::stdout().write_all(&script)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use ordercast_domain::status::Status;
 use ordercast_engine::encode;
 use ordercast_engine::stats::Histogram;
 use ordercast_protocol::error::ErrorCode;
@@ -59,9 +58,8 @@ impl Figures {
         let stats = self.0.engine.stats();
         let help = "Moves of orders into a status since start.";
         let mut family = encoder.encode_descriptor("orders", help, None, MetricType::Counter)?;
-        for status in Status::ALL {
-            let count = ConstCounter::new(stats.moves_to(status));
-            count.encode(family.encode_family(&[("status", status.name())])?)?;
+        for (status, count) in stats.moves() {
+            ConstCounter::new(count).encode(family.encode_family(&[("status", status)])?)?;
         }
         let help = "Amounts accepted since start, in the major unit.";
         let mut family = encoder.encode_descriptor("orders_revenue", help, None, MetricType::Counter)?;

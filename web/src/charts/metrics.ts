@@ -122,7 +122,10 @@ function errors(ticks: readonly Tick[]): Metric {
     leastTop: 5,
     format: (value) => value.toFixed(value < 10 ? 1 : 0),
     formatAxis: formatShort,
-    detail: (index) => `${formatKnown(perMinute[index])} errors/min`,
+    detail: (index) => {
+      const count = formatKnown(perMinute[index]);
+      return count === '1' ? '1 error/min' : `${count} errors/min`;
+    },
   };
 }
 

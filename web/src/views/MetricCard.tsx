@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { describe, latest, type Metric } from '../charts/metrics';
 import { createPlot, shapeOf, type Plot } from '../charts/plot';
+import { connection } from '../state/session';
 import { theme } from '../state/theme';
 
 interface Props {
@@ -18,7 +19,8 @@ export function MetricCard({ times, metric }: Props) {
       ? { index: pointed, value: pointedValue }
       : latest(main);
   const at = shown?.index ?? times.length - 1;
-  const past = shown !== null && shown.index === pointed;
+  // A figure that is not of this moment says of which it is.
+  const past = shown !== null && (shown.index === pointed || connection.value !== 'connected');
   return (
     <article class="metric" aria-labelledby={`metric-${metric.id}`}>
       <div class="metric-head">

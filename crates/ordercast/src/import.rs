@@ -1,0 +1,116 @@
+//! `ordercast import` and `ordercast replay`: a file of orders to a running server, over its public API.
+//!
+//! A source ([`retail`], [`ndjson`]) turns the file into [`parcel::Parcel`]s, one request each, in the file's
+//! order and in bounded memory. [`sending`] sends them over several connections and gathers what the server
+//! answered; [`report`] says what became of every line. `docs/import.md` has the rules in full.
+
+mod expected;
+mod input;
+mod latency;
+mod ndjson;
+mod pace;
+mod parcel;
+mod progress;
+mod report;
+mod retail;
+mod sending;
+mod tally;
+
+use std::io::{self, Write};
+
+use ordercast_domain::money::Currency;
+
+use crate::api::{Api, ApiError};
+use crate::cli::{Format, ReportFormat, SendArgs};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+
+use pace::Pace;
+use parcel::Source;
+use progress::Progress;
+use report::Report;
+use retail::facts::Facts;
+use sending::{Sent, Sending};
+
+/// Sends a file; with a speed, paced by the file's own times.
+///
+/// # Errors
+/// When the file or the server cannot be used, when anything was refused, skipped or stored differently, when
+/// a value differs from `--expect`, or when it was stopped.
+pub fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
+    let currency = Currency::parse(&args.currency)
+        .ok_or_else(|| Failure::usage("--currency must be an ISO 4217 code such as GBP"))?;
+    if args.expect.is_some() && args.format != Format::OnlineRetail {
+        return Err(Failure::usage("--expect needs --format online-retail"));
+    }
+    let expected = args.expect.as_deref().map(expected::read).transpose()?;
+    let api = Api::new(&args.url)?;
+    // Before anything is read: whoever forgot to start the server should hear it at once.
+    api.get("/health")?;
+    let (mut source, facts) = open(args, currency, expected.is_some())?;
+    let total = source.total().min(args.limit.unwrap_or(u64::MAX));
+    let interrupt = Interrupt::on_signals();
+    let progress = Progress::start(total);
+    let sending = Sending {
+        api: &api,
+        connections: usize::from(args.connections),
+        pace: speed.map(Pace::new),
+        limit: args.limit.unwrap_or(u64::MAX),
+        interrupt: &interrupt,
+        progress: &progress,
+    };
+    let sent = sending.run(source.as_mut());
+    progress.finish();
+    finish(args, &currency, Report::new(args, &currency, source.tally(), sent?, facts), expected.as_ref())
+}
+
+fn open(args: &SendArgs, currency: Currency, all: bool) -> Result<(Box<dyn Source>, Option<Facts>), Failure> {
+    let failed = |error: io::Error| Failure::new(format!("cannot read {}: {error}", args.file.display()));
+    match args.format {
+        Format::OnlineRetail => {
+            let (source, facts) = retail::open(&args.file, currency, all).map_err(failed)?;
+            Ok((Box::new(source), Some(facts)))
+        }
+        Format::OrdersNdjson => Ok((Box::new(ndjson::open(&args.file).map_err(failed)?), None)),
+    }
+}
+
+fn finish(
+    args: &SendArgs,
+    currency: &Currency,
+    mut report: Report,
+    expected: Option<&serde_json::Value>,
+) -> Result<(), Failure> {
+    if let Some(expected) = expected {
+        report.comparison = Some(expected::compare(expected, &report.actual(currency.code())));
+    }
+    let mut out = io::stdout().lock();
+    match args.report {
+        ReportFormat::Text => write!(out, "{report}")?,
+        ReportFormat::Json => writeln!(out, "{:#}", report.json(currency.code()))?,
+    }
+    out.flush()?;
+    match &report.stop {
+        Some(stop) => Err(Failure::new(format!("{}{}", stopped(stop), resume_hint(&report)))),
+        None if report.is_good() => Ok(()),
+        None => Err(Failure::told()),
+    }
+}
+
+fn stopped(stop: &ApiError) -> String {
+    match stop {
+        ApiError::Interrupted => "stopped as asked".to_owned(),
+        other => format!("stopped: {other}"),
+    }
+}
+
+fn resume_hint(report: &Report) -> String {
+    format!(
+        "; {} of {} are in the store. Run the same command again to go on: what is there is not stored twice",
+        report.stored_count(),
+        report.total
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Opening a file that may be compressed.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+use std::rc::Rc;
+
+use flate2::read::MultiGzDecoder;
+use ordercast_domain::product::hex;
+use sha2::{Digest, Sha256};
+
+/// How every gzip file begins (RFC 1952 §2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Opens a file for reading its text, whether it is compressed or not.
+pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    let (file, is_gzip) = open_raw(path)?;
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// Opens a file so that what is read of it is also counted and summed up: the text, and the compressed bytes if
+/// there are such.
+pub(super) fn open_digested(path: &Path) -> io::Result<(Box<dyn Read>, Rc<RefCell<Sum>>, Option<Rc<RefCell<Sum>>>)> {
+    let (file, is_gzip) = open_raw(path)?;
+    let (file, file_sum) = Summing::new(file);
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    if !is_gzip {
+        return Ok((Box::new(file), file_sum, None));
+    }
+    let (text, text_sum) = Summing::new(MultiGzDecoder::new(file));
+    Ok((Box::new(text), text_sum, Some(file_sum)))
+}
+
+fn open_raw(path: &Path) -> io::Result<(File, bool)> {
+    let mut file = File::open(path)?;
+    let mut magic = [0; 2];
+    let is_gzip = file.read_exact(&mut magic).is_ok() && magic == GZIP_MAGIC;
+    // A file is read twice and from the start: a pipe cannot be.
+    file.rewind().map_err(|error| io::Error::new(error.kind(), format!("{error}; it must be a file, not a pipe")))?;
+    Ok((file, is_gzip))
+}
+
+/// The size and the SHA-256 of what was read.
+#[derive(Default)]
+pub(super) struct Sum {
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Sum {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn sha256(&self) -> String {
+        hex(&self.hash.clone().finalize())
+    }
+}
+
+struct Summing<R> {
+    inner: R,
+    sum: Rc<RefCell<Sum>>,
+}
+
+impl<R> Summing<R> {
+    fn new(inner: R) -> (Self, Rc<RefCell<Sum>>) {
+        let sum = Rc::new(RefCell::new(Sum::default()));
+        (Self { inner, sum: Rc::clone(&sum) }, sum)
+    }
+}
+
+impl<R: Read> Read for Summing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let mut sum = self.sum.borrow_mut();
+        sum.bytes += read as u64;
+        sum.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}

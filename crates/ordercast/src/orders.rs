@@ -1,0 +1,184 @@
+//! `ordercast orders`: list, show and watch the orders of a running server.
+
+mod watch;
+
+use std::io::{self, Write};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::api::{Answer, Api};
+use crate::cli::{OrdersListArgs, OrdersShowArgs};
+use crate::failure::Failure;
+
+pub use watch::watch;
+
+/// Orders of one page; the server gives no more.
+const PAGE: u64 = 500;
+
+/// An order as the server tells it; amounts stay text, so that they are shown as they are.
+#[derive(Deserialize)]
+struct Order<'a> {
+    id: String,
+    #[serde(borrow)]
+    amount: &'a RawValue,
+    #[serde(borrow, default)]
+    rounding: Option<&'a RawValue>,
+    currency: String,
+    status: String,
+    priority: u8,
+    customer_id: String,
+    created_at: String,
+    #[serde(default)]
+    placed_at: Option<String>,
+    updated_at: String,
+    version: u64,
+    #[serde(default)]
+    attempts: u64,
+    customer: String,
+    address: String,
+    #[serde(default)]
+    notes: Option<String>,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    sku: String,
+    quantity: i64,
+    #[serde(borrow, default)]
+    price: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    orders: Vec<&'a RawValue>,
+    next: Option<String>,
+}
+
+/// `ordercast orders list`.
+///
+/// # Errors
+/// When the server cannot be reached or refuses the query.
+pub fn list(args: &OrdersListArgs) -> Result<(), Failure> {
+    let api = Api::new(&args.url)?;
+    let mut out = io::stdout().lock();
+    let mut left = args.limit;
+    let mut cursor = None;
+    if !args.json {
+        writeln!(out, "{:<24} {:<20} {:<19} {:>15}     P {:<18}", "CREATED", "ID", "STATUS", "AMOUNT", "CUSTOMER")?;
+    }
+    while left > 0 {
+        let answer = api.get(&list_path(args, left.min(PAGE), cursor.as_deref()))?;
+        let page: Page<'_> = read(&answer, "GET /orders")?;
+        for order in &page.orders {
+            if args.json {
+                writeln!(out, "{order}")?;
+                continue;
+            }
+            let order: Order<'_> = parse(order.get(), "GET /orders")?;
+            writeln!(
+                out,
+                "{:<24} {:<20} {:<19} {:>15} {} {} {:<18}",
+                order.created_at, order.id, order.status, order.amount.get(), order.currency, order.priority, order.customer_id
+            )?;
+        }
+        left = left.saturating_sub(page.orders.len() as u64);
+        cursor = page.next;
+        if cursor.is_none() || page.orders.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn list_path(args: &OrdersListArgs, limit: u64, cursor: Option<&str>) -> String {
+    let mut path = format!("/orders?limit={limit}");
+    for (name, value) in [("status", &args.status), ("customer_id", &args.customer_id)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", escape(value)));
+        }
+    }
+    if let Some(cursor) = cursor {
+        path.push_str(&format!("&cursor={}", escape(cursor)));
+    }
+    path
+}
+
+/// `ordercast orders show`.
+///
+/// # Errors
+/// When the server cannot be reached or has no such order.
+pub fn show(args: &OrdersShowArgs) -> Result<(), Failure> {
+    let answer = Api::new(&args.url)?.get(&format!("/orders/{}", escape(&args.id)))?;
+    let mut out = io::stdout().lock();
+    let order: Order<'_> = read(&answer, "GET /orders")?;
+    if args.json {
+        out.write_all(&answer.body)?;
+        return Ok(writeln!(out)?);
+    }
+    writeln!(out, "order      {}", order.id)?;
+    writeln!(out, "status     {} (version {}, attempts {})", order.status, order.version, order.attempts)?;
+    let rounding = order.rounding.map(|rounding| format!(" (rounding left {rounding} over)")).unwrap_or_default();
+    writeln!(out, "amount     {} {}{rounding}", order.amount, order.currency)?;
+    writeln!(out, "priority   {}", order.priority)?;
+    writeln!(out, "customer   {} ({})", order.customer, order.customer_id)?;
+    writeln!(out, "address    {}", order.address)?;
+    writeln!(out, "created    {}", order.created_at)?;
+    writeln!(out, "updated    {}", order.updated_at)?;
+    if let Some(placed_at) = &order.placed_at {
+        writeln!(out, "placed     {placed_at}")?;
+    }
+    if let Some(notes) = &order.notes {
+        writeln!(out, "notes      {notes}")?;
+    }
+    writeln!(out, "{} lines", order.items.len())?;
+    for item in &order.items {
+        match serde_json::from_str::<Item<'_>>(item.get()) {
+            Ok(item) => {
+                let price = item.price.map(|price| format!(" at {price}")).unwrap_or_default();
+                writeln!(out, "  {:>6} × {}{price}", item.quantity, item.sku)?;
+            }
+            Err(_) => writeln!(out, "           {}", item.get().trim_matches('"'))?,
+        }
+    }
+    Ok(())
+}
+
+fn read<'a, T: Deserialize<'a>>(answer: &'a Answer, what: &str) -> Result<T, Failure> {
+    if !answer.is_good() {
+        return Err(Failure::new(answer.refusal()));
+    }
+    let text = std::str::from_utf8(&answer.body).unwrap_or_default();
+    parse(text, what)
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str, what: &str) -> Result<T, Failure> {
+    serde_json::from_str(text)
+        .map_err(|error| Failure::new(format!("the answer to {what} is not that of an Ordercast server: {error}")))
+}
+
+/// A value in a path or a query (RFC 3986 §2).
+fn escape(text: &str) -> String {
+    let keep = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().map(|byte| if keep(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_escaped() {
+        let args = OrdersListArgs {
+            url: String::new(),
+            status: Some("a b".into()),
+            customer_id: Some("c_1&x".into()),
+            limit: 9,
+            json: false,
+        };
+        assert_eq!(list_path(&args, 9, Some("7")), "/orders?limit=9&status=a%20b&customer_id=c_1%26x&cursor=7");
+    }
+}
