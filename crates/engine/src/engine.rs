@@ -12,7 +12,7 @@ use ordercast_domain::product::Product;
 use ordercast_domain::rules::Rules;
 use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
-use ordercast_store::read::{ReadStore, StartState};
+use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,33 +21,12 @@ use crate::catalogue::CatalogueMirror;
 use crate::ids::IdSource;
 use crate::intake::{ClientKey, Command, CommandError, Intake, Placed, Reply};
 use crate::processor::Processor;
+use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
 use crate::{pool, writer::Writer};
 
 /// How often a stopping engine looks whether its work is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
-
-/// The settings of an engine.
-#[derive(Clone, Debug)]
-pub struct EngineConfig {
-    /// The rules of the shop.
-    pub rules: Rules,
-    /// Workers in the process; with 0 orders wait.
-    pub slots: usize,
-    /// Most commands that are not yet acknowledged (503 beyond).
-    pub intake_capacity: usize,
-    /// Most of them from one client (429 beyond).
-    pub client_capacity: usize,
-    /// Most commands in one commit.
-    pub batch_commands: usize,
-}
-
-impl EngineConfig {
-    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit.
-    pub fn new(rules: Rules) -> Self {
-        Self { rules, slots: 10, intake_capacity: 1_000, client_capacity: 800, batch_commands: 1_024 }
-    }
-}
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -61,40 +40,18 @@ pub struct EngineParts {
     pub processor: Arc<dyn Processor>,
 }
 
-pub(crate) struct Shared {
-    pub(crate) config: EngineConfig,
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) stats: Stats,
-    pub(crate) catalogue: CatalogueMirror,
-    customers: CustomerKey,
-    start: StartState,
-    draining: AtomicBool,
-    failure: watch::Sender<Option<String>>,
-    give_up: watch::Sender<bool>,
-    running: Mutex<Option<Running>>,
-}
-
 struct Running {
     writer: JoinHandle<()>,
     pool: tokio::task::JoinHandle<()>,
-}
-
-impl Shared {
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
-    }
-
-    pub(crate) fn fail(&self, error: &str) {
-        tracing::error!(error, "the store failed; no more commands are taken");
-        self.failure.send_replace(Some(error.to_owned()));
-        self.intake.fail();
-    }
+    /// Tells the pool to stop work under way.
+    give_up: watch::Sender<bool>,
 }
 
 /// The write side. Clones are handles to the same engine.
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 impl Engine {
@@ -115,8 +72,6 @@ impl Engine {
             customers: CustomerKey::new(start.secret),
             draining: AtomicBool::new(false),
             failure: watch::Sender::new(None),
-            give_up: watch::Sender::new(false),
-            running: Mutex::new(None),
             config,
             start,
         });
@@ -127,6 +82,7 @@ impl Engine {
             shared.intake.submit_internal(Command::Recover);
         }
         let (claims, claimed) = mpsc::unbounded_channel();
+        let give_up = watch::Sender::new(false);
         let writer = Writer {
             store: parts.writer,
             shared: Arc::clone(&shared),
@@ -136,14 +92,14 @@ impl Engine {
             ids: IdSource::new(),
             runtime: Handle::current(),
         };
-        let pool = pool::run(claimed, parts.processor, Arc::clone(&shared.intake), shared.give_up.subscribe());
+        let pool = pool::run(claimed, parts.processor, Arc::clone(&shared.intake), give_up.subscribe());
         let pool = tokio::spawn(pool);
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| StoreError::Failed(format!("cannot start the writer's thread: {error}")))?;
-        *shared.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { writer, pool });
-        Ok(Self { shared })
+        let running = Arc::new(Mutex::new(Some(Running { writer, pool, give_up })));
+        Ok(Self { shared, running })
     }
 
     /// Queues an order; `reply` hears what became of it once that is durable.
@@ -240,21 +196,20 @@ impl Engine {
         while !is_done() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(DRAIN_POLL).await;
         }
-        self.shared.give_up.send_replace(true);
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Running { writer, pool, give_up }) = running else { return };
+        give_up.send_replace(true);
         let deadline = tokio::time::Instant::now() + grace.max(Duration::from_secs(1));
         while !is_done() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(DRAIN_POLL).await;
         }
         self.shared.intake.stop();
-        let running = self.shared.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Running { writer, pool }) = running {
-            // The writer drops the pool's channel when it ends, which ends the pool.
-            let joined = tokio::task::spawn_blocking(move || writer.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the writer's thread panicked");
-            }
-            let _ = pool.await;
+        // The writer drops the pool's channel when it ends, which ends the pool.
+        let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the writer's thread panicked");
         }
+        let _ = pool.await;
     }
 }
 

@@ -13,8 +13,10 @@ mod ids;
 pub mod intake;
 mod pool;
 pub mod processor;
+mod shared;
 pub mod stats;
 mod writer;
 
-pub use engine::{Engine, EngineConfig, EngineParts};
+pub use engine::{Engine, EngineParts};
 pub use intake::{ClientKey, CommandError};
+pub use shared::EngineConfig;

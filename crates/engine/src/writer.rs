@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::batch::{Batch, Decided, Outcome};
-use crate::engine::Shared;
 use crate::ids::IdSource;
 use crate::intake::{Command, CommandError, Next, Submission};
+use crate::shared::Shared;
 
 pub(crate) struct Writer {
     pub(crate) store: Box<dyn WriteStore>,

@@ -121,8 +121,10 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
     let (passed, waited) = (engine.stats().commits.load(Relaxed) - commits, released.elapsed());
     assert_eq!(*begun.lock().expect("no panic holds it"), ["aged", "young", "high"]);
     assert!(passed <= 3, "it took {passed} commits");
-    println!("the high order overtook {LOW} low ones and started {passed} commits and {waited:?} after\
-              \n a worker was first free, with one order before it that had waited longer");
+    println!(
+        "the high order overtook {LOW} low ones and started {passed} commits and {waited:?} after\
+              \n a worker was first free, with one order before it that had waited longer"
+    );
     engine.stop(Duration::ZERO).await;
 }
 

@@ -33,16 +33,16 @@ fn a_second_opening_is_refused_by_name() {
 
 /// Changes the database behind the store's back, then verifies it.
 fn verify_after(sql: &str) -> Vec<&'static str> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a folder");
     {
-        let (mut writer, reader) = open(&options(&dir)).unwrap();
+        let (mut writer, reader) = open(&options(&dir)).expect("a store");
         check(&mut writer, &reader);
     }
-    let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).unwrap();
-    connection.pragma_update(None, "foreign_keys", false).unwrap();
-    connection.execute_batch(sql).unwrap();
+    let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).expect("the database opens");
+    connection.pragma_update(None, "foreign_keys", false).expect("a pragma");
+    connection.execute_batch(sql).expect("it is damaged");
     drop(connection);
-    let report = verify(dir.path(), |_| {}).unwrap();
+    let report = verify(dir.path(), |_| {}).expect("readable");
     report.findings.iter().filter(|finding| !finding.problems.is_empty()).map(|finding| finding.check).collect()
 }
 

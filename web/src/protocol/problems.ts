@@ -36,10 +36,16 @@ export function errorsByField(problem: Problem, fields: Readonly<Record<string, 
   for (const { pointer, detail } of problem.errors) {
     // Both spellings are in use: "/amount" (RFC 6901) and "#/amount" (its URI fragment form).
     const field = fieldOf(pointer.replace(/^#/, ''), fields);
-    add(field, field === '' && pointer !== '' ? `${pointer}: ${detail}` : detail);
+    add(field, field === '' && pointer !== '' ? `${pointer}: ${detail}` : sentence(detail));
   }
   if (problem.errors.length === 0) add('', problem.detail || problem.title);
   return sorted;
+}
+
+/** Details come as parts of a sentence ("is required"); alone below a field they are one. */
+function sentence(detail: string): string {
+  const ended = /[.!?]$/.test(detail) ? detail : `${detail}.`;
+  return ended.charAt(0).toUpperCase() + ended.slice(1);
 }
 
 function fieldOf(pointer: string, fields: Readonly<Record<string, string>>): string {

@@ -46,6 +46,12 @@ test('what cannot be recovered is lost, another epoch is another store, and both
   }
 });
 
+test('a server that takes its promise back unasked has lost events', () => {
+  const resume = joined(41);
+  assert.equal(resume.answered('orders', { ...at(900), recovered: false }), 'lost');
+  assert.equal(resume.event('orders', 901), 'apply');
+});
+
 test('without a position there is nothing to recover from', () => {
   const resume = new Resume(['orders']);
   assert.deepEqual(resume.join(['orders']), {});
@@ -59,5 +65,6 @@ test('is joined only when every channel has been answered', () => {
   assert.equal(resume.joined, false);
   resume.answered('products', { ...at(1), recovered: false });
   assert.equal(resume.joined, true);
-  assert.equal(resume.answered('orders', { ...at(1), recovered: false }), null);
+  assert.equal(resume.answered('orders', { ...at(1), recovered: true }), null);
+  assert.equal(resume.answered('stats', { ...at(1), recovered: false }), null);
 });

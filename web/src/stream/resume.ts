@@ -54,10 +54,13 @@ export class Resume {
     return since;
   }
 
-  /** Null: not an answer to anything this reader asked for. */
+  /**
+   * Null: not an answer to anything this reader asked for. Unasked, a server says that it could not deliver all it
+   * had promised (retention passed a slow reader), which is a loss like any other.
+   */
   answered(channel: string, answer: Position & { recovered: boolean }): Joined | null {
     const follower = this.follower(channel);
-    if (!follower?.joining) return null;
+    if (!follower || (!follower.joining && answer.recovered)) return null;
     follower.joining = false;
     if (answer.recovered && follower.position) {
       // What was missed follows now, from the position that was asked with, not from the one answered.

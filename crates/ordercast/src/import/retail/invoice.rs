@@ -31,7 +31,7 @@ pub(super) struct Invoice {
     pub(super) lines: Vec<Line>,
     has_two_times: bool,
     has_two_customers: bool,
-    /// What the lines that are no products say, each once.
+    /// What the lines without a price, and those of bad debt, say; each once.
     descriptions: Vec<String>,
 }
 
@@ -64,17 +64,11 @@ impl Invoice {
         self.has_two_times |= row.placed_at != self.placed_at;
         self.has_two_customers |= row.customer != self.customer || row.country != self.country;
         self.placed_at = self.placed_at.min(row.placed_at);
-        if !row.description.is_empty() && !self.descriptions.contains(&row.description) && !self.is_order_number() {
-            self.descriptions.push(row.description);
-        } else if row.price == 0 && !row.description.is_empty() && !self.descriptions.contains(&row.description) {
+        let is_reason = row.price == 0 || self.number.starts_with('A');
+        if is_reason && !row.description.is_empty() && !self.descriptions.contains(&row.description) {
             self.descriptions.push(row.description);
         }
         self.lines.push(Line { sku: row.sku, quantity: row.quantity, price: row.price });
-    }
-
-    /// Whether the number is that of an order, by its first letter.
-    fn is_order_number(&self) -> bool {
-        !self.number.starts_with(['A', 'C'])
     }
 
     /// The exact sum of its lines.
@@ -136,7 +130,7 @@ impl Invoice {
         };
         if kind == Kind::Sale {
             json.key("address").string(if self.country.is_empty() { NO_COUNTRY } else { &self.country });
-        } else if let Some(notes) = self.notes() {
+        } else if let Some(notes) = self.notes().filter(|_| kind != Kind::Cancellation) {
             json.key("notes").string(&notes);
         }
         if let Some(at) = self.placed_at_ms() {

@@ -1,0 +1,58 @@
+//! What the engine's handles, its writer and its settings share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use ordercast_domain::draft::CustomerKey;
+use ordercast_domain::rules::Rules;
+use ordercast_store::read::StartState;
+use tokio::sync::watch;
+
+use crate::catalogue::CatalogueMirror;
+use crate::intake::Intake;
+use crate::stats::Stats;
+
+/// The settings of an engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The rules of the shop.
+    pub rules: Rules,
+    /// Workers in the process; with 0 orders wait.
+    pub slots: usize,
+    /// Most commands that are not yet acknowledged (503 beyond).
+    pub intake_capacity: usize,
+    /// Most of them from one client (429 beyond).
+    pub client_capacity: usize,
+    /// Most commands in one commit.
+    pub batch_commands: usize,
+}
+
+impl EngineConfig {
+    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, slots: 10, intake_capacity: 1_000, client_capacity: 800, batch_commands: 1_024 }
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: EngineConfig,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) stats: Stats,
+    pub(crate) catalogue: CatalogueMirror,
+    pub(crate) customers: CustomerKey,
+    pub(crate) start: StartState,
+    pub(crate) draining: AtomicBool,
+    pub(crate) failure: watch::Sender<Option<String>>,
+}
+
+impl Shared {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    pub(crate) fn fail(&self, error: &str) {
+        tracing::error!(error, "the store failed; no more commands are taken");
+        self.failure.send_replace(Some(error.to_owned()));
+        self.intake.fail();
+    }
+}

@@ -1,0 +1,155 @@
+//! A file with one order body of `POST /orders` per line.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use ordercast_domain::product::hex;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::intake::parse_order;
+use ordercast_protocol::limits::MAX_BODY_BYTES;
+use sha2::{Digest, Sha256};
+
+use super::input;
+use super::parcel::{Kind, Parcel, Source};
+use super::tally::FileTally;
+use crate::exact::Exact;
+
+/// A file of orders, line by line.
+pub(super) struct NdjsonSource {
+    input: BufReader<Box<dyn Read>>,
+    line: u64,
+    total: u64,
+    tally: FileTally,
+}
+
+/// Opens a file and counts its lines.
+pub(super) fn open(path: &Path) -> io::Result<NdjsonSource> {
+    let mut counting = NdjsonSource::new(input::open(path)?);
+    let mut text = Vec::new();
+    while let Some(size) = counting.read_line(&mut text)? {
+        counting.total += u64::from(size > 0);
+    }
+    Ok(NdjsonSource { total: counting.total, ..NdjsonSource::new(input::open(path)?) })
+}
+
+impl Source for NdjsonSource {
+    fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn next(&mut self) -> io::Result<Option<Parcel>> {
+        let mut text = Vec::new();
+        while let Some(size) = self.read_line(&mut text)? {
+            if size == 0 {
+                continue;
+            }
+            if size > MAX_BODY_BYTES as u64 {
+                self.skip(format!("a line of more than {MAX_BODY_BYTES} bytes"));
+                continue;
+            }
+            match self.parcel_of(&text) {
+                Ok(parcel) => return Ok(Some(parcel)),
+                Err(reason) => self.skip(reason),
+            }
+        }
+        Ok(None)
+    }
+
+    fn tally(&self) -> &FileTally {
+        &self.tally
+    }
+}
+
+impl NdjsonSource {
+    fn new(input: Box<dyn Read>) -> Self {
+        Self { input: BufReader::new(input), line: 0, total: 0, tally: FileTally::default() }
+    }
+
+    /// Reads a line without the space around it; gives its size, or `None` at the end. Of a line that is too
+    /// long, only the size is right: the rest of it is read past.
+    fn read_line(&mut self, text: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        text.clear();
+        let most = MAX_BODY_BYTES as u64 + 2;
+        let read = self.input.by_ref().take(most).read_until(b'\n', text)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        if read as u64 == most && !text.ends_with(b"\n") {
+            let rest = self.input.skip_until(b'\n')?;
+            return Ok(Some(most + rest as u64));
+        }
+        let trimmed = text.trim_ascii();
+        let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
+        let end = start + trimmed.len();
+        text.truncate(end);
+        text.drain(..start);
+        Ok(Some(text.len() as u64))
+    }
+
+    fn skip(&mut self, reason: String) {
+        let line = self.line;
+        self.tally.skipped.add(reason, || format!("line {line}"));
+    }
+
+    /// The line goes out as it is; it is read here only for its id and its time. What is wrong with a field is
+    /// the server's to say.
+    fn parcel_of(&mut self, text: &[u8]) -> Result<Parcel, String> {
+        let order = match parse_order(text) {
+            Ok(order) => order,
+            Err(error) if error.code == ErrorCode::MalformedJson => return Err("a line that is no JSON object".to_owned()),
+            Err(_) => Default::default(),
+        };
+        let lines = order.items.len() as u64;
+        let digest = Sha256::digest(text);
+        self.tally.kinds.entry(Kind::Order).or_default().add(lines, Exact::default());
+        Ok(Parcel {
+            kind: Kind::Order,
+            id: order.id.as_deref().map_or_else(|| format!("line {}", self.line), str::to_owned),
+            // The line number keeps two orders apart that are alike in every field.
+            idempotency_key: order.id.is_none().then(|| format!("import-{}-{}", hex(&digest[..16]), self.line)),
+            amount: None,
+            lines,
+            month: None,
+            placed_at_ms: order.placed_at_ms,
+            body: text.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parcels(text: &str) -> (Vec<Parcel>, FileTally, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("orders.ndjson");
+        std::fs::write(&path, text).unwrap();
+        let mut source = open(&path).unwrap();
+        let parcels = std::iter::from_fn(|| source.next().unwrap()).collect();
+        (parcels, source.tally().clone(), source.total())
+    }
+
+    #[test]
+    fn lines_go_out_as_they_are() {
+        let text = " {\"id\":\"a\",\"amount\":1.50,\"items\":[\"x\"],\"placed_at\":\"1970-01-01T00:00:01Z\"}\r\n\n{\"amount\":2}\n{\"amount\":2}";
+        let (parcels, tally, total) = parcels(text);
+        assert_eq!((parcels.len(), total, tally.skipped.count()), (3, 3, 0));
+        assert_eq!(parcels[0].body, text.lines().next().unwrap().trim().as_bytes());
+        assert_eq!((parcels[0].id.as_str(), parcels[0].placed_at_ms, parcels[0].lines), ("a", Some(1_000), 1));
+        assert_eq!(parcels[0].idempotency_key, None);
+        let keys: Vec<_> = parcels[1..].iter().map(|parcel| parcel.idempotency_key.clone().unwrap()).collect();
+        assert_ne!(keys[0], keys[1], "two orders alike are two orders");
+        assert!(keys[0].starts_with("import-") && keys[0].ends_with("-3"));
+    }
+
+    #[test]
+    fn what_is_no_order_is_counted() {
+        let long = "x".repeat(2 * MAX_BODY_BYTES);
+        let (parcels, tally, total) = parcels(&format!("[1]\n{long}\nnonsense\n{{\"id\":7}}\n"));
+        assert_eq!((parcels.len(), total), (1, 4), "a wrong field is for the server to refuse");
+        let reasons: Vec<_> = tally.skipped.0.iter().map(|(reason, one)| (reason.as_str(), one.count)).collect();
+        assert_eq!(reasons, [("a line of more than 1048576 bytes", 1), ("a line that is no JSON object", 2)]);
+        assert_eq!(tally.skipped.0["a line that is no JSON object"].examples, ["line 1", "line 3"]);
+    }
+}
