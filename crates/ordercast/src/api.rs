@@ -14,7 +14,7 @@ use ureq::{Agent, Body};
 
 use crate::failure::Failure;
 
-pub use retry::Retry;
+pub(crate) use retry::Retry;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,14 +28,14 @@ const REPLAYED_HEADER: &str = "idempotency-replayed";
 
 /// A server.
 #[derive(Clone, Debug)]
-pub struct Api {
+pub(crate) struct Api {
     agent: Agent,
     base: String,
 }
 
 /// What the server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// Whether what was sent had been there already.
@@ -49,7 +49,7 @@ pub struct Answer {
 /// An error as the server tells it (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Ends with the stable name of the error.
     #[serde(rename = "type")]
     pub kind: String,
@@ -64,7 +64,7 @@ pub struct Problem {
 /// A field that is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct FieldProblem {
+pub(crate) struct FieldProblem {
     /// JSON pointer to the field.
     pub pointer: String,
     /// What is wrong with it.
@@ -73,14 +73,14 @@ pub struct FieldProblem {
 
 impl Problem {
     /// The stable name of the error.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.kind.rsplit('/').next().unwrap_or_default()
     }
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// Not the address of a server.
     BadUrl(String),
     /// Nobody there, or the connection broke.
@@ -132,7 +132,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError::BadUrl`].
-    pub fn new(url: &str) -> Result<Self, ApiError> {
+    pub(crate) fn new(url: &str) -> Result<Self, ApiError> {
         let base = url.trim_end_matches('/');
         let is_good = base.strip_prefix("http://").is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ']));
         if !is_good {
@@ -150,7 +150,7 @@ impl Api {
     }
 
     /// The server's address.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
@@ -158,7 +158,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`].
-    pub fn get(&self, path: &str) -> Result<Answer, ApiError> {
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, ApiError> {
         let response = self.agent.get(format!("{}{path}", self.base)).call();
         self.answer_of(response)
     }
@@ -167,7 +167,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`].
-    pub fn post(&self, path: &str, body: &[u8], idempotency_key: Option<&str>) -> Result<Answer, ApiError> {
+    pub(crate) fn post(&self, path: &str, body: &[u8], idempotency_key: Option<&str>) -> Result<Answer, ApiError> {
         let mut request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);
@@ -179,7 +179,11 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError::Unreachable`]; the inner result is the server's refusal.
-    pub fn stream(&self, path: &str, last_id: Option<&str>) -> Result<Result<impl std::io::BufRead + use<>, Answer>, ApiError> {
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+        last_id: Option<&str>,
+    ) -> Result<Result<impl std::io::BufRead + use<>, Answer>, ApiError> {
         let mut request = self.agent.get(format!("{}{path}", self.base)).header("accept", "text/event-stream");
         if let Some(id) = last_id {
             request = request.header("last-event-id", id);
@@ -221,12 +225,12 @@ fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 impl Answer {
     /// Whether the server did what it was asked.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The error it tells.
-    pub fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| Problem {
             detail: String::from_utf8_lossy(&self.body).chars().take(200).collect(),
             ..Problem::default()
@@ -234,7 +238,7 @@ impl Answer {
     }
 
     /// The error it tells, in words.
-    pub fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let problem = self.problem();
         let fields = problem.errors.iter().map(|field| format!("{} {}", field.pointer, field.detail));
         let parts = [problem.title.clone()].into_iter().chain(fields).collect::<Vec<_>>();

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A real-time order platform: durable orders, workers and resumable streams in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "ordercast", version, after_help = EXAMPLES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -24,7 +24,7 @@ Exit codes: 0 all is well; 1 problems were found or it failed; 2 the command lin
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Serve the API, the streams and the pages
     #[command(after_long_help = SERVE_HELP)]
     Serve(SettingFlags),
@@ -99,7 +99,7 @@ const COMPLETIONS_HELP: &str = "Examples:
 
 /// Flags that stand for settings. They stay text here: the settings are checked in one place, whatever their source.
 #[derive(Clone, Debug, Default, Args)]
-pub struct SettingFlags {
+pub(crate) struct SettingFlags {
     /// The configuration file (TOML) [env: ORDERCAST_CONFIG] [default: ./ordercast.toml if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -146,7 +146,7 @@ pub struct SettingFlags {
 
 /// What both ways of sending a file need.
 #[derive(Clone, Debug, Args)]
-pub struct SendArgs {
+pub(crate) struct SendArgs {
     /// The file, plain or gzip
     pub file: PathBuf,
     /// What is in the file
@@ -173,11 +173,11 @@ pub struct SendArgs {
 }
 
 /// Where a server listens unless told otherwise.
-pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
 /// What is in a file of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// CSV of invoice lines
     OnlineRetail,
     /// One order body per line
@@ -186,7 +186,7 @@ pub enum Format {
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
+pub(crate) enum ReportFormat {
     /// For people
     Text,
     /// For programs
@@ -195,7 +195,7 @@ pub enum ReportFormat {
 
 /// `ordercast import`.
 #[derive(Clone, Debug, Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The file and where it goes.
     #[command(flatten)]
     pub send: SendArgs,
@@ -203,7 +203,7 @@ pub struct ImportArgs {
 
 /// `ordercast replay`.
 #[derive(Clone, Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The file and where it goes.
     #[command(flatten)]
     pub send: SendArgs,
@@ -221,7 +221,7 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 
 /// `ordercast products …`.
 #[derive(Debug, Args)]
-pub struct ProductsArgs {
+pub(crate) struct ProductsArgs {
     /// What to do with the catalogue.
     #[command(subcommand)]
     pub command: ProductsCommand,
@@ -229,7 +229,7 @@ pub struct ProductsArgs {
 
 /// What to do with the catalogue.
 #[derive(Debug, Subcommand)]
-pub enum ProductsCommand {
+pub(crate) enum ProductsCommand {
     /// Add or change the products of a file
     #[command(after_long_help = PRODUCTS_HELP)]
     Import(ProductsImportArgs),
@@ -246,7 +246,7 @@ Examples:
 
 /// `ordercast products import`.
 #[derive(Clone, Debug, Args)]
-pub struct ProductsImportArgs {
+pub(crate) struct ProductsImportArgs {
     /// The file: CSV, JSON or NDJSON
     pub file: PathBuf,
     /// The server
@@ -262,7 +262,7 @@ pub struct ProductsImportArgs {
 
 /// `ordercast orders …`.
 #[derive(Debug, Args)]
-pub struct OrdersArgs {
+pub(crate) struct OrdersArgs {
     /// What to do with the orders.
     #[command(subcommand)]
     pub command: OrdersCommand,
@@ -270,7 +270,7 @@ pub struct OrdersArgs {
 
 /// What to do with the orders.
 #[derive(Debug, Subcommand)]
-pub enum OrdersCommand {
+pub(crate) enum OrdersCommand {
     /// List orders, the newest first
     List(OrdersListArgs),
     /// Show one order with its lines
@@ -287,7 +287,7 @@ const WATCH_HELP: &str = "Examples:
 
 /// `ordercast orders list`.
 #[derive(Clone, Debug, Args)]
-pub struct OrdersListArgs {
+pub(crate) struct OrdersListArgs {
     /// The server
     #[arg(long, env = "ORDERCAST_URL", default_value = DEFAULT_URL)]
     pub url: String,
@@ -307,7 +307,7 @@ pub struct OrdersListArgs {
 
 /// `ordercast orders show`.
 #[derive(Clone, Debug, Args)]
-pub struct OrdersShowArgs {
+pub(crate) struct OrdersShowArgs {
     /// The order's id
     pub id: String,
     /// The server
@@ -320,7 +320,7 @@ pub struct OrdersShowArgs {
 
 /// `ordercast orders watch`.
 #[derive(Clone, Debug, Args)]
-pub struct OrdersWatchArgs {
+pub(crate) struct OrdersWatchArgs {
     /// The server
     #[arg(long, env = "ORDERCAST_URL", default_value = DEFAULT_URL)]
     pub url: String,
@@ -337,7 +337,7 @@ pub struct OrdersWatchArgs {
 
 /// `ordercast verify`.
 #[derive(Clone, Debug, Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// The configuration file (TOML) [env: ORDERCAST_CONFIG] [default: ./ordercast.toml if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -348,7 +348,7 @@ pub struct VerifyArgs {
 
 /// `ordercast config …`.
 #[derive(Debug, Args)]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     /// What to do with the settings.
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -356,7 +356,7 @@ pub struct ConfigArgs {
 
 /// What to do with the settings.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Show every setting that is in force; the flags are those of `serve`
     Show {
         /// Also show where each came from: default, file:line, env NAME or flag --name

@@ -4,20 +4,18 @@
 //! kept beside it in [`Origins`] for `ordercast config show` and for messages. Every problem is reported, not
 //! only the first, with its place and the nearest name that exists.
 
+mod definitions;
 mod document;
 mod layers;
 mod origin;
 mod readable;
-mod definitions;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use origin::{Origin, Origins};
-pub use settings::{
-    DemoSettings, IntakeSettings, Limits, ServerSettings, Settings, WebSocketSettings, WorkerSettings,
-};
+pub(crate) use origin::{Origin, Origins};
+pub(crate) use settings::{DemoSettings, Settings};
 
 /// The file that is read when no other is named, if it exists.
 const DEFAULT_FILE: &str = "ordercast.toml";
@@ -26,7 +24,7 @@ const FILE_VARIABLE: &str = "ORDERCAST_CONFIG";
 
 /// Where settings are looked for.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// The file named by `--config`.
     pub file: Option<PathBuf>,
     /// The environment.
@@ -37,7 +35,7 @@ pub struct Sources {
 
 /// Settings and how they came about.
 #[derive(Clone, Debug)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// The settings.
     pub settings: Settings,
     /// Each setting with its value and where it came from.
@@ -50,7 +48,7 @@ pub struct Resolved {
 
 /// Everything that is wrong with the settings, each with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<String>);
+pub(crate) struct ConfigErrors(pub Vec<String>);
 
 impl std::fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +60,7 @@ impl std::fmt::Display for ConfigErrors {
 ///
 /// # Errors
 /// [`ConfigErrors`] when the file cannot be read or any setting is unknown, of a wrong type or out of bounds.
-pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigErrors> {
+pub(crate) fn resolve(sources: &Sources) -> Result<Resolved, ConfigErrors> {
     let file = file_of(sources);
     let document = match &file {
         None => document::Document::default(),
@@ -76,8 +74,7 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigErrors> {
 
 fn file_of(sources: &Sources) -> Option<PathBuf> {
     let named = sources.file.clone();
-    let from_environment =
-        || sources.environment.get(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let from_environment = || sources.environment.get(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
     named.or_else(from_environment).or_else(default)
 }

@@ -41,7 +41,8 @@ const MENU: [(&str, &str, i64); 16] = [
     ("grinder", "Hand grinder", 89_000_000),
     ("machine", "Espresso machine", 1_249_000_000),
 ];
-const STREETS: [&str; 6] = ["Mill Lane", "Harbour Road", "Station Street", "Orchard Way", "Bridge End", "Market Square"];
+const STREETS: [&str; 6] =
+    ["Mill Lane", "Harbour Road", "Station Street", "Orchard Way", "Bridge End", "Market Square"];
 
 /// Places made-up orders until it is dropped, or the engine stops taking them.
 pub async fn run(app: Arc<App>, settings: DemoSettings) {

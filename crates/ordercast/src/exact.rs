@@ -6,21 +6,21 @@ use ordercast_domain::money::{MILLIONTHS, parse_price};
 
 /// An amount in millionths of the major unit: exact for every price and every rounding that can be stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Exact(pub i128);
+pub(crate) struct Exact(pub i128);
 
 impl Exact {
     /// Reads the text of a JSON number; `None` when it is none, or finer than millionths, or beyond 64 bits of them.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         parse_price(text).ok().map(|millionths| Self(millionths.into()))
     }
 
     /// The price of so many at a unit price in millionths.
-    pub fn of_line(quantity: i64, price: i64) -> Self {
+    pub(crate) fn of_line(quantity: i64, price: i64) -> Self {
         Self(i128::from(quantity) * i128::from(price))
     }
 
     /// The whole part and the digits after the point: at least two, as many as there are.
-    pub fn parts(self) -> (bool, u128, String) {
+    pub(crate) fn parts(self) -> (bool, u128, String) {
         let unit = u128::from(MILLIONTHS.unsigned_abs());
         let (whole, rest) = (self.0.unsigned_abs() / unit, self.0.unsigned_abs() % unit);
         let mut digits = format!("{rest:06}");

@@ -3,17 +3,17 @@
 use std::io;
 
 /// Something was found or something failed.
-pub const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// The command line or the settings are wrong.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// The store failed (`EX_IOERR` of sysexits.h).
-pub const STORE_FAILED: u8 = 74;
+pub(crate) const STORE_FAILED: u8 = 74;
 /// Another process has the data directory; a retry later may help (`EX_TEMPFAIL` of sysexits.h).
-pub const IN_USE: u8 = 75;
+pub(crate) const IN_USE: u8 = 75;
 
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code of the process.
     pub code: u8,
     /// What is wrong, where, and how to mend it; empty when everything has been said.
@@ -22,17 +22,17 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with exit code [`FAILED`].
-    pub fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { code: FAILED, message: message.into() }
     }
 
     /// A wrong command line or setting.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into() }
     }
 
     /// Problems were found, and they are in the output already.
-    pub fn told() -> Self {
+    pub(crate) fn told() -> Self {
         Self { code: FAILED, message: String::new() }
     }
 }

@@ -30,14 +30,14 @@ use parcel::Source;
 use progress::Progress;
 use report::Report;
 use retail::facts::Facts;
-use sending::{Sent, Sending};
+use sending::Sending;
 
 /// Sends a file; with a speed, paced by the file's own times.
 ///
 /// # Errors
 /// When the file or the server cannot be used, when anything was refused, skipped or stored differently, when
 /// a value differs from `--expect`, or when it was stopped.
-pub fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
+pub(crate) fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
     let currency = Currency::parse(&args.currency)
         .ok_or_else(|| Failure::usage("--currency must be an ISO 4217 code such as GBP"))?;
     if args.expect.is_some() && args.format != Format::OnlineRetail {
@@ -61,7 +61,8 @@ pub fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
     };
     let sent = sending.run(source.as_mut());
     progress.finish();
-    finish(args, &currency, Report::new(args, &currency, source.tally(), sent?, facts), expected.as_ref())
+    let report = Report::new(args, currency, source.as_ref(), sent?, facts);
+    finish(args, currency, report, expected.as_ref())
 }
 
 fn open(args: &SendArgs, currency: Currency, all: bool) -> Result<(Box<dyn Source>, Option<Facts>), Failure> {
@@ -77,7 +78,7 @@ fn open(args: &SendArgs, currency: Currency, all: bool) -> Result<(Box<dyn Sourc
 
 fn finish(
     args: &SendArgs,
-    currency: &Currency,
+    currency: Currency,
     mut report: Report,
     expected: Option<&serde_json::Value>,
 ) -> Result<(), Failure> {
@@ -111,6 +112,3 @@ fn resume_hint(report: &Report) -> String {
         report.total
     )
 }
-
-#[cfg(test)]
-mod tests;

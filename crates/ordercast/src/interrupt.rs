@@ -8,11 +8,11 @@ const EXIT_AT_ONCE: i32 = 130;
 
 /// Whether the command is to stop.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Interrupt(Arc<(Mutex<bool>, Condvar)>);
 
 impl Interrupt {
     /// One that the signals set. The second signal ends the process at once.
-    pub fn on_signals() -> Self {
+    pub(crate) fn on_signals() -> Self {
         let interrupt = Self::default();
         let setter = interrupt.clone();
         // The thread ends with the process: there is no other moment at which signals stop to matter.
@@ -29,19 +29,19 @@ impl Interrupt {
     }
 
     /// Asks the command to stop.
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         let (is_set, changed) = &*self.0;
         *is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
     /// Whether the command is to stop.
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits, but no longer than until the command is to stop. Whether it may go on.
-    pub fn sleep(&self, duration: Duration) -> bool {
+    pub(crate) fn sleep(&self, duration: Duration) -> bool {
         let (is_set, changed) = &*self.0;
         let until = Instant::now() + duration;
         let mut guard = is_set.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod config;
+mod demo;
 mod exact;
 mod failure;
 mod import;

@@ -11,7 +11,7 @@ use crate::api::{Answer, Api};
 use crate::cli::{OrdersListArgs, OrdersShowArgs};
 use crate::failure::Failure;
 
-pub use watch::watch;
+pub(crate) use watch::watch;
 
 /// Orders of one page; the server gives no more.
 const PAGE: u64 = 500;
@@ -62,7 +62,7 @@ struct Page<'a> {
 ///
 /// # Errors
 /// When the server cannot be reached or refuses the query.
-pub fn list(args: &OrdersListArgs) -> Result<(), Failure> {
+pub(crate) fn list(args: &OrdersListArgs) -> Result<(), Failure> {
     let api = Api::new(&args.url)?;
     let mut out = io::stdout().lock();
     let mut left = args.limit;
@@ -82,7 +82,13 @@ pub fn list(args: &OrdersListArgs) -> Result<(), Failure> {
             writeln!(
                 out,
                 "{:<24} {:<20} {:<19} {:>15} {} {} {:<18}",
-                order.created_at, order.id, order.status, order.amount.get(), order.currency, order.priority, order.customer_id
+                order.created_at,
+                order.id,
+                order.status,
+                order.amount.get(),
+                order.currency,
+                order.priority,
+                order.customer_id
             )?;
         }
         left = left.saturating_sub(page.orders.len() as u64);
@@ -111,7 +117,7 @@ fn list_path(args: &OrdersListArgs, limit: u64, cursor: Option<&str>) -> String 
 ///
 /// # Errors
 /// When the server cannot be reached or has no such order.
-pub fn show(args: &OrdersShowArgs) -> Result<(), Failure> {
+pub(crate) fn show(args: &OrdersShowArgs) -> Result<(), Failure> {
     let answer = Api::new(&args.url)?.get(&format!("/orders/{}", escape(&args.id)))?;
     let mut out = io::stdout().lock();
     let order: Order<'_> = read(&answer, "GET /orders")?;

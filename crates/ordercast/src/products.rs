@@ -37,7 +37,7 @@ struct Totals {
 ///
 /// # Errors
 /// When the file cannot be read, the server cannot be reached, or products were refused.
-pub fn import(args: &ProductsImportArgs) -> Result<(), Failure> {
+pub(crate) fn import(args: &ProductsImportArgs) -> Result<(), Failure> {
     let api = Api::new(&args.url)?;
     let (products, problems) = read::products(&args.file, args.stock, args.currency.as_deref())?;
     api.get("/health")?;

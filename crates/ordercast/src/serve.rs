@@ -53,8 +53,8 @@ fn give_up(error: &StoreError) -> ExitCode {
 }
 
 fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Another subscriber may be set in tests; its choice stands.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
@@ -102,11 +102,7 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
     }
 }
 
-async fn start_parts(
-    settings: &Settings,
-    writer: SqliteWriter,
-    reader: SqliteReader,
-) -> Result<Arc<App>, StoreError> {
+async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteReader) -> Result<Arc<App>, StoreError> {
     let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
     let reader: Arc<SqliteReader> = Arc::new(reader);
     let logs: Arc<dyn ReadLogs> = Arc::<SqliteReader>::clone(&reader);

@@ -10,7 +10,7 @@ use crate::failure::{Failure, USAGE};
 ///
 /// # Errors
 /// [`USAGE`] with every problem on a line of its own.
-pub fn resolve(flags: &SettingFlags) -> Result<Resolved, Failure> {
+pub(crate) fn resolve(flags: &SettingFlags) -> Result<Resolved, Failure> {
     refuse_what_is_not_built(flags)?;
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -27,7 +27,7 @@ pub fn resolve(flags: &SettingFlags) -> Result<Resolved, Failure> {
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn resolve_for_verify(args: &VerifyArgs) -> Result<Resolved, Failure> {
+pub(crate) fn resolve_for_verify(args: &VerifyArgs) -> Result<Resolved, Failure> {
     resolve(&SettingFlags { config: args.config.clone(), data_dir: args.data_dir.clone(), ..SettingFlags::default() })
 }
 
@@ -37,7 +37,9 @@ fn refuse_what_is_not_built(flags: &SettingFlags) -> Result<(), Failure> {
         ("--broker-url", flags.broker_url.is_some(), "the in-process broker, for a single node"),
     ] {
         if is_given {
-            return Err(Failure::usage(format!("{flag} is not supported by this build, which has only {what}; leave it out")));
+            return Err(Failure::usage(format!(
+                "{flag} is not supported by this build, which has only {what}; leave it out"
+            )));
         }
     }
     Ok(())
@@ -67,7 +69,7 @@ fn words(flags: &SettingFlags) -> Vec<(&'static str, String)> {
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn check(flags: &SettingFlags) -> Result<(), Failure> {
+pub(crate) fn check(flags: &SettingFlags) -> Result<(), Failure> {
     let resolved = resolve(flags)?;
     let file = resolved.file.map_or_else(|| "no configuration file".to_owned(), |file| file.display().to_string());
     let set = resolved.origins.0.iter().filter(|setting| setting.origin != config::Origin::Default).count();
@@ -79,7 +81,7 @@ pub fn check(flags: &SettingFlags) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn show(flags: &SettingFlags, with_origin: bool) -> Result<(), Failure> {
+pub(crate) fn show(flags: &SettingFlags, with_origin: bool) -> Result<(), Failure> {
     let resolved = resolve(flags)?;
     let mut out = io::stdout().lock();
     let settings = resolved.origins.0.iter().map(|setting| (format!("{} = {}", setting.name, setting.value), setting));

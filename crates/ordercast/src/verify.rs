@@ -11,7 +11,7 @@ use crate::failure::{Failure, IN_USE, STORE_FAILED};
 ///
 /// # Errors
 /// Exit code 1 when something is wrong in the store, 75 when a server has it, 74 when it cannot be read.
-pub fn run(data_dir: &Path) -> Result<(), Failure> {
+pub(crate) fn run(data_dir: &Path) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let report = ordercast_store_sqlite::verify::verify(data_dir, |check| eprintln!("checking {check} …"))
         .map_err(|error| failure_of(&error))?;

@@ -68,10 +68,7 @@ pub(crate) struct ListQuery {
 }
 
 /// `GET /adjustments`: in the order they were stored.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, Problem> {
+pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Result<Response, Problem> {
     let skip = number("cursor", query.cursor.as_deref(), 0, i64::MAX.unsigned_abs())?;
     let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE)?.max(1);
     let adjustments = app.store.adjustments(skip, usize::try_from(limit).unwrap_or(1)).await?;

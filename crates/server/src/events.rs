@@ -29,9 +29,8 @@ pub(crate) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: Heade
     }
     let from_header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last_id = from_header.or_else(|| query_value(uri.query(), "last_event_id")).unwrap_or_default();
-    let positions = decode_positions(&last_id).ok_or_else(|| {
-        Problem::new(ErrorCode::InvalidQuery, "Last-Event-ID must be an id that this server gave")
-    })?;
+    let positions = decode_positions(&last_id)
+        .ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "Last-Event-ID must be an id that this server gave"))?;
     let since = |name: &str| positions.iter().find(|(known, _)| known == name).map(|(_, position)| position.clone());
     let channels = channels.into_iter().map(|channel| {
         let since = since(&channel.name);

@@ -15,7 +15,12 @@ use crate::problem::Problem;
 use crate::{guard, orders, upgrade};
 
 /// Answers one request.
-pub(crate) async fn answer(app: Arc<App>, mut routes: Router, peer: SocketAddr, request: Request<Incoming>) -> Response {
+pub(crate) async fn answer(
+    app: Arc<App>,
+    mut routes: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Response {
     let path = request.uri().path();
     let opens_stream = path == "/ws";
     let allowed = &app.config.allowed_origins;

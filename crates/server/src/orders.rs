@@ -119,9 +119,8 @@ where
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}"))
-        })?;
+        let frame =
+            frame.map_err(|error| Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.is_empty() && rest.is_empty() {
             first = data;
@@ -205,10 +204,7 @@ fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
 }
 
 /// `GET /orders`: newest first, with the position of the log that the page and the stream join at.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, Problem> {
+pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Result<Response, Problem> {
     let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
     let before = match query.cursor.as_deref() {
         None => None,

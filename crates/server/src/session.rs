@@ -13,8 +13,7 @@ use ordercast_protocol::close::POLICY;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::frame::{
-    Request, parse_frame, write_connect, write_error, write_order_ack, write_pong, write_subscribed,
-    write_unsubscribed,
+    Request, parse_frame, write_connect, write_error, write_order_ack, write_pong, write_subscribed, write_unsubscribed,
 };
 use std::collections::BTreeMap;
 

@@ -71,9 +71,8 @@ fn adopt(app: &Arc<App>, slot: Slot, peer: SocketAddr, channels: Vec<Channel>, u
     };
     let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
     let stream = parts.io.into_inner().into_std();
-    let adopted = stream.and_then(|stream| {
-        app.hub.adopt(slot, stream, &parts.read_buf, Principal::local_admin(), session)
-    });
+    let adopted =
+        stream.and_then(|stream| app.hub.adopt(slot, stream, &parts.read_buf, Principal::local_admin(), session));
     if let Err(error) = adopted {
         tracing::debug!(%peer, %error, "a socket broke before it was taken over");
     }

@@ -16,7 +16,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Sends with patience.
-pub struct Retry<'a> {
+pub(crate) struct Retry<'a> {
     /// The server.
     pub api: &'a Api,
     /// Ends every wait.
@@ -28,7 +28,7 @@ impl Retry<'_> {
     ///
     /// # Errors
     /// The last [`ApiError`] after a minute without an answer, or [`ApiError::Interrupted`].
-    pub fn post(
+    pub(crate) fn post(
         &self,
         path: &str,
         body: &[u8],

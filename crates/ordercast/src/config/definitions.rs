@@ -71,7 +71,9 @@ fn listen(layers: &mut Layers<'_>) -> SocketAddr {
     if let Some((variable, word)) = layers.variable("PORT").filter(|_| is_open) {
         match word.parse() {
             Ok(port) => listen.set_port(port),
-            Err(_) => layers.refuse("listen", &format!("cannot take its port from PORT: {word:?} is no port (0 to 65535)")),
+            Err(_) => {
+                layers.refuse("listen", &format!("cannot take its port from PORT: {word:?} is no port (0 to 65535)"))
+            }
         }
         layers.replace("listen", &listen, Origin::Environment(variable.to_owned()));
     }
@@ -106,7 +108,10 @@ fn intake(layers: &mut Layers<'_>) -> IntakeSettings {
     let share = (capacity * CLIENT_SHARE_PERCENT / 100).max(1);
     let client = layers.read(setting("intake.client_capacity"), share, within(1..=MAX_CAPACITY));
     if client > capacity {
-        layers.refuse("intake.client_capacity", &format!("is {client}, more than `intake.capacity`, which is {capacity}"));
+        layers.refuse(
+            "intake.client_capacity",
+            &format!("is {client}, more than `intake.capacity`, which is {capacity}"),
+        );
     }
     IntakeSettings { capacity: size(capacity), client_capacity: size(client) }
 }
@@ -158,7 +163,11 @@ fn websocket(layers: &mut Layers<'_>) -> WebSocketSettings {
     let most = setting("websocket.max_connections").environment("WEBSOCKET_MAX_CONNECTIONS").flag("--max-connections");
     let max_connections = layers.read(most, DEFAULT_MAX_CONNECTIONS, within(1..=10_000_000));
     let mut timeout = |name: &str, default_s: u64| {
-        layers.read(setting(format!("websocket.{name}")), Duration::from_secs(default_s), between(MIN_TIMEOUT, MAX_TIMEOUT))
+        layers.read(
+            setting(format!("websocket.{name}")),
+            Duration::from_secs(default_s),
+            between(MIN_TIMEOUT, MAX_TIMEOUT),
+        )
     };
     let handshake_timeout = timeout("handshake_timeout_s", 10);
     let ping_interval = timeout("ping_interval_s", 54);
@@ -198,9 +207,8 @@ fn check_channels(names: &[String]) -> Result<(), String> {
 
 fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let origins = setting("server.allowed_origins").environment("ORDERCAST_ALLOWED_ORIGINS");
-    let allowed_origins = layers.read(origins, Vec::new(), |origins: &Vec<String>| {
-        origins.iter().try_for_each(|origin| check_origin(origin))
-    });
+    let allowed_origins = layers
+        .read(origins, Vec::new(), |origins: &Vec<String>| origins.iter().try_for_each(|origin| check_origin(origin)));
     let drain = setting("server.drain_timeout_s");
     let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
     ServerSettings { allowed_origins, drain_timeout }
@@ -231,11 +239,7 @@ fn demo(layers: &mut Layers<'_>) -> DemoSettings {
 
 fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
     move |number| {
-        if range.contains(number) {
-            Ok(())
-        } else {
-            Err(format!("must be from {} to {}", range.start(), range.end()))
-        }
+        if range.contains(number) { Ok(()) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Where a setting came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Nobody set it.
     Default,
     /// The file, as `file:line`.
@@ -26,7 +26,7 @@ impl std::fmt::Display for Origin {
 
 /// One setting as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingOrigin {
+pub(crate) struct SettingOrigin {
     /// Its dotted name, as in the file.
     pub name: String,
     /// Its value, as it would be written in the file.
@@ -37,11 +37,11 @@ pub struct SettingOrigin {
 
 /// All settings, in the order of the documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins(pub Vec<SettingOrigin>);
+pub(crate) struct Origins(pub Vec<SettingOrigin>);
 
 impl Origins {
     /// Where a setting came from; [`Origin::Default`] for a name that does not exist.
-    pub fn of(&self, name: &str) -> &Origin {
+    pub(crate) fn of(&self, name: &str) -> &Origin {
         self.0.iter().find(|setting| setting.name == name).map_or(&Origin::Default, |setting| &setting.origin)
     }
 }

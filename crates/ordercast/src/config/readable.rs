@@ -46,9 +46,12 @@ impl Raw {
     fn list(&self) -> Option<Vec<Raw>> {
         match self {
             Self::List(values) => Some(values.clone()),
-            Self::Word(word) => {
-                Some(word.split(',').map(|part| Self::Word(part.trim().to_owned())).filter(|part| !part.is_blank()).collect())
-            }
+            Self::Word(word) => Some(
+                word.split(',')
+                    .map(|part| Self::Word(part.trim().to_owned()))
+                    .filter(|part| !part.is_blank())
+                    .collect(),
+            ),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use ordercast_domain::rules::Rules;
 
 /// Everything that can be set, checked. `docs/` and `ordercast config show` name the settings as in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where to listen: always a loopback address, because nobody signs in yet. Port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where the data is.
@@ -33,7 +33,7 @@ pub struct Settings {
 
 /// The worker pool in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkerSettings {
+pub(crate) struct WorkerSettings {
     /// Orders in work at the same time.
     pub slots: usize,
     /// Least time that the built-in processor pretends to work on an order.
@@ -44,7 +44,7 @@ pub struct WorkerSettings {
 
 /// The bound on commands that are not yet acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IntakeSettings {
+pub(crate) struct IntakeSettings {
     /// Of all clients together; 503 beyond.
     pub capacity: usize,
     /// Of one client; 429 beyond.
@@ -53,7 +53,7 @@ pub struct IntakeSettings {
 
 /// A profile of limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limits {
+pub(crate) enum Limits {
     /// 10,000 and 50 lines.
     Standard,
     /// 1,000,000 and 1,000 lines.
@@ -62,7 +62,7 @@ pub enum Limits {
 
 impl Limits {
     /// The name in the settings.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::Wholesale => "wholesale",
@@ -70,14 +70,14 @@ impl Limits {
     }
 
     /// The profile of a name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Standard, Self::Wholesale].into_iter().find(|limits| limits.name() == name)
     }
 }
 
 /// Sockets and streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebSocketSettings {
+pub(crate) struct WebSocketSettings {
     /// Most sockets and streams together.
     pub max_connections: usize,
     /// How long a client may take to send its request.
@@ -98,7 +98,7 @@ pub struct WebSocketSettings {
 
 /// HTTP and the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerSettings {
+pub(crate) struct ServerSettings {
     /// Origins of pages that may call the server, beside its own.
     pub allowed_origins: Vec<String>,
     /// How long a graceful stop may take.
@@ -107,7 +107,7 @@ pub struct ServerSettings {
 
 /// Made-up orders.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DemoSettings {
+pub(crate) struct DemoSettings {
     /// Whether they are made.
     pub is_enabled: bool,
     /// How many a second.

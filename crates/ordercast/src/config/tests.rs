@@ -16,7 +16,11 @@ fn sources(file: Option<&Path>, environment: &[(&str, &str)], flags: &[(&'static
     }
 }
 
-fn with_file(text: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Resolved, Vec<String>> {
+fn with_file(
+    text: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str)],
+) -> Result<Resolved, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("o.toml");
     std::fs::write(&path, text).unwrap();
@@ -97,15 +101,24 @@ fn every_kind_of_value_is_read() {
 fn problems_are_named_with_their_place() {
     for (file, expected) in [
         ("[workers]\nslotz = 3", "o.toml:2:1: unknown setting `workers.slotz`; did you mean `workers.slots`?"),
-        ("max_connections = 3", "o.toml:1:1: unknown setting `max_connections`; did you mean `websocket.max_connections`?"),
+        (
+            "max_connections = 3",
+            "o.toml:1:1: unknown setting `max_connections`; did you mean `websocket.max_connections`?",
+        ),
         ("zebra = 3", "o.toml:1:1: unknown setting `zebra`; `ordercast config show` lists those that exist"),
         ("rules = 3", "o.toml:1:1: `rules` is a group of settings: write it as a table, [rules]"),
         ("[zebra]", "o.toml:1:2: unknown setting `zebra`; `ordercast config show` lists those that exist"),
         ("[workers]\n  slots = \"ä\"", "o.toml:2:11: `workers.slots` must be a whole number, not the text \"ä\""),
         ("[workers]\nslots = 0", "o.toml:2:9: `workers.slots` is 0: must be from 1 to 10000"),
-        ("[rules]\nlimits = \"retail\"", "o.toml:2:10: `rules.limits` must be \"standard\" or \"wholesale\", not the text \"retail\""),
+        (
+            "[rules]\nlimits = \"retail\"",
+            "o.toml:2:10: `rules.limits` must be \"standard\" or \"wholesale\", not the text \"retail\"",
+        ),
         ("[websocket]\nping_interval_s = 60", "o.toml:2: `websocket.ping_interval_s` must be shorter than"),
-        ("[websocket]\ndefault_channels = [\"chat\"]", "o.toml:2:20: `websocket.default_channels` is [\"chat\"]: \"chat\": no such channel"),
+        (
+            "[websocket]\ndefault_channels = [\"chat\"]",
+            "o.toml:2:20: `websocket.default_channels` is [\"chat\"]: \"chat\": no such channel",
+        ),
         ("[rules]\nbonus_s = [0, 5, 9]", "o.toml:2:11: `rules.bonus_s` is [0, 5, 9]: a higher priority"),
         ("[rules.currencies.usd]\nmax_amount = 1", "o.toml:2:1: unknown setting `rules.currencies.usd.max_amount`"),
         ("[server]\nallowed_origins = [\"*\"]", "o.toml:2:19: `server.allowed_origins` is [\"*\"]: \"*\" is no origin"),
@@ -122,7 +135,10 @@ fn problems_are_named_with_their_place() {
 fn all_problems_are_told_at_once() {
     let errors = with_file("a = 1\n[workers]\nslots = 0", &[("PORT", "x")], &[("--intake", "many")]).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
-    assert!(errors.contains(&"--intake: `intake.capacity` must be a whole number, not \"many\"".to_owned()), "{errors:?}");
+    assert!(
+        errors.contains(&"--intake: `intake.capacity` must be a whole number, not \"many\"".to_owned()),
+        "{errors:?}"
+    );
 }
 
 #[test]

@@ -21,17 +21,24 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
-/// Opens a file so that what is read of it is also counted and summed up: the text, and the compressed bytes if
-/// there are such.
-pub(super) fn open_digested(path: &Path) -> io::Result<(Box<dyn Read>, Rc<RefCell<Sum>>, Option<Rc<RefCell<Sum>>>)> {
+/// A file that is counted and summed up while it is read.
+pub(super) struct Digested {
+    pub(super) text: Box<dyn Read>,
+    pub(super) text_sum: Rc<RefCell<Sum>>,
+    /// Of the compressed bytes, if the file is compressed.
+    pub(super) gzip_sum: Option<Rc<RefCell<Sum>>>,
+}
+
+/// Opens a file so that what is read of it is also counted and summed up.
+pub(super) fn open_digested(path: &Path) -> io::Result<Digested> {
     let (file, is_gzip) = open_raw(path)?;
     let (file, file_sum) = Summing::new(file);
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
     if !is_gzip {
-        return Ok((Box::new(file), file_sum, None));
+        return Ok(Digested { text: Box::new(file), text_sum: file_sum, gzip_sum: None });
     }
     let (text, text_sum) = Summing::new(MultiGzDecoder::new(file));
-    Ok((Box::new(text), text_sum, Some(file_sum)))
+    Ok(Digested { text: Box::new(text), text_sum, gzip_sum: Some(file_sum) })
 }
 
 fn open_raw(path: &Path) -> io::Result<(File, bool)> {

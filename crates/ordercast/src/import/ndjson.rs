@@ -97,7 +97,9 @@ impl NdjsonSource {
     fn parcel_of(&mut self, text: &[u8]) -> Result<Parcel, String> {
         let order = match parse_order(text) {
             Ok(order) => order,
-            Err(error) if error.code == ErrorCode::MalformedJson => return Err("a line that is no JSON object".to_owned()),
+            Err(error) if error.code == ErrorCode::MalformedJson => {
+                return Err("a line that is no JSON object".to_owned());
+            }
             Err(_) => Default::default(),
         };
         let lines = order.items.len() as u64;

@@ -44,8 +44,8 @@ pub(super) struct Sent {
     pub(super) tally: StoredTally,
     /// From when a parcel was due until its answer.
     pub(super) latencies: Latencies,
-    /// How far a replay fell behind at most, before it even sent.
-    pub(super) behind: Duration,
+    /// For a replay: how far at most it was behind its pace when it sent.
+    pub(super) behind: Option<Duration>,
     pub(super) elapsed: Duration,
     /// Why it ended early.
     pub(super) stop: Option<ApiError>,
@@ -116,7 +116,8 @@ impl Sending<'_> {
             }
             let behind = due.elapsed();
             let key = parcel.idempotency_key.as_deref();
-            let answer = retry.post(parcel.kind.path(), &parcel.body, key, |error| self.progress.say(&error.to_string()));
+            let answer =
+                retry.post(parcel.kind.path(), &parcel.body, key, |error| self.progress.say(&error.to_string()));
             let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
             match answer {
                 Ok(answer) if matches!(answer.status, 401 | 403 | 404 | 405) => {
@@ -127,7 +128,7 @@ impl Sending<'_> {
                 }
                 Ok(answer) => {
                     sent.latencies.record(due.elapsed());
-                    sent.behind = sent.behind.max(behind);
+                    sent.behind = sent.behind.max(self.pace.map(|_| behind));
                     record(&mut sent.tally, &parcel, &answer);
                     self.progress.say("");
                     self.progress.step();
@@ -202,8 +203,7 @@ fn reason_of(answer: &Answer) -> String {
         };
     };
     let parts = field.pointer.split('/');
-    let pointer: Vec<_> =
-        parts.map(|part| if part.parse::<u64>().is_ok() { "*" } else { part }).collect();
+    let pointer: Vec<_> = parts.map(|part| if part.parse::<u64>().is_ok() { "*" } else { part }).collect();
     format!("{}: {} {}", problem.code(), pointer.join("/"), without_numbers(&field.detail))
 }
 

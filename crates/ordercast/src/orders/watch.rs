@@ -66,7 +66,7 @@ struct Summary<'a> {
 ///
 /// # Errors
 /// When the server cannot be reached at the start, or refuses the stream.
-pub fn watch(args: &OrdersWatchArgs) -> Result<(), Failure> {
+pub(crate) fn watch(args: &OrdersWatchArgs) -> Result<(), Failure> {
     let api = Api::new(&args.url)?;
     let mut watcher = Watcher { args, last_id: None, left: args.limit };
     if let Some(offset) = args.since {

@@ -57,9 +57,17 @@ type Outcome = Result<(Vec<Product>, Vec<String>), String>;
 fn from_csv(file: impl Read) -> Outcome {
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
-    let find = |names: &[&str]| names.iter().find_map(|name| header.iter().position(|column| column.eq_ignore_ascii_case(name)));
+    let find = |names: &[&str]| {
+        names.iter().find_map(|name| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
+    };
     let need = |names: &[&str]| {
-        find(names).ok_or_else(|| format!("its header has no column {}; it has: {}", names.join(" or "), header.iter().collect::<Vec<_>>().join(", ")))
+        find(names).ok_or_else(|| {
+            format!(
+                "its header has no column {}; it has: {}",
+                names.join(" or "),
+                header.iter().collect::<Vec<_>>().join(", ")
+            )
+        })
     };
     let (sku, price) = (need(&SKU_COLUMNS)?, need(&PRICE_COLUMNS)?);
     let (name, stock, currency) = (find(&NAME_COLUMNS), find(&["stock"]), find(&["currency"]));
@@ -164,7 +172,10 @@ mod tests {
             ("a.csv", "stock_code,description,modal_unit_price,units\nA1,\"TEA, BLACK \",2.955,9\nB2,,0.10,1\n"),
             ("a.csv", "Price,SKU,Name\n2.955,A1,\"TEA, BLACK\"\n0.10,B2,\n"),
             ("a.json", r#"[{"sku":"A1","name":"TEA, BLACK","price":2.955},{"sku":"B2","price":0.10}]"#),
-            ("a.ndjson", "{\"sku\":\"A1\",\"name\":\"TEA, BLACK\",\"price\":2.955}\n\n{\"sku\":\"B2\",\"price\":0.10}\n"),
+            (
+                "a.ndjson",
+                "{\"sku\":\"A1\",\"name\":\"TEA, BLACK\",\"price\":2.955}\n\n{\"sku\":\"B2\",\"price\":0.10}\n",
+            ),
         ] {
             let (products, problems) = read(name, text).unwrap();
             assert_eq!(problems, Vec::<String>::new(), "{name}");

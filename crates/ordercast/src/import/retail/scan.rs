@@ -24,13 +24,13 @@ pub(super) fn scan(path: &Path, all: bool) -> io::Result<(HashMap<Box<str>, Invo
     if !all {
         return Ok((count(input::open(path)?, &mut facts)?, facts));
     }
-    let (text, text_sum, gz_sum) = input::open_digested(path)?;
+    let input::Digested { text, text_sum, gzip_sum } = input::open_digested(path)?;
     let invoices = count(text, &mut facts)?;
-    let (text_sum, gz_sum) = (text_sum.borrow(), gz_sum.as_ref().map(|sum| sum.borrow()));
+    let (text_sum, gzip_sum) = (text_sum.borrow(), gzip_sum.as_ref().map(|sum| sum.borrow()));
     facts.sums = Some(FileSums {
         csv_bytes: text_sum.bytes(),
         csv_sha256: text_sum.sha256(),
-        gz: gz_sum.map(|sum| (sum.bytes(), sum.sha256())),
+        gz: gzip_sum.map(|sum| (sum.bytes(), sum.sha256())),
     });
     Ok((invoices, facts))
 }
