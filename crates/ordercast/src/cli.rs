@@ -14,13 +14,17 @@ pub(crate) struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  ordercast serve --demo                       serve http://127.0.0.1:8080 with made-up orders
-  ordercast products import catalogue.csv      fill the catalogue of the running server
-  ordercast orders watch                       see every change of every order
-  ordercast import orders.csv.gz               send a file of real orders to the running server
+  ordercast serve --demo                     serve http://127.0.0.1:8080, with made-up orders
+  ordercast products import catalogue.csv    fill the catalogue of the running server
+  ordercast orders watch                     see every change of every order
+  ordercast import orders.csv.gz             send a file of real orders to the running server
 
-Exit codes: 0 all is well; 1 problems were found or it failed; 2 the command line or a setting is wrong;
-74 the store failed; 75 another process uses the data directory.";
+Exit codes:
+  0   all is well
+  1   problems were found, or it failed
+  2   the command line or a setting is wrong
+  74  the store failed
+  75  another process uses the data directory";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -65,13 +69,15 @@ Examples:
   PORT=9000 ordercast serve --config shop.toml";
 
 const IMPORT_HELP: &str = "Formats:
-  online-retail   CSV, plain or gzip, one invoice line per row: invoice_no, stock_code, description, quantity,
-                  invoice_date, unit_price, customer_id, country. Sales become orders; cancellations, write-offs
-                  and bad debt become adjustments. The dates have no zone and are taken as UTC.
+  online-retail   CSV, plain or gzip, one invoice line per row, with the columns invoice_no,
+                  stock_code, description, quantity, invoice_date, unit_price, customer_id,
+                  country. Sales become orders; cancellations, write-offs and bad debt become
+                  adjustments. The dates have no zone and are taken as UTC.
   orders-ndjson   one order body of POST /orders per line, plain or gzip
 
-It is safe to run twice, and to run again after an interruption: what is there already is not stored again.
-Wholesale orders need a server with wholesale limits. docs/import.md has the rules in full.
+It is safe to run twice, and to run again after an interruption: what is there already is not
+stored again. Wholesale orders need a server with wholesale limits. docs/import.md has the rules
+in full. Exit code 1: not everything in the file is in the store, or not as expected.
 
 Examples:
   ordercast serve --limits wholesale --currency GBP

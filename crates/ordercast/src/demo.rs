@@ -13,7 +13,7 @@ use ordercast_server::App;
 use crate::config::DemoSettings;
 
 /// Shortest and longest work on an order while the demo runs, unless the settings say otherwise.
-pub const WORK: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
+pub(crate) const WORK: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
 /// The demo's own place in the bound by client: no address that could connect.
 const CLIENT: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 /// Every so many orders the market moves: a price changes, or stock comes in.
@@ -45,7 +45,7 @@ const STREETS: [&str; 6] =
     ["Mill Lane", "Harbour Road", "Station Street", "Orchard Way", "Bridge End", "Market Square"];
 
 /// Places made-up orders until it is dropped, or the engine stops taking them.
-pub async fn run(app: Arc<App>, settings: DemoSettings) {
+pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
     let engine = app.engine.clone();
     let mut random = Random(settings.seed);
     if let Err(error) = fill_catalogue(&engine).await {

@@ -45,6 +45,7 @@ pub(crate) fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
     }
     let expected = args.expect.as_deref().map(expected::read).transpose()?;
     let api = Api::new(&args.url)?;
+    std::fs::File::open(&args.file).map_err(|error| cannot_read(args, &error))?;
     // Before anything is read: whoever forgot to start the server should hear it at once.
     api.get("/health")?;
     let (mut source, facts) = open(args, currency, expected.is_some())?;
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
 }
 
 fn open(args: &SendArgs, currency: Currency, all: bool) -> Result<(Box<dyn Source>, Option<Facts>), Failure> {
-    let failed = |error: io::Error| Failure::new(format!("cannot read {}: {error}", args.file.display()));
+    let failed = |error: io::Error| cannot_read(args, &error);
     match args.format {
         Format::OnlineRetail => {
             let (source, facts) = retail::open(&args.file, currency, all).map_err(failed)?;
@@ -74,6 +75,10 @@ fn open(args: &SendArgs, currency: Currency, all: bool) -> Result<(Box<dyn Sourc
         }
         Format::OrdersNdjson => Ok((Box::new(ndjson::open(&args.file).map_err(failed)?), None)),
     }
+}
+
+fn cannot_read(args: &SendArgs, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot read {}: {error}", args.file.display()))
 }
 
 fn finish(

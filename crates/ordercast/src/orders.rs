@@ -67,12 +67,12 @@ pub(crate) fn list(args: &OrdersListArgs) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let mut left = args.limit;
     let mut cursor = None;
-    if !args.json {
-        writeln!(out, "{:<24} {:<20} {:<19} {:>15}     P {:<18}", "CREATED", "ID", "STATUS", "AMOUNT", "CUSTOMER")?;
-    }
     while left > 0 {
         let answer = api.get(&list_path(args, left.min(PAGE), cursor.as_deref()))?;
         let page: Page<'_> = read(&answer, "GET /orders")?;
+        if cursor.is_none() && !args.json {
+            writeln!(out, "{:<24} {:<20} {:<19} {:>15}     P CUSTOMER", "CREATED", "ID", "STATUS", "AMOUNT")?;
+        }
         for order in &page.orders {
             if args.json {
                 writeln!(out, "{order}")?;

@@ -27,7 +27,7 @@ const EXIT_IN_USE: u8 = 75;
 const EXIT_INTERRUPTED: i32 = 130;
 
 /// Serves until a signal or a failure of the store; returns the exit code.
-pub fn run(settings: &Settings) -> ExitCode {
+pub(crate) fn run(settings: &Settings) -> ExitCode {
     start_log(&settings.log);
     // Ten thousand sockets need as many files; the soft limit is often 1,024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {

@@ -32,7 +32,7 @@ export function createPlot(host: HTMLElement, metric: Metric, onPoint: (index: n
     {
       width: Math.max(1, host.clientWidth),
       height: Math.max(1, host.clientHeight),
-      padding: [6, 8, 0, 0],
+      padding: [6, 18, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,

@@ -14,10 +14,14 @@ use ordercast_domain::rules::Rules;
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_protocol::principal::Principal;
+use ordercast_store::model::ModelStore;
+use ordercast_store::read::ReadStore;
+use ordercast_store::write::WriteStore;
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, open};
 
 use crate::flight::{IN_FLIGHT, Spent, fly};
+use crate::log_store::LogStore;
 
 /// Customers that order; their ids are hashes, so the index of customers is written all over.
 const CUSTOMERS: usize = 10_000;
@@ -31,6 +35,18 @@ pub(crate) enum Ids {
     Server,
     /// The client: each is looked for before it is taken.
     Client,
+}
+
+/// What the engine writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// The store it ships with.
+    Sqlite,
+    /// An append-only file.
+    Append {
+        /// Bytes per order.
+        record_bytes: usize,
+    },
 }
 
 /// One measurement of the engine.
@@ -78,15 +94,16 @@ pub(crate) fn draft_cost_us() -> f64 {
 }
 
 /// Runs an engine without workers on a new store in `place`.
-pub(crate) fn measure(place: &Path, ids: Ids, duration: Duration) -> Run {
+pub(crate) fn measure(place: &Path, store: Store, ids: Ids, duration: Duration) -> Run {
     let dir = tempfile::tempdir_in(place).expect("a temporary folder");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let (writer, reader) = open(&SqliteOptions::new(dir.path())).expect("a new store");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let mut config = EngineConfig::new(rules());
     (config.slots, config.intake_capacity, config.client_capacity) = (0, CAPACITY, CAPACITY);
+    let (writer, reader) = halves(dir.path(), store);
     let parts = EngineParts {
-        writer: Box::new(writer),
-        reader: Arc::new(reader),
+        writer,
+        reader,
         broker: Arc::new(InProcessBroker::new()),
         processor: Arc::new(TimedProcessor::default()),
     };
@@ -111,9 +128,20 @@ pub(crate) fn measure(place: &Path, ids: Ids, duration: Duration) -> Run {
     runtime.block_on(engine.stop(Duration::from_secs(5)));
     drop(engine);
     drop(runtime);
-    let stored_bytes = stored_bytes(dir.path()) / spent.orders.max(1);
+    let stored_bytes = if store == Store::Sqlite { stored_bytes(dir.path()) / spent.orders.max(1) } else { 0 };
     let batch = (spent.orders / commits).max(1) as usize;
     Run { spent, batch, stored_bytes: stored_bytes as usize, sync_share }
+}
+
+fn halves(dir: &Path, store: Store) -> (Box<dyn WriteStore>, Arc<dyn ReadStore>) {
+    match store {
+        Store::Sqlite => {
+            let (writer, reader) = open(&SqliteOptions::new(dir)).expect("a new store");
+            (Box::new(writer), Arc::new(reader))
+        }
+        // The engine reads only where it starts from: an empty store.
+        Store::Append { record_bytes } => (Box::new(LogStore::create(dir, record_bytes)), Arc::new(ModelStore::new())),
+    }
 }
 
 /// The size of the store with everything in its one file.

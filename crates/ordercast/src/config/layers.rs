@@ -80,7 +80,8 @@ impl<'a> Layers<'a> {
     fn find(&self, name: &Name) -> Option<(Raw, String, Origin)> {
         let flag = name.flag.and_then(|flag| self.flags.iter().find(|(given, _)| *given == flag));
         if let Some((flag, word)) = flag {
-            return Some((Raw::Word(word.clone()), (*flag).to_owned(), Origin::Flag(flag)));
+            let origin = Origin::Flag(flag);
+            return Some((Raw::Word(word.clone()), origin.to_string(), origin));
         }
         if let Some((variable, word)) = name.environment.and_then(|variable| self.variable(variable)) {
             let origin = Origin::Environment(variable.to_owned());

@@ -136,7 +136,7 @@ fn all_problems_are_told_at_once() {
     let errors = with_file("a = 1\n[workers]\nslots = 0", &[("PORT", "x")], &[("--intake", "many")]).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
     assert!(
-        errors.contains(&"--intake: `intake.capacity` must be a whole number, not \"many\"".to_owned()),
+        errors.contains(&"flag --intake: `intake.capacity` must be a whole number, not \"many\"".to_owned()),
         "{errors:?}"
     );
 }

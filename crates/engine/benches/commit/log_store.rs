@@ -1,0 +1,72 @@
+//! A store that is an append-only file: everything the engine does, and nothing that SQLite does.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ordercast_domain::decide::WorkingSet;
+use ordercast_domain::order::{Order, OrderSeq};
+use ordercast_protocol::channel::Log;
+use ordercast_protocol::position::Epoch;
+use ordercast_store::StoreError;
+use ordercast_store::model::system_now_ms;
+use ordercast_store::write::{CommitFuture, CommitOutcome, Committed, Decider, LogRange, WriteStore};
+
+/// Appends event bodies, each padded to what an order takes in the real store. It knows orders by id, as a
+/// store must that answers a repeated order with the first one.
+pub(crate) struct LogStore {
+    file: File,
+    record_bytes: usize,
+    buffer: Vec<u8>,
+    head: u64,
+    by_id: HashMap<Arc<str>, Order>,
+}
+
+impl LogStore {
+    pub(crate) fn create(dir: &Path, record_bytes: usize) -> Self {
+        let file = File::create(dir.join("log")).expect("a new file");
+        Self { file, record_bytes, buffer: Vec::new(), head: 0, by_id: HashMap::new() }
+    }
+
+    fn commit_now(&mut self, batch: &mut dyn Decider) -> std::io::Result<Committed> {
+        let mut set = WorkingSet { next_seq: self.head + 1 as OrderSeq, ..WorkingSet::default() };
+        for id in batch.keys().order_ids {
+            if let Some(order) = self.by_id.get(&id) {
+                set.orders_by_id.insert(id, order.seq);
+                set.orders.insert(order.seq, order.clone());
+            }
+        }
+        let writes = batch.decide(set, system_now_ms());
+        self.buffer.clear();
+        for event in &writes.events {
+            let end = self.buffer.len() + self.record_bytes.max(event.body.len());
+            self.buffer.extend_from_slice(&event.body);
+            self.buffer.resize(end, b' ');
+        }
+        self.file.write_all(&self.buffer)?;
+        let started = Instant::now();
+        self.file.sync_data()?;
+        let sync_us = started.elapsed().as_micros() as u64;
+        let count = writes.events.len() as u64;
+        let range = LogRange { log: Log::Orders, epoch: Epoch("bench".into()), first: self.head + 1, count };
+        self.head += count;
+        for insert in writes.new_orders {
+            self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
+        }
+        Ok(Committed { logs: vec![range], sync_us })
+    }
+}
+
+impl WriteStore for LogStore {
+    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+        Box::pin(async move {
+            match self.commit_now(batch) {
+                Ok(committed) => CommitOutcome::Committed(committed),
+                Err(error) => CommitOutcome::Fatal(StoreError::Failed(error.to_string())),
+            }
+        })
+    }
+}
