@@ -1,0 +1,123 @@
+//! The bodies of events as they lie on disk. A difference here is a new version of the body: raise
+//! `BODY_VERSION`, keep the old files and read both. Run with `UPDATE_GOLDEN=1` to write files that are missing.
+
+use std::fs;
+use std::path::Path;
+
+use ordercast_protocol::event::{
+    AdjustmentView, OrderEvent, ProductView, StatsTick, write_adjustment_event, write_market_event, write_order_event,
+    write_stats_tick,
+};
+use ordercast_protocol::json::Decimal;
+use ordercast_protocol::order::{LineView, OrderSummary, Processing};
+
+fn check(name: &str, body: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
+        fs::write(&path, body).expect("the file can be written");
+    }
+    let golden = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(String::from_utf8_lossy(body), String::from_utf8_lossy(&golden), "{name}");
+    serde_json::from_slice::<serde_json::Value>(body).expect("a body is JSON");
+}
+
+fn summary() -> OrderSummary<'static> {
+    OrderSummary {
+        id: "order_123",
+        amount: Decimal { value: 9999, scale: 2 },
+        currency: "USD",
+        customer_id: "c_7f3a000000000000",
+        item_count: 2,
+        status: "pending",
+        priority: 1,
+        version: 1,
+        attempts: 0,
+        created_at_ms: 1_705_314_600_000,
+        updated_at_ms: 1_705_314_600_000,
+        placed_at_ms: Some(1_291_191_960_000),
+        demo: false,
+        processing: None,
+    }
+}
+
+#[test]
+fn a_new_order() {
+    let line = |sku, price| LineView { sku, quantity: 3, price };
+    let lines = [line("te\"a", Some(Decimal { value: 33_330_000, scale: 6 }.trimmed(2))), line("plain", None)];
+    let event = OrderEvent { order: summary(), from: None, actor: "admin", reason: None, lines: Some(&lines) };
+    let mut body = Vec::new();
+    write_order_event(&event, &mut body);
+    check("order.v1.json", &body);
+}
+
+#[test]
+fn a_new_order_of_many_lines_only_counts_them() {
+    let line = LineView { sku: "tea", quantity: 1, price: None };
+    let lines = vec![line; 51];
+    let order = OrderSummary { item_count: 51, demo: true, placed_at_ms: None, ..summary() };
+    let event = OrderEvent { order, from: None, actor: "admin", reason: None, lines: Some(&lines) };
+    let mut body = Vec::new();
+    write_order_event(&event, &mut body);
+    check("order_many_lines.v1.json", &body);
+}
+
+#[test]
+fn a_step_of_an_order() {
+    let processing = Processing { worker: "w3", started_at_ms: 1_705_314_601_000, duration_ms: Some(12) };
+    let order = OrderSummary {
+        status: "completed",
+        version: 3,
+        attempts: 1,
+        updated_at_ms: 1_705_314_601_012,
+        processing: Some(processing),
+        ..summary()
+    };
+    let event = OrderEvent { order, from: Some("expedited"), actor: "worker:w3", reason: Some("why"), lines: None };
+    let mut body = Vec::new();
+    write_order_event(&event, &mut body);
+    check("order_update.v1.json", &body);
+}
+
+#[test]
+fn a_product_and_an_adjustment() {
+    let product = ProductView {
+        sku: "tea",
+        hash: "a9f74d1ec36ebdeb",
+        name: "Tea",
+        price: Decimal { value: 2505, scale: 3 },
+        currency: "GBP",
+        stock: None,
+        reserved: 2,
+    };
+    let mut body = Vec::new();
+    write_market_event(&product, 1_705_314_600_000, &mut body);
+    check("market_data.v1.json", &body);
+    let adjustment = AdjustmentView {
+        id: "C536379",
+        kind: "cancellation",
+        amount: Decimal { value: -2750, scale: 2 },
+        rounding: Decimal { value: 5_000, scale: 6 },
+        currency: "GBP",
+        customer_id: Some("c_7f3a000000000000"),
+        line_count: 1,
+        placed_at_ms: 1_291_196_460_000,
+        created_at_ms: 1_705_314_600_000,
+    };
+    body.clear();
+    write_adjustment_event(&adjustment, &mut body);
+    check("adjustment.v1.json", &body);
+}
+
+#[test]
+fn a_second_of_the_server() {
+    let tick = StatsTick {
+        timestamp: 1_705_314_600,
+        accepted: 12,
+        revenue: vec![("USD".to_owned(), Decimal { value: 123_456, scale: 2 })],
+        latency_us: Some((1_200, 5_000)),
+        ..StatsTick::default()
+    };
+    let mut body = Vec::new();
+    write_stats_tick(&tick, &mut body);
+    check("stats.v1.json", &body);
+}
