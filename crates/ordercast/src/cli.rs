@@ -115,7 +115,7 @@ pub(crate) struct SettingFlags {
     /// Where the data is [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// Orders in work at the same time [default: 10]
+    /// Orders in work at the same time; with 0 they wait [default: 10]
     #[arg(long, value_name = "N")]
     pub workers: Option<String>,
     /// Most commands that are not yet acknowledged [default: 1000]

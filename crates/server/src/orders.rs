@@ -149,9 +149,9 @@ fn order_response(status: StatusCode, order: &Order, details: &Details) -> Respo
     let mut response = json_response(json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let mut etag = itoa::Buffer::new();
-    let etag = etag.format(order.version);
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{etag}\"")) {
+    if order.version == 1 {
+        headers.insert(ETAG, HeaderValue::from_static("\"1\""));
+    } else if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", order.version)) {
         headers.insert(ETAG, etag);
     }
     if status == StatusCode::CREATED

@@ -93,7 +93,7 @@ fn listen(layers: &mut Layers<'_>) -> SocketAddr {
 
 fn workers(layers: &mut Layers<'_>) -> WorkerSettings {
     let slots = setting("workers.slots").environment("ORDERCAST_WORKERS").flag("--workers");
-    let slots = layers.read(slots, DEFAULT_SLOTS, within(1..=MAX_SLOTS));
+    let slots = layers.read(slots, DEFAULT_SLOTS, within(0..=MAX_SLOTS));
     let min = layers.read(setting("workers.work_ms_min"), 0, within(0..=MAX_WORK_MS));
     let max = layers.read(setting("workers.work_ms_max"), min, within(0..=MAX_WORK_MS));
     if min > max {

@@ -34,7 +34,7 @@ pub(crate) struct Settings {
 /// The worker pool in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerSettings {
-    /// Orders in work at the same time.
+    /// Orders in work at the same time; with 0 orders are taken and wait.
     pub slots: usize,
     /// Least time that the built-in processor pretends to work on an order.
     pub work_min: Duration,

@@ -109,7 +109,7 @@ fn problems_are_named_with_their_place() {
         ("rules = 3", "o.toml:1:1: `rules` is a group of settings: write it as a table, [rules]"),
         ("[zebra]", "o.toml:1:2: unknown setting `zebra`; `ordercast config show` lists those that exist"),
         ("[workers]\n  slots = \"ä\"", "o.toml:2:11: `workers.slots` must be a whole number, not the text \"ä\""),
-        ("[workers]\nslots = 0", "o.toml:2:9: `workers.slots` is 0: must be from 1 to 10000"),
+        ("[workers]\nslots = 10001", "o.toml:2:9: `workers.slots` is 10001: must be from 0 to 10000"),
         (
             "[rules]\nlimits = \"retail\"",
             "o.toml:2:10: `rules.limits` must be \"standard\" or \"wholesale\", not the text \"retail\"",
@@ -133,7 +133,7 @@ fn problems_are_named_with_their_place() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let errors = with_file("a = 1\n[workers]\nslots = 0", &[("PORT", "x")], &[("--intake", "many")]).unwrap_err();
+    let errors = with_file("a = 1\n[workers]\nslots = -1", &[("PORT", "x")], &[("--intake", "many")]).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
     assert!(
         errors.contains(&"flag --intake: `intake.capacity` must be a whole number, not \"many\"".to_owned()),
