@@ -67,8 +67,8 @@ pub struct Adjustment {
     pub lines: Vec<AdjustmentLine>,
     /// Free text.
     pub notes: Option<String>,
-    /// When it happened, in milliseconds since 1970.
-    pub placed_at_ms: i64,
+    /// When it happened, in milliseconds since 1970; always known once it is stored.
+    pub placed_at_ms: Option<i64>,
     /// When it was stored, likewise; 0 until it is.
     pub created_at_ms: i64,
     /// What the client asked for.

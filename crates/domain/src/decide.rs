@@ -25,8 +25,8 @@ pub struct WorkingSet {
     pub keys: HashMap<Arc<str>, KeyRecord>,
     /// Products by SKU.
     pub products: HashMap<Arc<str>, Product>,
-    /// Digests of the adjustments whose ids were asked for.
-    pub adjustments: HashMap<Arc<str>, Digest>,
+    /// The adjustments whose ids were asked for.
+    pub adjustments: HashMap<Arc<str>, Adjustment>,
     /// The orders that are next to start, in that order; loaded in `orders` too.
     pub ready: VecDeque<OrderSeq>,
     /// The number of the next new order.
@@ -91,10 +91,12 @@ pub enum Placement {
         /// Its lasting part.
         details: Arc<Details>,
     },
-    /// It is there already, under this id.
+    /// It is there already.
     Replayed {
         /// The order's id.
         order_id: Arc<str>,
+        /// The store's number, when it was found by id under a key that is new: the key is then remembered too.
+        key_for: Option<OrderSeq>,
     },
 }
 
@@ -124,16 +126,17 @@ pub fn place(
     now_ms: i64,
     new_id: impl FnOnce() -> Arc<str>,
 ) -> Result<Placement, Refusal> {
-    if let Some(order_id) = find_replay(set, draft)? {
-        return Ok(Placement::Replayed { order_id });
+    if let Some(replay) = find_replay(set, draft)? {
+        return Ok(replay);
     }
     let mut details = Arc::clone(&draft.details);
     let (amount, rounding) = match draft.pricing {
         Pricing::Fixed { amount, rounding } => (amount, rounding),
         Pricing::Catalogue => price_from_catalogue(set, &mut Arc::make_mut(&mut details).lines, draft, rules)?,
     };
-    let counted = |line: &Line| set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
-    if !details.plain_items && details.lines.iter().any(counted) {
+    let is_counted =
+        |line: &Line| !line.plain && set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
+    if details.lines.iter().any(is_counted) {
         reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
     let order = Order {
@@ -161,26 +164,35 @@ pub fn place(
         digest: draft.digest,
     };
     set.next_seq += 1;
-    set.orders_by_id.insert(Arc::clone(&order.id), order.seq);
+    // Who looks for it in the same batch knows its id or its key; a drawn id nobody knows yet.
+    if draft.id.is_some() || draft.key.is_some() {
+        set.orders_by_id.insert(Arc::clone(&order.id), order.seq);
+        set.orders.insert(order.seq, order.clone());
+    }
     if let Some(key) = &draft.key {
         set.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
     }
-    set.orders.insert(order.seq, order.clone());
     Ok(Placement::Accepted { order, details })
 }
 
-fn find_replay(set: &WorkingSet, draft: &Draft) -> Result<Option<Arc<str>>, Refusal> {
+fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>, Refusal> {
     let by_key = draft.key.as_ref().and_then(|key| set.keys.get(key)).cloned();
     let by_id = || {
         let seq = set.orders_by_id.get(draft.id.as_ref()?)?;
         let order = set.orders.get(seq)?;
         Some(KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest })
     };
-    match by_key.or_else(by_id) {
-        None => Ok(None),
-        Some(record) if record.digest == draft.digest => Ok(Some(record.order_id)),
-        Some(record) => Err(Refusal::Conflict { order_id: record.order_id }),
+    let is_new_key = draft.key.is_some() && by_key.is_none();
+    let Some(record) = by_key.or_else(by_id) else { return Ok(None) };
+    if record.digest != draft.digest {
+        return Err(Refusal::Conflict { order_id: record.order_id });
     }
+    let key_for = set.orders_by_id.get(&record.order_id).copied().filter(|_| is_new_key);
+    let order_id = Arc::clone(&record.order_id);
+    if let (Some(_), Some(key)) = (key_for, &draft.key) {
+        set.keys.insert(Arc::clone(key), record);
+    }
+    Ok(Some(Placement::Replayed { order_id, key_for }))
 }
 
 fn price_from_catalogue(
@@ -206,6 +218,9 @@ fn price_from_catalogue(
 fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Refusal> {
     for at in 0..lines.len() {
         let line = &mut lines[at];
+        if line.plain {
+            continue;
+        }
         let Some(product) = set.products.get_mut(line.sku.as_str()) else { continue };
         let Some(left) = product.available() else { continue };
         if left < i64::from(line.quantity) {
@@ -286,12 +301,22 @@ pub fn finish(
     Ok(Step { order: order.clone(), from, actor, reason })
 }
 
-/// Puts an order whose worker is gone back into the queue, without charging the attempt.
+/// Puts an order back into the queue, without charging the attempt: its worker gives it back, and proves by the
+/// token that it still has it, or recovery does, which needs none.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] or [`Refusal::InvalidTransition`].
-pub fn requeue(set: &mut WorkingSet, seq: OrderSeq, reason: &'static str, now_ms: i64) -> Result<Step, Refusal> {
+/// [`Refusal::NotFound`], [`Refusal::StaleToken`] or [`Refusal::InvalidTransition`].
+pub fn requeue(
+    set: &mut WorkingSet,
+    seq: OrderSeq,
+    token: Option<u32>,
+    reason: &'static str,
+    now_ms: i64,
+) -> Result<Step, Refusal> {
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    if token.is_some_and(|token| token != order.token) {
+        return Err(Refusal::StaleToken);
+    }
     let from = order.outward_status();
     advance(order, Status::Pending, &Actor::System, now_ms)?;
     // A higher token fences the worker, should it still live.
@@ -335,17 +360,19 @@ pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refu
     Ok(true)
 }
 
-/// Stores an adjustment. Returns `None` when the same one is stored already.
+/// Stores an adjustment, or finds the same one. Returns it as it is stored, and whether it is new.
 ///
 /// # Errors
 /// [`Refusal::Conflict`] when its id has another content.
-pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Result<Option<Adjustment>, Refusal> {
+pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Result<(Adjustment, bool), Refusal> {
     match set.adjustments.get(&adjustment.id) {
-        Some(digest) if *digest == adjustment.digest => Ok(None),
+        Some(known) if known.digest == adjustment.digest => Ok((known.clone(), false)),
         Some(_) => Err(Refusal::Conflict { order_id: Arc::clone(&adjustment.id) }),
         None => {
-            set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.digest);
-            Ok(Some(Adjustment { created_at_ms: now_ms, ..adjustment.clone() }))
+            let placed_at_ms = Some(adjustment.placed_at_ms.unwrap_or(now_ms));
+            let stored = Adjustment { placed_at_ms, created_at_ms: now_ms, ..adjustment.clone() };
+            set.adjustments.insert(Arc::clone(&stored.id), stored.clone());
+            Ok((stored, true))
         }
     }
 }

@@ -142,7 +142,6 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
         currency,
         details: Arc::new(Details {
             lines,
-            plain_items: input.items.iter().all(|item| item.plain),
             customer: customer.to_owned(),
             address: address.to_owned(),
             notes: input.notes.map(str::to_owned),
@@ -177,8 +176,7 @@ pub fn draft_catalogue_order(
         pricing: Pricing::Catalogue,
         currency: product.currency,
         details: Arc::new(Details {
-            lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0 }],
-            plain_items: false,
+            lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0, plain: false }],
             customer: customer.to_owned(),
             address: address.to_owned(),
             notes: None,
@@ -241,8 +239,8 @@ pub struct AdjustmentInput<'a> {
     pub customer: Option<&'a str>,
     /// Free text.
     pub notes: Option<&'a str>,
-    /// When it happened; now when missing.
-    pub placed_at_ms: i64,
+    /// When it happened; when it is stored, if missing.
+    pub placed_at_ms: Option<i64>,
 }
 
 /// Judges an adjustment.
@@ -287,7 +285,7 @@ pub fn draft_adjustment(
         items: input.items.clone(),
         customer: input.customer,
         notes: input.notes,
-        placed_at_ms: Some(input.placed_at_ms),
+        placed_at_ms: input.placed_at_ms,
         ..OrderInput::default()
     };
     Ok(Adjustment {
@@ -386,7 +384,7 @@ fn lines_of(items: &[ItemInput<'_>], rules: &Rules, wrong: &mut Vec<Violation>) 
             1
         });
         let price = item.price.map(|text| unit_price(&format!("/items/{at}/price"), text, 0, wrong));
-        lines.push(Line { sku: item.sku.to_owned(), quantity, price, reserved: 0 });
+        lines.push(Line { sku: item.sku.to_owned(), quantity, price, reserved: 0, plain: item.plain });
     }
     lines
 }

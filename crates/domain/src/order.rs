@@ -78,6 +78,8 @@ pub struct Line {
     pub price: Option<i64>,
     /// How many of them stock is reserved for.
     pub reserved: u32,
+    /// Whether it came as a plain string: no SKU, so no stock, and it goes back as it came.
+    pub plain: bool,
 }
 
 /// The part of an order that stays as it was accepted, personal data included.
@@ -85,8 +87,6 @@ pub struct Line {
 pub struct Details {
     /// All lines.
     pub lines: Vec<Line>,
-    /// Whether the items came as plain strings.
-    pub plain_items: bool,
     /// Who ordered.
     pub customer: String,
     /// Where it goes.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_broker::AnnouncedEvent;
+use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{self, Placement, Refusal, Step, WorkingSet};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::money::Currency;
@@ -18,7 +19,7 @@ use ordercast_store::write::{Decider, EventInsert, Keys, OrderInsert, Writes};
 
 use crate::encode;
 use crate::ids::IdSource;
-use crate::intake::{Command, CommandError, Placed, Submission, WorkDone};
+use crate::intake::{Adjusted, Command, CommandError, Placed, Submission, WorkDone};
 
 /// Why an order goes back to the queue when the server starts.
 const RECOVERED: &str = "recovered after a restart";
@@ -29,7 +30,7 @@ const DRAINED: &str = "given back at shutdown";
 pub(crate) enum Outcome {
     Placed(Result<Placed, CommandError>),
     Stored(Result<usize, CommandError>),
-    Adjusted(Result<bool, CommandError>),
+    Adjusted(Result<Adjusted, CommandError>),
     Done,
 }
 
@@ -58,6 +59,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) submissions: Vec<Submission>,
     pub(crate) idle: Vec<Arc<str>>,
     pub(crate) claims: bool,
+    /// Whether there is a catalogue at all; without one no line needs looking up.
+    pub(crate) has_products: bool,
     pub(crate) rules: &'a Rules,
     pub(crate) ids: &'a mut IdSource,
     pub(crate) decided: Decided,
@@ -67,9 +70,12 @@ impl Decider for Batch<'_> {
     fn keys(&self) -> Keys {
         let mut keys = Keys::default();
         let mut finishing = 0;
+        // Products of this same batch are not known to the store yet, but may be to the lines behind them.
+        let stores = |submission: &Submission| matches!(submission.command, Command::PutProducts { .. });
+        let has_products = self.has_products || self.submissions.iter().any(stores);
         for submission in &self.submissions {
             match &submission.command {
-                Command::Place { draft, .. } => place_keys(draft, &mut keys),
+                Command::Place { draft, .. } => place_keys(draft, has_products, &mut keys),
                 Command::PutProducts { products, .. } => {
                     keys.skus.extend(products.iter().map(|product| Arc::clone(&product.sku)));
                 }
@@ -114,11 +120,12 @@ impl Decider for Batch<'_> {
     }
 }
 
-fn place_keys(draft: &Draft, keys: &mut Keys) {
+fn place_keys(draft: &Draft, has_products: bool, keys: &mut Keys) {
     keys.order_ids.extend(draft.id.clone());
     keys.idempotency.extend(draft.key.clone());
-    if !draft.details.plain_items {
-        keys.skus.extend(draft.details.lines.iter().map(|line| Arc::from(line.sku.as_str())));
+    if has_products {
+        let lines = draft.details.lines.iter().filter(|line| !line.plain);
+        keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
     }
 }
 
@@ -155,18 +162,7 @@ impl Run<'_> {
                 Outcome::Stored(self.put_products(products).map_err(CommandError::Refused))
             }
             Command::Adjust { adjustment, .. } => {
-                let result = decide::adjust(&mut self.set, adjustment, self.now_ms);
-                Outcome::Adjusted(match result {
-                    Err(refusal) => Err(CommandError::Refused(refusal)),
-                    Ok(None) => Ok(false),
-                    Ok(Some(adjustment)) => {
-                        let from = self.bodies.len();
-                        encode::adjustment_event(&adjustment, &mut self.bodies);
-                        self.event(Log::Adjustments, None, adjustment.customer_id.clone(), from);
-                        self.writes.adjustments.push(adjustment);
-                        Ok(true)
-                    }
-                })
+                Outcome::Adjusted(self.adjust(adjustment).map_err(CommandError::Refused))
             }
             Command::Finish(done) => {
                 done.iter().for_each(|done| self.finish(done));
@@ -182,8 +178,11 @@ impl Run<'_> {
     fn place(&mut self, draft: &Draft, actor: &str) -> Result<Placed, Refusal> {
         let (now_ms, ids) = (self.now_ms, &mut *self.ids);
         let (order, details) = match decide::place(&mut self.set, draft, self.rules, now_ms, || ids.draw(now_ms))? {
-            Placement::Replayed { order_id } => return Ok(Placed::Replayed { order_id }),
-            Placement::Accepted { order, details } => (order, details),
+            Placement::Replayed { order_id, key_for } => {
+                self.writes.keys.extend(draft.key.clone().zip(key_for));
+                return Ok(Placed::Replayed { order_id });
+            }
+            Placement::Accepted { order, details } => (Arc::new(order), details),
         };
         let from = self.bodies.len();
         encode::placed_event(&order, &details, actor, &mut self.bodies);
@@ -195,9 +194,20 @@ impl Run<'_> {
         }
         *self.decided.revenue.entry(order.currency).or_default() += order.amount;
         self.decided.accepted += 1;
-        let insert = OrderInsert { order: order.clone(), details: Arc::clone(&details), key: draft.key.clone() };
-        self.writes.new_orders.push(insert);
-        Ok(Placed::Accepted { order: Arc::new(order), details })
+        self.writes.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
+        self.writes.new_orders.push(OrderInsert { order: Arc::clone(&order), details: Arc::clone(&details) });
+        Ok(Placed::Accepted { order, details })
+    }
+
+    fn adjust(&mut self, adjustment: &Adjustment) -> Result<Adjusted, Refusal> {
+        let (adjustment, is_new) = decide::adjust(&mut self.set, adjustment, self.now_ms)?;
+        if is_new {
+            let from = self.bodies.len();
+            encode::adjustment_event(&adjustment, &mut self.bodies);
+            self.event(Log::Adjustments, None, adjustment.customer_id.clone(), from);
+            self.writes.adjustments.push(adjustment.clone());
+        }
+        Ok(Adjusted { adjustment, is_new })
     }
 
     fn put_products(&mut self, products: &[Product]) -> Result<usize, Refusal> {
@@ -232,7 +242,7 @@ impl Run<'_> {
         self.decided.idle.push(Arc::clone(&done.worker));
         let step = match done.result {
             Some(result) => decide::finish(&mut self.set, done.seq, done.token, result, self.now_ms),
-            None => decide::requeue(&mut self.set, done.seq, DRAINED, self.now_ms),
+            None => decide::requeue(&mut self.set, done.seq, Some(done.token), DRAINED, self.now_ms),
         };
         match step {
             Ok(step) => {
@@ -253,7 +263,7 @@ impl Run<'_> {
             self.set.orders.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
         active.sort_unstable();
         for seq in active {
-            if let Ok(step) = decide::requeue(&mut self.set, seq, RECOVERED, self.now_ms) {
+            if let Ok(step) = decide::requeue(&mut self.set, seq, None, RECOVERED, self.now_ms) {
                 self.decided.requeued += 1;
                 self.step(&step);
             }

@@ -55,6 +55,7 @@ fn line_views<'a>(lines: &'a [Line], order: &Order) -> Vec<LineView<'a>> {
         sku: &line.sku,
         quantity: line.quantity,
         price: line.price.map(|millionths| price(millionths, order.currency)),
+        plain: line.plain,
     };
     lines.iter().map(view).collect()
 }
@@ -64,7 +65,6 @@ pub fn order_json(order: &Order, details: &Details, out: &mut Vec<u8>) {
     let lines = line_views(&details.lines, order);
     let view = OrderDetails {
         lines: &lines,
-        plain_items: details.plain_items,
         customer: &details.customer,
         address: &details.address,
         notes: details.notes.as_deref(),
@@ -122,7 +122,7 @@ pub fn adjustment_view(adjustment: &Adjustment) -> AdjustmentView<'_> {
         currency: adjustment.currency.code(),
         customer_id: adjustment.customer_id.as_deref(),
         line_count: u32::try_from(adjustment.lines.len()).unwrap_or(u32::MAX),
-        placed_at_ms: adjustment.placed_at_ms,
+        placed_at_ms: adjustment.placed_at_ms.unwrap_or(adjustment.created_at_ms),
         created_at_ms: adjustment.created_at_ms,
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::ids::IdSource;
-use crate::intake::{ClientKey, Command, CommandError, Intake, Placed, Reply};
+use crate::intake::{Adjusted, ClientKey, Command, CommandError, Intake, Placed, Reply};
 use crate::processor::Processor;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
@@ -27,6 +27,8 @@ use crate::{pool, writer::Writer};
 
 /// How often a stopping engine looks whether its work is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// How long the orders in work have to be given back.
+const GIVE_BACK_TIME: Duration = Duration::from_secs(1);
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -96,7 +98,7 @@ impl Engine {
         let pool = tokio::spawn(pool);
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || writer.run_guarded())
             .map_err(|error| StoreError::Failed(format!("cannot start the writer's thread: {error}")))?;
         let running = Arc::new(Mutex::new(Some(Running { writer, pool, give_up })));
         Ok(Self { shared, running })
@@ -127,11 +129,11 @@ impl Engine {
         .await
     }
 
-    /// Stores an adjustment; the answer is whether it is new.
+    /// Stores an adjustment, or finds the same one.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<bool, CommandError> {
+    pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<Adjusted, CommandError> {
         let adjustment = Box::new(adjustment);
         ask(|reply| self.shared.intake.submit(client, Command::Adjust { adjustment, reply }, &self.shared.stats)).await
     }
@@ -184,25 +186,34 @@ impl Engine {
         self.shared.draining.store(true, Relaxed);
     }
 
+    /// Waits, up to `grace`, until every command that was taken is answered. Call it after
+    /// [`Engine::close_intake`]: answers then still find their connections.
+    pub async fn settle(&self, grace: Duration) {
+        let is_settled = || self.shared.stats.waiting.load(Relaxed) == 0 || self.failure().is_some();
+        self.wait_until(is_settled, grace).await;
+    }
+
+    async fn wait_until(&self, holds: impl Fn() -> bool, grace: Duration) {
+        let deadline = tokio::time::Instant::now() + grace;
+        while !holds() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+
     /// Stops: finishes what was taken, waits up to `grace` for orders in work and gives the rest of them back.
     pub async fn stop(&self, grace: Duration) {
         self.close_intake();
         let stats = &self.shared.stats;
-        let deadline = tokio::time::Instant::now() + grace;
         let is_done = || {
             let done = stats.active.load(Relaxed) == 0 && stats.waiting.load(Relaxed) == 0;
             done || self.shared.failure.borrow().is_some()
         };
-        while !is_done() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(DRAIN_POLL).await;
-        }
+        self.wait_until(is_done, grace).await;
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Running { writer, pool, give_up }) = running else { return };
         give_up.send_replace(true);
-        let deadline = tokio::time::Instant::now() + grace.max(Duration::from_secs(1));
-        while !is_done() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(DRAIN_POLL).await;
-        }
+        // Giving back is one commit; it has a second even when the grace is used up.
+        self.wait_until(is_done, GIVE_BACK_TIME).await;
         self.shared.intake.stop();
         // The writer drops the pool's channel when it ends, which ends the pool.
         let joined = tokio::task::spawn_blocking(move || writer.join()).await;

@@ -17,6 +17,11 @@ use ordercast_protocol::principal::Principal;
 
 use crate::stats::Stats;
 
+/// Most bytes of commands that are not yet acknowledged, by [`Command::weight`].
+const MAX_INTAKE_BYTES: usize = 128 * 1024 * 1024;
+/// Most bytes of one batch, likewise; more would make one commit long.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// Who shares a bound: the client's address.
 pub type ClientKey = IpAddr;
 
@@ -52,6 +57,15 @@ pub enum Placed {
     },
 }
 
+/// A stored adjustment.
+#[derive(Clone, Debug)]
+pub struct Adjusted {
+    /// As it is stored.
+    pub adjustment: Adjustment,
+    /// False when the same one was stored before.
+    pub is_new: bool,
+}
+
 /// Called once with the outcome, on the writer's thread: it must return at once.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, CommandError>) + Send>;
 
@@ -66,7 +80,7 @@ pub(crate) struct WorkDone {
 pub(crate) enum Command {
     Place { draft: Box<Draft>, principal: Principal, reply: Reply<Placed> },
     PutProducts { products: Vec<Product>, reply: Reply<usize> },
-    Adjust { adjustment: Box<Adjustment>, reply: Reply<bool> },
+    Adjust { adjustment: Box<Adjustment>, reply: Reply<Adjusted> },
     Finish(Vec<WorkDone>),
     Recover,
 }
@@ -82,9 +96,25 @@ impl Command {
     }
 }
 
+impl Command {
+    /// About how many bytes the command takes in memory and in its commit.
+    fn weight(&self) -> usize {
+        const ROW: usize = 512;
+        const LINE: usize = 128;
+        match self {
+            Self::Place { draft, .. } => ROW + draft.details.lines.len() * LINE,
+            Self::PutProducts { products, .. } => products.len() * ROW,
+            Self::Adjust { adjustment, .. } => ROW + adjustment.lines.len() * LINE,
+            Self::Finish(done) => done.len() * ROW,
+            Self::Recover => 0,
+        }
+    }
+}
+
 pub(crate) struct Submission {
     pub(crate) command: Command,
     client: Option<ClientKey>,
+    weight: usize,
 }
 
 #[derive(Default)]
@@ -92,6 +122,7 @@ struct Queue {
     submissions: VecDeque<Submission>,
     by_client: HashMap<ClientKey, usize>,
     external: usize,
+    bytes: usize,
     closed: Option<CommandError>,
     stopped: bool,
 }
@@ -120,10 +151,11 @@ impl Intake {
 
     /// Queues a client's command, or refuses it at once through its reply.
     pub(crate) fn submit(&self, client: ClientKey, command: Command, stats: &Stats) {
+        let weight = command.weight();
         let mut queue = self.queue();
         let refusal = if let Some(error) = &queue.closed {
             Some(error.clone())
-        } else if queue.external >= self.capacity {
+        } else if queue.external >= self.capacity || (queue.external > 0 && queue.bytes + weight > MAX_INTAKE_BYTES) {
             Some(CommandError::Full)
         } else if queue.by_client.get(&client).is_some_and(|&waiting| waiting >= self.client_capacity) {
             Some(CommandError::ClientFull)
@@ -137,15 +169,16 @@ impl Intake {
             return;
         }
         queue.external += 1;
+        queue.bytes += weight;
         stats.waiting.store(queue.external as u64, Relaxed);
         *queue.by_client.entry(client).or_default() += 1;
-        self.push(queue, Submission { command, client: Some(client) });
+        self.push(queue, Submission { command, client: Some(client), weight });
     }
 
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
     pub(crate) fn submit_internal(&self, command: Command) {
         let queue = self.queue();
-        self.push(queue, Submission { command, client: None });
+        self.push(queue, Submission { command, client: None, weight: 0 });
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
@@ -168,15 +201,22 @@ impl Intake {
             }
             queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let count = queue.submissions.len().min(most);
+        let mut bytes = 0;
+        let fits = |submission: &&Submission| {
+            bytes += submission.weight;
+            bytes <= MAX_BATCH_BYTES
+        };
+        // One command goes whatever its size.
+        let count = queue.submissions.iter().take(most).take_while(fits).count().max(1).min(queue.submissions.len());
         Next::Batch(queue.submissions.drain(..count).collect())
     }
 
     /// Makes room for the commands of a batch that was answered.
-    pub(crate) fn release(&self, clients: &[ClientKey], stats: &Stats) {
+    pub(crate) fn release(&self, clients: &[(ClientKey, usize)], stats: &Stats) {
         let mut queue = self.queue();
-        for client in clients {
+        for (client, weight) in clients {
             queue.external -= 1;
+            queue.bytes -= weight;
             if let Some(waiting) = queue.by_client.get_mut(client) {
                 *waiting -= 1;
                 if *waiting == 0 {
@@ -212,8 +252,9 @@ impl Intake {
 }
 
 impl Submission {
-    pub(crate) fn client(&self) -> Option<ClientKey> {
-        self.client
+    /// Whose room the command takes, and how much of it.
+    pub(crate) fn room(&self) -> Option<(ClientKey, usize)> {
+        Some((self.client?, self.weight))
     }
 }
 
@@ -247,7 +288,7 @@ mod tests {
         let Next::Batch(batch) = intake.next(10, false) else { panic!("three wait") };
         intake.submit(client(3), command(&answers), &stats);
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "a batch under way still counts");
-        let clients: Vec<_> = batch.iter().filter_map(Submission::client).collect();
+        let clients: Vec<_> = batch.iter().filter_map(Submission::room).collect();
         intake.release(&clients, &stats);
         intake.submit(client(1), command(&answers), &stats);
         intake.close(CommandError::Stopping);

@@ -31,16 +31,19 @@ pub(crate) async fn run(
     let mut works: JoinSet<WorkResult> = JoinSet::new();
     let mut claimed: HashMap<Id, Claim> = HashMap::new();
     let mut open = true;
+    let given_up = give_up.clone();
     while open || !works.is_empty() {
         tokio::select! {
             orders = claims.recv(), if open => match orders {
                 None => open = false,
-                Some(orders) => for order in orders {
-                    let task = works.spawn(processor.process(&order));
-                    if let Some(worker) = order.worker {
-                        claimed.insert(task.id(), Claim { seq: order.seq, token: order.token, worker });
+                Some(orders) => {
+                    for order in orders {
+                        start(&order, &processor, &mut works, &mut claimed);
                     }
-                },
+                    if *given_up.borrow() {
+                        works.abort_all();
+                    }
+                }
             },
             Some(ended) = works.join_next_with_id(), if !works.is_empty() => {
                 let mut done = Vec::new();
@@ -51,9 +54,22 @@ pub(crate) async fn run(
                 }
                 intake.submit_internal(Command::Finish(done));
             }
-            _ = give_up.wait_for(|&give_up| give_up), if !works.is_empty() && !*give_up.borrow() => works.abort_all(),
+            _ = give_up.wait_for(|&give_up| give_up), if !works.is_empty() && !*given_up.borrow() => works.abort_all(),
         }
     }
+}
+
+fn start(
+    order: &Order,
+    processor: &Arc<dyn Processor>,
+    works: &mut JoinSet<WorkResult>,
+    claimed: &mut HashMap<Id, Claim>,
+) {
+    let Some(worker) = order.worker.clone() else { return };
+    let (processor, order_of_task) = (Arc::clone(processor), order.clone());
+    // Called inside the task, so that a panic there is the order's too.
+    let task = works.spawn(async move { processor.process(&order_of_task).await });
+    claimed.insert(task.id(), Claim { seq: order.seq, token: order.token, worker });
 }
 
 fn report(ended: Result<(Id, WorkResult), JoinError>, claimed: &mut HashMap<Id, Claim>) -> Option<WorkDone> {

@@ -1,5 +1,6 @@
 //! The writer's thread: batch after batch, and after each commit the answers and the announcements.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -26,8 +27,17 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// As [`Writer::run`]; a panic (somebody's reply, a defect) is told like a failure of the store: a server that
+    /// takes orders and never answers would be worse.
+    pub(crate) fn run_guarded(self) {
+        let shared = Arc::clone(&self.shared);
+        if std::panic::catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            shared.fail("the writer panicked; the log says where");
+        }
+    }
+
     /// Runs until the intake is stopped or the store fails.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         loop {
             let has_work = self.shared.stats.ready.load(Relaxed) > 0;
             let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
@@ -50,6 +60,7 @@ impl Writer {
             submissions,
             idle: std::mem::take(&mut self.idle),
             claims,
+            has_products: !shared.catalogue.read().products.is_empty(),
             rules: &shared.config.rules,
             ids: &mut self.ids,
             decided: Decided::default(),
@@ -75,11 +86,12 @@ impl Writer {
         self.count(&committed, submissions.len(), &decided);
         // The mirror goes first, so that who is told of a change also finds it there.
         shared.catalogue.update(decided.products);
-        let clients: Vec<_> = submissions.iter().filter_map(Submission::client).collect();
+        // Room first, so that a client that answers an ack with its next command finds some.
+        let rooms: Vec<_> = submissions.iter().filter_map(Submission::room).collect();
+        shared.intake.release(&rooms, &shared.stats);
         for (submission, outcome) in submissions.into_iter().zip(decided.outcomes) {
             answer(submission.command, outcome);
         }
-        shared.intake.release(&clients, &shared.stats);
         self.idle = decided.idle;
         if !decided.claimed.is_empty() {
             // The pool outlives the writer; if it is gone the server is too.

@@ -197,3 +197,15 @@ async fn a_panic_fails_the_order_and_not_the_server() {
     assert_eq!(order.status, Status::Failed);
     started.engine.stop(Duration::from_secs(1)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_on_the_writers_thread_is_told_and_not_hidden() {
+    let store = ModelStore::new();
+    let started = start(store.clone(), store, Gate::open(), |_| {}).await;
+    let engine = &started.engine;
+    let reply = Box::new(|_: Result<Placed, _>| panic!("a defect in somebody's reply"));
+    engine.submit_order(CLIENT, Principal::local_admin(), draft(engine, "a", 2), reply);
+    assert!(engine.failed().await.contains("panicked"));
+    let refused = engine.place(CLIENT, Principal::local_admin(), draft(engine, "b", 2)).await;
+    assert_eq!(refused.expect_err("nobody would answer"), CommandError::StoreFailed);
+}

@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod retail;
 mod sending;
+mod source;
 mod tally;
 
 use std::io::{self, Write};
@@ -26,11 +27,11 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
 use pace::Pace;
-use parcel::Source;
 use progress::Progress;
 use report::Report;
 use retail::facts::Facts;
 use sending::Sending;
+use source::Source;
 
 /// Sends a file; with a speed, paced by the file's own times.
 ///

@@ -1,14 +1,17 @@
 //! Orders go in at one end, by the real binary, and are in the store and with every subscriber at the other.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod harness;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use harness::subscribers::{Goal, over_events, over_websocket};
-use harness::{Server, run, stderr, stdout};
+use harness::{Server, ordercast, run, send_signal, stderr, stdout};
 use serde_json::{Value, json};
 
 /// Events of one order that goes straight through: accepted, started, done.
@@ -116,6 +119,67 @@ fn orders_without_an_id_are_imported_once_too() {
     }
 }
 
+/// So many orders, one line each.
+fn many_orders(count: u64) -> String {
+    (0..count)
+        .map(|at| {
+            format!("{{\"id\":\"n{at}\",\"amount\":1.25,\"items\":[\"tea\"],\"customer\":\"a\",\"address\":\"b\"}}\n")
+        })
+        .collect()
+}
+
+/// An import in the background, slow because it has one connection.
+fn spawn_import(file: &Path, url: &str) -> Child {
+    let file = file.to_str().unwrap();
+    let args = ["import", file, "--format", "orders-ndjson", "--url", url, "--report", "json", "--connections", "1"];
+    ordercast(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn an_import_that_was_stopped_goes_on() {
+    const ORDERS: u64 = 3_000;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("orders.ndjson");
+    std::fs::write(&file, many_orders(ORDERS)).unwrap();
+    let server = Server::start(&dir.path().join("data"), &[]);
+    let import_1 = spawn_import(&file, &server.url);
+    server.wait_for_head(30, PATIENCE);
+    send_signal(&import_1, "INT");
+    let output = import_1.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Run the same command again to go on"), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (before, _) = count(&report, "order");
+    assert!((1..ORDERS).contains(&before), "stopped in the middle, not after {before}");
+
+    let (code, report) = import(&file, &server.url, &["--format", "orders-ndjson"]);
+    assert_eq!((code, count(&report, "order")), (0, (ORDERS - before, before)));
+    server.wait_for_head(ORDERS * EVENTS_PER_ORDER, PATIENCE);
+}
+
+#[test]
+fn an_import_outlives_the_server() {
+    const ORDERS: u64 = 3_000;
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let file = dir.path().join("orders.ndjson");
+    std::fs::write(&file, many_orders(ORDERS)).unwrap();
+    let server = Server::start(&data_dir, &[]);
+    let address = server.address().to_owned();
+    let import = spawn_import(&file, &server.url);
+    server.wait_for_head(30, PATIENCE);
+    server.kill();
+    let server = Server::start_at(&address, &data_dir, &[]);
+    let output = import.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // The order whose answer was lost with the server is there already when it is sent again.
+    let (new, already_there) = count(&report, "order");
+    assert!(new + already_there == ORDERS && already_there <= 1, "{new} new, {already_there} already there");
+    assert_eq!(server.stop(), 0);
+    verify(&data_dir);
+}
+
 fn real_data() -> Option<PathBuf> {
     let named = std::env::var_os("ORDERCAST_REAL_DATA").map(PathBuf::from);
     let dir = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
@@ -133,10 +197,11 @@ fn real_orders_reach_every_subscriber_exactly_once_and_add_up() {
     };
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&dir.path().join("data"), &["--limits", "wholesale", "--currency", "GBP"]);
-    let goal = Goal::unknown(PATIENCE);
-    let sockets = (0..WEBSOCKETS).map(|_| over_websocket(server.address(), goal.clone()));
+    let head = 12_494 * EVENTS_PER_ORDER;
+    let goal = Goal::new(head, PATIENCE);
+    let sockets = (0..WEBSOCKETS).map(|_| over_websocket(server.address(), goal));
     // Every other stream hangs up now and then, and goes on where it was.
-    let streams = (0..STREAMS).map(|at| over_events(&server.url, goal.clone(), (at % 2 == 1).then_some(7_001)));
+    let streams = (0..STREAMS).map(|at| over_events(&server.url, goal, (at % 2 == 1).then_some(7_001)));
     let subscribers: Vec<_> = sockets.chain(streams).collect();
 
     let expected = data.join("expected.json");
@@ -145,9 +210,6 @@ fn real_orders_reach_every_subscriber_exactly_once_and_add_up() {
     assert!(report["expected"]["compared"].as_u64().unwrap() >= 70, "{:#}", report["expected"]);
     assert_eq!((code, count(&report, "sale")), (0, (12_494, 0)));
 
-    let head = 12_494 * EVENTS_PER_ORDER;
-    server.wait_for_head(head, PATIENCE);
-    goal.set(head);
     for (at, subscriber) in subscribers.into_iter().enumerate() {
         assert_eq!(subscriber.join().unwrap(), Ok(head), "subscriber {at}");
     }

@@ -10,6 +10,7 @@ use crate::error::{ErrorCode, FieldError};
 use crate::event::ProductView;
 use crate::intake::{BodyError, parse_object, string_of};
 use crate::json::JsonWriter;
+use crate::limits::MAX_CHANNELS;
 use crate::position::{Epoch, Position};
 
 /// What a client asks for in one frame.
@@ -152,13 +153,15 @@ fn parse_product_order<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError>
 }
 
 fn channels_of(raw: Option<&RawValue>) -> Result<Vec<String>, BodyError> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).filter(|names: &Vec<String>| !names.is_empty()).ok_or_else(
-        || BodyError {
-            code: ErrorCode::UnknownChannel,
-            detail: "channels must be an array of names, such as [\"orders\"]".to_owned(),
-            fields: vec![FieldError::new("/channels", "must be an array of channel names")],
-        },
-    )
+    let names: Vec<String> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    if (1..=MAX_CHANNELS).contains(&names.len()) {
+        return Ok(names);
+    }
+    Err(BodyError {
+        code: ErrorCode::UnknownChannel,
+        detail: format!("channels must be an array of 1 to {MAX_CHANNELS} names, such as [\"orders\"]"),
+        fields: vec![FieldError::new("/channels", "must be an array of channel names")],
+    })
 }
 
 fn since_of(raw: Option<&RawValue>) -> Result<BTreeMap<String, Position>, BodyError> {

@@ -55,6 +55,8 @@ pub struct LineView<'a> {
     pub quantity: u32,
     /// The price of one in the currency's major unit; `None` when only the whole order has an amount.
     pub price: Option<Decimal>,
+    /// Whether it came as a plain string, and so goes back as one.
+    pub plain: bool,
 }
 
 /// The parts of an order that only its readers see.
@@ -62,8 +64,6 @@ pub struct LineView<'a> {
 pub struct OrderDetails<'a> {
     /// All lines.
     pub lines: &'a [LineView<'a>],
-    /// Whether the items came as plain strings, and so go back as such.
-    pub plain_items: bool,
     /// Who ordered.
     pub customer: &'a str,
     /// Where it goes.
@@ -83,7 +83,7 @@ pub fn write_order(summary: &OrderSummary<'_>, details: &OrderDetails<'_>, out: 
     json.key("currency").string(summary.currency);
     json.key("items").begin_array();
     for line in details.lines {
-        if details.plain_items {
+        if line.plain {
             json.string(line.sku);
         } else {
             write_line(&mut json, line);

@@ -42,7 +42,7 @@ fn summary() -> OrderSummary<'static> {
 
 #[test]
 fn a_new_order() {
-    let line = |sku, price| LineView { sku, quantity: 3, price };
+    let line = |sku, price| LineView { sku, quantity: 3, price, plain: false };
     let lines = [line("te\"a", Some(Decimal { value: 33_330_000, scale: 6 }.trimmed(2))), line("plain", None)];
     let event = OrderEvent { order: summary(), from: None, actor: "admin", reason: None, lines: Some(&lines) };
     let mut body = Vec::new();
@@ -52,7 +52,7 @@ fn a_new_order() {
 
 #[test]
 fn a_new_order_of_many_lines_only_counts_them() {
-    let line = LineView { sku: "tea", quantity: 1, price: None };
+    let line = LineView { sku: "tea", quantity: 1, price: None, plain: true };
     let lines = vec![line; 51];
     let order = OrderSummary { item_count: 51, demo: true, placed_at_ms: None, ..summary() };
     let event = OrderEvent { order, from: None, actor: "admin", reason: None, lines: Some(&lines) };

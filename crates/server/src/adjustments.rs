@@ -13,7 +13,6 @@ use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::intake::parse_adjustment;
 use ordercast_protocol::json::JsonWriter;
-use ordercast_store::model::system_now_ms;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -40,19 +39,19 @@ pub(crate) async fn store(
         items: request.items.iter().map(item_of).collect(),
         customer: request.customer.as_deref(),
         notes: request.notes.as_deref(),
-        placed_at_ms: request.placed_at_ms.unwrap_or_else(system_now_ms),
+        placed_at_ms: request.placed_at_ms,
     };
     let adjustment = draft_adjustment(&input, app.engine.rules(), app.engine.customers())
         .map_err(|violations| Problem::violations(ErrorCode::InvalidAdjustment, violations))?;
+    let adjusted = app.engine.adjust(peer.ip(), adjustment).await;
+    let adjusted = adjusted.map_err(|error| Problem::of_command(ErrorCode::InvalidAdjustment, error))?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
-    encode::adjustment_view(&adjustment).write_fields(&mut json);
+    encode::adjustment_view(&adjusted.adjustment).write_fields(&mut json);
     json.end_object();
-    let is_new = app.engine.adjust(peer.ip(), adjustment).await;
-    let is_new = is_new.map_err(|error| Problem::of_command(ErrorCode::InvalidAdjustment, error))?;
     let mut response = json_response(out);
-    if is_new {
+    if adjusted.is_new {
         *response.status_mut() = StatusCode::CREATED;
     } else {
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));

@@ -20,7 +20,7 @@ pub const DATABASE_FILE: &str = "ordercast.db";
 pub const LOCK_FILE: &str = "ordercast.lock";
 /// Page size of a new database. A commit writes whole pages, each with two system calls; appending orders and
 /// events fills twice as many rows into half as many pages of 8 KiB, which saves about 1.5 µs of CPU an order.
-const PAGE_BYTES: u32 = 8192;
+pub(crate) const PAGE_BYTES: u32 = 8192;
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -55,6 +55,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     let mut connection = Connection::open(&path)
         .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
     prepare_writer(&connection, options).map_err(|error| failed(&error))?;
+    settle_wal(&connection)?;
     migrate(&mut connection)?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
     let secret = meta(&connection, "secret")?
@@ -109,6 +110,21 @@ fn prepare_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite:
     // The writer checkpoints by itself, where a failure is seen.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// Copies what the last run left in the WAL into the database and syncs it, before anyone reads it.
+///
+/// After a failed sync, or a kill between write and sync, the kernel may still show frames that never reached the
+/// disk. Whoever was told of them, or whatever was appended behind them, would be lost with the power. Written
+/// again and synced they are what they seem.
+fn settle_wal(connection: &Connection) -> Result<(), StoreError> {
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(|error| failed(&error))?;
+    if busy != 0 {
+        return Err(StoreError::InUse("another program reads the database; close it and start again".to_owned()));
+    }
+    Ok(())
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Vec<u8>, StoreError> {

@@ -15,7 +15,7 @@ use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartSt
 use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::oneshot;
 
-use crate::rows::{self, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
+use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
 use crate::{failed, log_number, offset_of, position};
 
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -54,7 +54,10 @@ impl SqliteReader {
     ) -> ReadFuture<'_, T> {
         let (reply, answer) = oneshot::channel();
         let question: Question = Box::new(move |connection| {
-            // Nobody may wait any more for an answer that comes late.
+            // Who asked may have gone away while the question waited its turn.
+            if reply.is_closed() {
+                return;
+            }
             let _ = reply.send(question(connection).unwrap_or_else(|error| Err(failed(&error))));
         });
         let sent = self.questions.send(question);
@@ -150,31 +153,29 @@ fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
     Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
 }
 
-const DETAIL_COLUMNS: &str = "d.plain_items, d.customer, d.address, d.notes, d.lines";
+const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines";
 
 fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
     // Each condition stands only when it is asked for, so that SQLite picks the index of those that are.
     let mut conditions = String::from("o.seq < ?1");
-    let (status, lane) = match query.status {
-        None => (None, None),
-        Some((status, lane)) => (Some(status.name()), lane.map(|lane| lane as i64)),
-    };
-    for (asked, condition) in [
-        (status.is_some(), " AND o.status = ?3"),
-        (lane.is_some(), " AND o.lane = ?4"),
-        (query.customer_id.is_some(), " AND o.customer_id = ?5"),
-    ] {
-        conditions.push_str(if asked { condition } else { "" });
+    if let Some((status, lane)) = query.status {
+        // A literal, so that SQLite can see that the partial index of rare statuses holds it.
+        conditions.push_str(&format!(" AND o.status = '{}'", status.name()));
+        if let Some(lane) = lane {
+            conditions.push_str(&format!(" AND o.lane = {}", lane as i64));
+        }
+    }
+    if query.customer_id.is_some() {
+        conditions.push_str(" AND o.customer_id = ?3");
     }
     let sql = format!(
         "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \
-         WHERE {conditions} AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1) AND (?5 IS NULL OR 1) \
+         WHERE {conditions} AND (?3 IS NULL OR 1) \
          ORDER BY o.seq DESC LIMIT ?2"
     );
     let before = query.before.unwrap_or(i64::MAX.unsigned_abs());
     let mut select = connection.prepare_cached(&sql)?;
-    let rows =
-        select.query_map((before, query.limit, status, lane, query.customer_id.as_deref()), order_with_details)?;
+    let rows = select.query_map((before, query.limit, query.customer_id.as_deref()), order_with_details)?;
     rows.collect()
 }
 
@@ -245,9 +246,8 @@ impl ReadStore for SqliteReader {
 
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {
         self.ask(move |connection| {
-            let sql = "SELECT id, kind, amount, rounding, currency, customer_id, lines, notes, placed_at_ms, \
-                       created_at_ms, digest FROM adjustments WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-            let mut select = connection.prepare_cached(sql)?;
+            let sql = format!("SELECT {ADJUSTMENT_COLUMNS} FROM adjustments WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+            let mut select = connection.prepare_cached(&sql)?;
             let rows = select.query_map((skip, limit), rows::adjustment)?;
             rows.collect::<rusqlite::Result<_>>().map(Ok)
         })

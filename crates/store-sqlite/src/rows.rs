@@ -18,6 +18,10 @@ pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
 pub(crate) const ORDER_COLUMN_COUNT: usize = 23;
 
+/// The columns of an adjustment, in the order that [`adjustment`] reads them.
+pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currency, customer_id, lines, notes, \
+     placed_at_ms, created_at_ms, digest";
+
 /// What of an order the queue column says: 0 ready, 1 in work.
 pub(crate) fn queue_of(status: Status) -> Option<i64> {
     match status {
@@ -85,20 +89,19 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
     ])
 }
 
-/// Reads details from five columns, from `at` on: plain_items, customer, address, notes, lines.
+/// Reads details from four columns, from `at` on: customer, address, notes, lines.
 pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {
     Ok(Details {
-        plain_items: row.get(at)?,
-        customer: row.get(at + 1)?,
-        address: row.get(at + 2)?,
-        notes: row.get(at + 3)?,
-        lines: lines(row.get_ref(at + 4)?.as_str()?).map_err(|error| broken(at + 4, error))?,
+        customer: row.get(at)?,
+        address: row.get(at + 1)?,
+        notes: row.get(at + 2)?,
+        lines: lines(row.get_ref(at + 3)?.as_str()?).map_err(|error| broken(at + 3, error))?,
     })
 }
 
 pub(crate) fn lines(json: &str) -> serde_json::Result<Vec<Line>> {
-    let rows: Vec<(String, u32, Option<i64>, u32)> = serde_json::from_str(json)?;
-    let line = |(sku, quantity, price, reserved)| Line { sku, quantity, price, reserved };
+    let rows: Vec<(String, u32, Option<i64>, u32, bool)> = serde_json::from_str(json)?;
+    let line = |(sku, quantity, price, reserved, plain)| Line { sku, quantity, price, reserved, plain };
     Ok(rows.into_iter().map(line).collect())
 }
 
@@ -113,7 +116,7 @@ pub(crate) fn lines_json(lines: &[Line]) -> String {
             Some(price) => json.integer(price),
             None => json.raw("null"),
         };
-        json.integer(line.reserved).end_array();
+        json.integer(line.reserved).boolean(line.plain).end_array();
     }
     json.end_array();
     String::from_utf8(out).unwrap_or_default()

@@ -171,7 +171,7 @@ fn reserved_stock(connection: &Connection, finding: &mut Finding) -> rusqlite::R
 
 fn amounts(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
     let sql = format!(
-        "SELECT {}, d.plain_items, d.customer, d.address, d.notes, d.lines \
+        "SELECT {}, d.customer, d.address, d.notes, d.lines \
          FROM orders o JOIN order_details d ON d.seq = o.seq",
         rows::ORDER_COLUMNS
     );

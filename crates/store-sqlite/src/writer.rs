@@ -14,16 +14,19 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::model::system_now_ms;
 use ordercast_store::write::{
-    CommitFuture, CommitOutcome, Committed, Decider, EventInsert, Keys, LogRange, OrderInsert, WriteStore, Writes,
+    CommitFuture, CommitOutcome, Committed, Decider, EventInsert, Keys, LogRange, WriteStore, Writes,
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::rows::{self, ORDER_COLUMNS, order_params, queue_of};
+use crate::open::PAGE_BYTES;
+use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMNS, order_params, queue_of};
 use crate::{failed, log_number, position};
 
 /// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
-/// several times that; the WAL is bounded at about 64 MiB.
-const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
+/// several times that, and the WAL has about that size.
+const CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
+/// Size of the WAL at which the writer waits for readers, so that it starts over.
+const MAX_WAL_BYTES: i64 = 256 * 1024 * 1024;
 
 /// The write half of a SQLite store.
 pub struct SqliteWriter {
@@ -66,8 +69,7 @@ impl SqliteWriter {
 
     fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
         if self.bytes_since_checkpoint > CHECKPOINT_BYTES {
-            self.bytes_since_checkpoint = 0;
-            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            self.checkpoint()?;
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -90,6 +92,18 @@ impl SqliteWriter {
         self.next_seq += writes.new_orders.len() as u64;
         self.has_products |= !writes.products.is_empty();
         Ok(Committed { logs, sync_us })
+    }
+
+    /// Copies the WAL back into the database. Readers that never pause keep it from starting over, and it would
+    /// grow for ever: beyond the bound the writer waits for them, which takes as long as their longest question.
+    fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.bytes_since_checkpoint = 0;
+        let result = |row: &rusqlite::Row<'_>| row.get::<_, i64>(1);
+        let pages = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], result)?;
+        if pages.saturating_mul(i64::from(PAGE_BYTES)) > MAX_WAL_BYTES {
+            self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     fn load(&self, keys: &Keys) -> rusqlite::Result<WorkingSet> {
@@ -120,10 +134,11 @@ impl SqliteWriter {
             }
         }
         if !keys.adjustments.is_empty() {
-            let mut select = self.connection.prepare_cached("SELECT digest FROM adjustments WHERE id = ?1")?;
+            let sql = format!("SELECT {ADJUSTMENT_COLUMNS} FROM adjustments WHERE id = ?1");
+            let mut select = self.connection.prepare_cached(&sql)?;
             for id in &keys.adjustments {
-                if let Some(digest) = select.query_row([&**id], |row| row.get(0)).optional()? {
-                    set.adjustments.insert(Arc::clone(id), digest);
+                if let Some(adjustment) = select.query_row([&**id], rows::adjustment).optional()? {
+                    set.adjustments.insert(Arc::clone(id), adjustment);
                 }
             }
         }
@@ -178,7 +193,7 @@ impl SqliteWriter {
                 "INSERT INTO orders VALUES \
                  (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
             )?;
-            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
+            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5)")?;
             for insert in &writes.new_orders {
                 order_params(&insert.order, |params| order.execute(params))?;
                 let lines = rows::lines_json(&insert.details.lines);
@@ -186,14 +201,18 @@ impl SqliteWriter {
                 let row = &insert.details;
                 details.execute((
                     insert.order.seq,
-                    row.plain_items,
                     &row.customer,
                     &row.address,
                     &row.notes,
                     &lines,
                 ))?;
             }
-            self.write_keys(&writes.new_orders)?;
+        }
+        if !writes.keys.is_empty() {
+            let mut insert = self.connection.prepare_cached("INSERT INTO idempotency VALUES (?1, ?2)")?;
+            for (key, seq) in &writes.keys {
+                insert.execute((&**key, seq))?;
+            }
         }
         if !writes.changed_orders.is_empty() {
             let mut update = self.connection.prepare_cached(
@@ -217,14 +236,6 @@ impl SqliteWriter {
             }
         }
         self.bytes_since_checkpoint += bytes;
-        Ok(())
-    }
-
-    fn write_keys(&self, inserts: &[OrderInsert]) -> rusqlite::Result<()> {
-        let mut insert = self.connection.prepare_cached("INSERT INTO idempotency VALUES (?1, ?2)")?;
-        for (key, order) in inserts.iter().filter_map(|insert| Some((insert.key.as_ref()?, &insert.order))) {
-            insert.execute((&**key, order.seq))?;
-        }
         Ok(())
     }
 

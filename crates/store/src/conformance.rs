@@ -52,7 +52,7 @@ pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch
         let active: Vec<OrderSeq> =
             set.orders.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
         assert_eq!(active.len(), 1, "orders in work are found again");
-        let step = decide::requeue(&mut set, active[0], "restart", now_ms).expect("an active order goes back");
+        let step = decide::requeue(&mut set, active[0], None, "restart", now_ms).expect("an active order goes back");
         Writes { events: vec![event(&step.order, "back")], changed_orders: vec![step.order], ..Writes::default() }
     });
     assert_eq!(committed.logs[0].first, orders.head + 1, "offsets go on where they ended");
@@ -140,7 +140,8 @@ fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) 
         panic!("a new order is accepted")
     };
     writes.events.push(event(&order, "placed"));
-    writes.new_orders.push(OrderInsert { order, details, key: draft.key.clone() });
+    writes.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
+    writes.new_orders.push(OrderInsert { order: Arc::new(order), details });
 }
 
 fn starts_empty(reader: &dyn ReadStore) {
@@ -215,7 +216,7 @@ fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
         assert_eq!(set.orders.len(), 2, "by id and by number");
         assert_eq!(&*set.keys["key-low"].order_id, "low");
         let again = decide::place(&mut set.clone(), &draft("low", "ann", 3), &rules(), now_ms, || unreachable!());
-        assert!(matches!(again, Ok(Placement::Replayed { order_id }) if &*order_id == "low"));
+        assert!(matches!(again, Ok(Placement::Replayed { order_id, .. }) if &*order_id == "low"));
         Writes::default()
     });
 }

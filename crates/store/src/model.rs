@@ -92,7 +92,7 @@ impl State {
             }
         }
         for adjustment in self.adjustments.iter().filter(|adjustment| keys.adjustments.contains(&adjustment.id)) {
-            set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.digest);
+            set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
         set.ready = self.ready.iter().take(keys.ready).map(|&(_, seq)| seq).collect();
         wanted.extend(&set.ready);
@@ -113,13 +113,15 @@ impl State {
 
     fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
         for insert in writes.new_orders {
-            let (order, details) = (insert.order, Arc::unwrap_or_clone(insert.details));
+            let (order, details) = (Arc::unwrap_or_clone(insert.order), Arc::unwrap_or_clone(insert.details));
             self.ids.insert(Arc::clone(&order.id), order.seq);
-            if let Some(key) = insert.key {
-                self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
-            }
             self.set_ready(&order);
             self.orders.insert(order.seq, (order, details));
+        }
+        for (key, seq) in writes.keys {
+            if let Some((order, _)) = self.orders.get(&seq) {
+                self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
+            }
         }
         for order in writes.changed_orders {
             self.set_ready(&order);

@@ -42,11 +42,9 @@ pub struct Keys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderInsert {
     /// Its changing part.
-    pub order: Order,
+    pub order: Arc<Order>,
     /// Its lasting part.
     pub details: Arc<Details>,
-    /// The idempotency key it was accepted under.
-    pub key: Option<Arc<str>>,
 }
 
 /// An event to append. Offsets are given in the order of [`Writes::events`], per log.
@@ -67,6 +65,8 @@ pub struct EventInsert {
 pub struct Writes {
     /// New orders, by rising number.
     pub new_orders: Vec<OrderInsert>,
+    /// New idempotency keys, and the orders they stand for.
+    pub keys: Vec<(Arc<str>, OrderSeq)>,
     /// Known orders that changed, each once, as they are after the batch.
     pub changed_orders: Vec<Order>,
     /// Products, new or changed, each once.
@@ -81,6 +81,7 @@ impl Writes {
     /// Whether nothing changes, so that nothing need be synced.
     pub fn is_empty(&self) -> bool {
         self.new_orders.is_empty()
+            && self.keys.is_empty()
             && self.changed_orders.is_empty()
             && self.products.is_empty()
             && self.adjustments.is_empty()

@@ -71,7 +71,7 @@ fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
     let first = Draft { id: Some("a1".into()), key: Some("k".into()), ..draft(&[("tea", 1)]) };
     assert!(matches!(placed(&mut set, &first), Ok(Placement::Accepted { .. })));
     for again in [first.clone(), Draft { key: None, ..first.clone() }, Draft { id: None, ..first.clone() }] {
-        assert!(matches!(placed(&mut set, &again), Ok(Placement::Replayed { order_id }) if &*order_id == "a1"));
+        assert!(matches!(placed(&mut set, &again), Ok(Placement::Replayed { order_id, .. }) if &*order_id == "a1"));
     }
     let other = Draft { digest: [9; 16], ..first };
     assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
@@ -81,14 +81,14 @@ fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
 #[test]
 fn work_is_fenced_by_the_token() {
     let mut set = set_with(&[]);
-    placed(&mut set, &draft(&[("tea", 1)])).unwrap();
+    placed(&mut set, &Draft { id: Some("a1".into()), ..draft(&[("tea", 1)]) }).unwrap();
     set.ready.push_back(1);
     let worker: Arc<str> = "w1".into();
     let step = claim(&mut set, &worker, 1_010).unwrap();
     assert_eq!((step.from, step.order.outward_status(), step.order.version), ("pending", "processing", 2));
     assert!(claim(&mut set, &worker, 1_010).is_none());
     let token = step.order.token;
-    let step = requeue(&mut set, 1, "restart", 1_020).unwrap();
+    let step = requeue(&mut set, 1, Some(token), "restart", 1_020).unwrap();
     assert_eq!((step.order.attempts, step.order.version), (0, 3));
     assert_eq!(finish(&mut set, 1, token, WorkResult::Completed, 1_030).unwrap_err(), Refusal::StaleToken);
     set.ready.push_back(1);
@@ -108,4 +108,32 @@ fn products_change_but_never_below_what_is_held() {
     assert!(matches!(put_product(&mut set, &tea(3)), Err(Refusal::Invalid(_))));
     assert_eq!(put_product(&mut set, &tea(4)), Ok(true));
     assert_eq!(set.products["tea"].reserved, 4);
+}
+
+#[test]
+fn a_new_key_for_a_known_id_is_remembered() {
+    let mut set = set_with(&[]);
+    let first = Draft { id: Some("a1".into()), ..draft(&[("tea", 1)]) };
+    placed(&mut set, &first).unwrap();
+    let keyed = Draft { key: Some("k".into()), ..first.clone() };
+    assert!(matches!(placed(&mut set, &keyed), Ok(Placement::Replayed { key_for: Some(1), .. })));
+    assert!(matches!(placed(&mut set, &keyed), Ok(Placement::Replayed { key_for: None, .. })));
+    let other = Draft { id: None, key: Some("k".into()), ..draft(&[("tea", 2)]) };
+    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
+}
+
+#[test]
+fn plain_text_is_no_sku_even_beside_lines_that_are() {
+    let mut set = set_with(&[tea(1)]);
+    let item = |plain| ItemInput { sku: "tea", quantity: 1, price: None, plain };
+    let input = OrderInput {
+        amount: Some("5"),
+        items: vec![item(true), item(false), item(true)],
+        customer: Some("x"),
+        address: Some("y"),
+        ..OrderInput::default()
+    };
+    let mixed = draft_order(&input, &rules(), &key()).unwrap();
+    let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &mixed) else { panic!("one is there") };
+    assert_eq!(details.lines.iter().map(|line| line.reserved).collect::<Vec<_>>(), [0, 1, 0]);
 }

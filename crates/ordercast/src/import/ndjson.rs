@@ -10,7 +10,8 @@ use ordercast_protocol::limits::MAX_BODY_BYTES;
 use sha2::{Digest, Sha256};
 
 use super::input;
-use super::parcel::{Kind, Parcel, Source};
+use super::parcel::{Kind, Parcel};
+use super::source::Source;
 use super::tally::FileTally;
 use crate::exact::Exact;
 

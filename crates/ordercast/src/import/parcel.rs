@@ -1,8 +1,5 @@
 //! What a file is turned into: one request after the other.
 
-use std::io;
-
-use super::tally::FileTally;
 use crate::exact::Exact;
 
 /// What a request is about.
@@ -57,19 +54,4 @@ pub(super) struct Parcel {
     pub(super) month: Option<String>,
     /// The file's own time, in milliseconds since 1970.
     pub(super) placed_at_ms: Option<i64>,
-}
-
-/// A file of orders.
-pub(super) trait Source {
-    /// How many parcels there will be.
-    fn total(&self) -> u64;
-
-    /// The next parcel. What cannot be one is counted in the tally.
-    ///
-    /// # Errors
-    /// When the file can no longer be read.
-    fn next(&mut self) -> io::Result<Option<Parcel>>;
-
-    /// What the file held, as far as it was read.
-    fn tally(&self) -> &FileTally;
 }

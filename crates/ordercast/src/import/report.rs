@@ -9,9 +9,10 @@ use ordercast_domain::rules::Rules;
 use serde_json::{Map, Value, json};
 
 use super::expected::Comparison;
-use super::parcel::{Kind, Source};
+use super::parcel::Kind;
 use super::retail::facts::Facts;
 use super::sending::Sent;
+use super::source::Source;
 use super::tally::{FileTally, Group, Reasons, StoredGroup, StoredTally};
 use crate::api::ApiError;
 use crate::cli::SendArgs;

@@ -17,7 +17,8 @@ use ordercast_domain::money::{Currency, round_sum};
 use ordercast_domain::rules::Rules;
 
 use super::input;
-use super::parcel::{Kind, Parcel, Source};
+use super::parcel::{Kind, Parcel};
+use super::source::Source;
 use super::tally::FileTally;
 use crate::exact::Exact;
 

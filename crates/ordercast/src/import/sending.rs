@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 
 use super::latency::Latencies;
 use super::pace::Pace;
-use super::parcel::{Parcel, Source};
+use super::parcel::Parcel;
 use super::progress::Progress;
+use super::source::Source;
 use super::tally::StoredTally;
 use crate::api::{Answer, Api, ApiError, Retry};
 use crate::exact::Exact;

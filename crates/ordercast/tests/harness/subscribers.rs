@@ -2,8 +2,6 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,29 +14,25 @@ const OPCODE_CLOSE: u8 = 8;
 const OPCODE_PING: u8 = 9;
 const OPCODE_PONG: u8 = 10;
 
-/// Where the log ends, once that is known.
-#[derive(Clone)]
-pub struct Goal {
-    offset: Arc<AtomicU64>,
+/// How far a subscriber follows the log, and for how long at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Goal {
+    offset: u64,
     deadline: Instant,
 }
 
 impl Goal {
-    pub fn unknown(patience: Duration) -> Self {
-        Self { offset: Arc::new(AtomicU64::new(u64::MAX)), deadline: Instant::now() + patience }
-    }
-
-    pub fn set(&self, offset: u64) {
-        self.offset.store(offset, Ordering::SeqCst);
+    pub(crate) fn new(offset: u64, patience: Duration) -> Self {
+        Self { offset, deadline: Instant::now() + patience }
     }
 
     fn is_open(&self, last: u64) -> bool {
-        last < self.offset.load(Ordering::SeqCst) && Instant::now() < self.deadline
+        last < self.offset && Instant::now() < self.deadline
     }
 }
 
 /// What one subscriber saw: the last offset, when there was no hole and no repeat before it.
-pub type Seen = Result<u64, String>;
+pub(crate) type Seen = Result<u64, String>;
 
 #[derive(Default)]
 struct Checker {
@@ -62,7 +56,7 @@ impl Checker {
 }
 
 /// Subscribes over WebSocket; returns once the subscription stands.
-pub fn over_websocket(address: &str, goal: Goal) -> JoinHandle<Seen> {
+pub(crate) fn over_websocket(address: &str, goal: Goal) -> JoinHandle<Seen> {
     let mut socket = WebSocket::connect(address).expect("the server takes a WebSocket");
     let mut frame = String::new();
     while !frame.starts_with("{\"type\":\"subscribed\"") {
@@ -165,7 +159,7 @@ impl WebSocket {
 
 /// Subscribes over Server-Sent Events; returns once the subscription stands. With `reconnect_every`, it hangs up
 /// after so many events and goes on where it was.
-pub fn over_events(url: &str, goal: Goal, reconnect_every: Option<u64>) -> JoinHandle<Seen> {
+pub(crate) fn over_events(url: &str, goal: Goal, reconnect_every: Option<u64>) -> JoinHandle<Seen> {
     let url = format!("{url}/events?channels=orders");
     let mut stream = EventStream::open(&url, None).expect("the server streams");
     while stream.next().expect("the server says what is subscribed").0 != "subscribed" {}
@@ -173,7 +167,6 @@ pub fn over_events(url: &str, goal: Goal, reconnect_every: Option<u64>) -> JoinH
         let mut checker = Checker::default();
         let mut seen_here = 0;
         while goal.is_open(checker.last) {
-            // A silent stream is read again until the deadline, because its end may have been seen before it was known.
             let Some((_, data)) = stream.next() else { break };
             let before = checker.last;
             checker.take(&data)?;
@@ -203,7 +196,7 @@ impl EventStream {
         Some(Self { lines: BufReader::with_capacity(64 * 1024, body).lines(), id: last_id.map(str::to_owned) })
     }
 
-    /// The next event's name and data.
+    /// The next event's name and data, both empty for the comment of a silent stream.
     fn next(&mut self) -> Option<(String, String)> {
         let (mut name, mut data) = (String::new(), String::new());
         loop {
@@ -212,7 +205,7 @@ impl EventStream {
                 Some(("id", id)) => self.id = Some(id.to_owned()),
                 Some(("event", event)) => event.clone_into(&mut name),
                 Some(("data", text)) => data.push_str(text),
-                _ if line.is_empty() && !(name.is_empty() && data.is_empty()) => return Some((name, data)),
+                _ if line.is_empty() => return Some((name, data)),
                 _ => {}
             }
         }

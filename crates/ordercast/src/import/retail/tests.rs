@@ -7,7 +7,8 @@ use flate2::write::GzEncoder;
 use ordercast_domain::money::Currency;
 use serde_json::json;
 
-use super::super::parcel::{Kind, Parcel, Source};
+use super::super::parcel::{Kind, Parcel};
+use super::super::source::Source;
 use super::super::tally::FileTally;
 use super::*;
 

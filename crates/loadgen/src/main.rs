@@ -1,0 +1,65 @@
+//! The command line of the load generator.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ordercast_loadgen::failure::LoadError;
+use ordercast_loadgen::server::find_binary;
+use ordercast_loadgen::torture::Torture;
+
+/// Load for Ordercast, on this machine only. The server is the binary that ORDERCAST_BIN names, or `ordercast`
+/// beside this program.
+#[derive(Debug, Parser)]
+#[command(name = "ordercast-loadgen", version)]
+struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Kill the server at random moments under load, and look for anything lost
+    Torture(TortureArgs),
+}
+
+#[derive(Debug, Args)]
+struct TortureArgs {
+    /// Kills
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    count: u64,
+    /// Where chance begins
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Worker slots of the server
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    workers: u32,
+    /// Where the data directories are made [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ordercast-loadgen: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all is well.
+fn run(command: Command) -> Result<bool, LoadError> {
+    match command {
+        Command::Torture(TortureArgs { count, seed, workers, scratch }) => {
+            let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+            let torture = Torture { binary: find_binary()?, count, seed, workers, scratch };
+            let report = torture.run(&mut |line| println!("{line}"))?;
+            println!("\n{report}");
+            Ok(report.is_clean())
+        }
+    }
+}
