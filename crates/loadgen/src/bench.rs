@@ -1,1 +1,90 @@
-//! stub
+//! What an order costs the server, as ratios to floors of the same run.
+//!
+//! Three things are measured: the intake alone, with the workers paused, against a program that only appends
+//! and syncs ([`intake`], [`floor`]); the whole way of an order to its completion ([`flow`]); and how long an
+//! order takes to its answer and to a subscriber, at a fixed rate ([`latency`]). Rounds of all cells are
+//! interleaved, and medians are told: what else the machine does in a few seconds does not decide a figure.
+
+pub mod driver;
+pub mod floor;
+pub mod flow;
+pub mod intake;
+pub mod latency;
+pub mod series;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::LoadError;
+
+/// A file system in memory, where a sync costs no disk.
+const RAM_DISK: &str = "/dev/shm";
+
+/// How long and how often is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Not measured, at the beginning of each.
+    pub warm_up: Duration,
+    /// One measurement.
+    pub window: Duration,
+    /// Interleaved rounds of the intake; odd.
+    pub rounds: usize,
+    /// Rounds of the whole way; odd.
+    pub flow_rounds: usize,
+    /// Duration of the open loop.
+    pub open_loop: Duration,
+    /// Whether every connection count is measured.
+    pub is_full: bool,
+}
+
+impl Effort {
+    /// What is published: about four minutes.
+    pub const FULL: Self = Self {
+        warm_up: Duration::from_millis(500),
+        window: Duration::from_secs(3),
+        rounds: 5,
+        flow_rounds: 3,
+        open_loop: Duration::from_secs(10),
+        is_full: true,
+    };
+    /// Whether everything works: a few seconds, and figures that mean nothing.
+    pub const QUICK: Self = Self {
+        warm_up: Duration::from_millis(50),
+        window: Duration::from_millis(200),
+        rounds: 1,
+        flow_rounds: 1,
+        open_loop: Duration::from_millis(500),
+        is_full: false,
+    };
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// The server's binary.
+    pub binary: PathBuf,
+    /// Where the data directories on a disk are made.
+    pub scratch: PathBuf,
+    /// How long and how often.
+    pub effort: Effort,
+}
+
+impl Bench {
+    /// Measures everything and prints it line by line.
+    ///
+    /// # Errors
+    /// When the server cannot be started, fails, or refuses an order.
+    pub fn run(&self, print: &mut dyn FnMut(&str)) -> Result<(), LoadError> {
+        let ram = Path::new(RAM_DISK).is_dir().then(|| PathBuf::from(RAM_DISK));
+        let places: Vec<_> =
+            [("disk", Some(self.scratch.clone())), ("RAM disk", ram)].into_iter().filter_map(named).collect();
+        let connections: &[usize] = if self.effort.is_full { &[64, 16] } else { &[16] };
+        intake::run(&self.binary, &places, connections, self.effort, print)?;
+        flow::run(&self.binary, &places, self.effort, print)?;
+        latency::run(&self.binary, &places, self.effort, print)
+    }
+}
+
+fn named((name, place): (&'static str, Option<PathBuf>)) -> Option<(&'static str, PathBuf)> {
+    Some((name, place?))
+}

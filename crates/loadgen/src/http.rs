@@ -123,7 +123,12 @@ impl Http {
         self.buffer.resize(start + 16 * 1024, 0);
         let count = self.stream.read(&mut self.buffer[start..]);
         self.buffer.truncate(start + count.as_ref().copied().unwrap_or(0));
-        if count? == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        match count? {
+            // Between two answers a server may close; within one it must not.
+            0 if start > 0 => Err(broken("an answer broke off")),
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Gets a JSON document.

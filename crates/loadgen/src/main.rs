@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ordercast_loadgen::bench::{Bench, Effort};
 use ordercast_loadgen::failure::LoadError;
 use ordercast_loadgen::server::find_binary;
 use ordercast_loadgen::torture::Torture;
@@ -22,6 +23,18 @@ struct Cli {
 enum Command {
     /// Kill the server at random moments under load, and look for anything lost
     Torture(TortureArgs),
+    /// Measure what an order costs, as ratios to a floor of the same run
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// Only see whether everything works; the figures mean nothing
+    #[arg(long)]
+    quick: bool,
+    /// A folder on the disk to measure [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +67,12 @@ fn main() -> ExitCode {
 /// Whether all is well.
 fn run(command: Command) -> Result<bool, LoadError> {
     match command {
+        Command::Bench(BenchArgs { quick, scratch }) => {
+            let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+            let effort = if quick { Effort::QUICK } else { Effort::FULL };
+            Bench { binary: find_binary()?, scratch, effort }.run(&mut |line| println!("{line}"))?;
+            Ok(true)
+        }
         Command::Torture(TortureArgs { count, seed, workers, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let torture = Torture { binary: find_binary()?, count, seed, workers, scratch };

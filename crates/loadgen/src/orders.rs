@@ -55,6 +55,22 @@ pub fn make(name: &str, dice: &mut Dice) -> Order {
     Order { id, key, amount: major(cents), counted, body }
 }
 
+/// The body of a benchmark's order: 250 to 300 bytes with one or two priced lines, and an id that rises with
+/// `number`.
+pub fn body(number: u64) -> String {
+    let (amount, more) = match number % 2 {
+        0 => ("25.00", ""),
+        _ => ("49.95", ",{\"sku\":\"teapot-1l\",\"quantity\":1,\"price\":24.95}"),
+    };
+    let (customer, priority) = (number.wrapping_mul(7919) % CUSTOMERS, 1 + number % 3);
+    format!(
+        "{{\"id\":\"order-{number:09}\",\"amount\":{amount},\"currency\":\"USD\",\
+         \"items\":[{{\"sku\":\"house-blend\",\"quantity\":2,\"price\":12.50}}{more}],\
+         \"customer\":\"john.doe.{customer:04}@example.com\",\"address\":\"123 Main Street, Springfield, 12345\",\
+         \"priority\":{priority},\"notes\":\"please ring twice\"}}"
+    )
+}
+
 /// The bodies that fill the catalogue with counted products.
 pub fn catalogue() -> String {
     let rows: Vec<_> = COUNTED
@@ -82,5 +98,6 @@ mod tests {
         assert!(orders.iter().all(|order| (190..=300).contains(&order.body.len())));
         assert!(orders.iter().all(|order| serde_json::from_str::<serde_json::Value>(&order.body).is_ok()));
         assert_eq!(major(5), "0.05");
+        assert!((0..100).all(|number| (250..=300).contains(&body(number).len())), "{}", body(0).len());
     }
 }

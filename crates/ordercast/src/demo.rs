@@ -47,6 +47,10 @@ const STREETS: [&str; 6] =
 /// Places made-up orders until it is dropped, or the engine stops taking them.
 pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
     let engine = app.engine.clone();
+    if !is_own_catalogue(&engine) {
+        tracing::warn!("the demo leaves this catalogue alone: it is not the demo's own, so no orders are made up");
+        return;
+    }
     let mut random = Random(settings.seed);
     if let Err(error) = fill_catalogue(&engine).await {
         tracing::warn!(?error, "the demo's products could not be stored");
@@ -67,6 +71,11 @@ pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
             return;
         }
     }
+}
+
+/// Whether the catalogue is empty or the demo's: made-up orders must not reserve what is really for sale.
+fn is_own_catalogue(engine: &Engine) -> bool {
+    engine.catalogue().read().products.values().all(|(_, product)| is_on_menu(product))
 }
 
 async fn fill_catalogue(engine: &Engine) -> Result<(), CommandError> {

@@ -8,6 +8,7 @@ mod exact;
 mod failure;
 mod import;
 mod interrupt;
+mod log;
 mod orders;
 mod products;
 mod serve;

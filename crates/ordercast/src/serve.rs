@@ -1,6 +1,6 @@
 //! Wiring the parts together, and stopping them in the right order.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Settings;
 use crate::demo;
+use crate::log::Log;
 
 /// The store failed (`EX_IOERR` of sysexits).
 const EXIT_STORE_FAILED: u8 = 74;
@@ -28,7 +29,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 
 /// Serves until a signal or a failure of the store; returns the exit code.
 pub(crate) fn run(settings: &Settings) -> ExitCode {
-    start_log(&settings.log);
+    let log = Log::start(&settings.log);
     // Ten thousand sockets need as many files; the soft limit is often 1,024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
@@ -44,7 +45,9 @@ pub(crate) fn run(settings: &Settings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(async { serve_until_stopped(settings, writer, reader).await })
+    let code = runtime.block_on(async { serve_until_stopped(settings, writer, reader).await });
+    log.flush();
+    code
 }
 
 fn give_up(error: &StoreError) -> ExitCode {
@@ -52,25 +55,18 @@ fn give_up(error: &StoreError) -> ExitCode {
     ExitCode::from(if matches!(error, StoreError::InUse(_)) { EXIT_IN_USE } else { EXIT_STORE_FAILED })
 }
 
-fn start_log(filter: &str) {
-    let filter =
-        tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Another subscriber may be set in tests; its choice stands.
-    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
-}
-
 async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: SqliteReader) -> ExitCode {
-    let app = match start_parts(settings, writer, reader).await {
-        Ok(app) => app,
-        Err(error) => return give_up(&error),
-    };
+    // The address first: nothing is recovered or claimed when it is taken.
     let listener = match serve::bind(settings.listen) {
         Ok(listener) => listener,
         Err(error) => {
             eprintln!("error: cannot listen on {}: {error}; use another --listen address or PORT", settings.listen);
             return ExitCode::FAILURE;
         }
+    };
+    let app = match start_parts(settings, writer, reader).await {
+        Ok(app) => app,
+        Err(error) => return give_up(&error),
     };
     if let Ok(address) = listener.local_addr() {
         announce(settings, address);

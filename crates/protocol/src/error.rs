@@ -39,6 +39,12 @@ pub enum ErrorCode {
     Unavailable,
     /// The request comes from an origin or for a host that is not allowed.
     ForbiddenOrigin,
+    /// The principal may not do this.
+    PermissionDenied,
+    /// The body did not come in time.
+    RequestTimeout,
+    /// The request must be a WebSocket handshake of another version.
+    UpgradeRequired,
     /// No more connections are accepted.
     ConnectionLimit,
     /// The frame's type is unknown.
@@ -53,7 +59,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
@@ -72,6 +78,9 @@ impl ErrorCode {
         Self::Overloaded,
         Self::Unavailable,
         Self::ForbiddenOrigin,
+        Self::PermissionDenied,
+        Self::RequestTimeout,
+        Self::UpgradeRequired,
         Self::ConnectionLimit,
         Self::UnknownType,
         Self::UnknownChannel,
@@ -114,6 +123,9 @@ impl ErrorCode {
             Self::Overloaded => ("overloaded", 503, "The server has too many commands waiting"),
             Self::Unavailable => ("unavailable", 503, "The server is not taking commands"),
             Self::ForbiddenOrigin => ("forbidden-origin", 403, "The request comes from a place that is not allowed"),
+            Self::PermissionDenied => ("permission-denied", 403, "The principal may not do this"),
+            Self::RequestTimeout => ("request-timeout", 408, "The body did not come in time"),
+            Self::UpgradeRequired => ("upgrade-required", 426, "Another version of the WebSocket protocol is needed"),
             Self::ConnectionLimit => ("connection-limit", 503, "No more connections are accepted"),
             Self::UnknownType => ("unknown-type", 400, "The frame's type is unknown"),
             Self::UnknownChannel => ("unknown-channel", 404, "There is no such channel"),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use hyper::header::HeaderValue;
@@ -16,7 +17,7 @@ use ordercast_protocol::json::JsonWriter;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::orders::{IDEMPOTENCY_REPLAYED, item_of, json_response, number, read_body, require_json};
+use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, item_of, json_response, number, read_body, require_json};
 use crate::problem::Problem;
 
 const MAX_PAGE: u64 = 500;
@@ -30,7 +31,7 @@ pub(crate) async fn store(
     body: Body,
 ) -> Result<Response, Problem> {
     require_json(&headers)?;
-    let body = read_body(body).await?;
+    let body = read_body(&app, body).await?;
     let request = parse_adjustment(&body)?;
     let input = AdjustmentInput {
         id: &request.id,
@@ -67,7 +68,10 @@ pub(crate) struct ListQuery {
 }
 
 /// `GET /adjustments`: in the order they were stored.
-pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Result<Response, Problem> {
+pub(crate) async fn list(State(app): State<Arc<App>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(bad_query)?;
     let skip = number("cursor", query.cursor.as_deref(), 0, i64::MAX.unsigned_abs())?;
     let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE)?.max(1);
     let adjustments = app.store.adjustments(skip, usize::try_from(limit).unwrap_or(1)).await?;

@@ -66,17 +66,18 @@ impl App {
     /// The product list as a frame, encoded once for each state of the catalogue.
     pub(crate) fn product_list(&self) -> Bytes {
         let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
-        let listing = self.engine.catalogue().read();
-        if let Some((revision, frame)) = &*greeting
-            && *revision == listing.revision
-        {
-            return frame.clone();
-        }
-        let mut out = Vec::new();
-        let products = listing.products.values().map(|(hash, product)| encode::product_view(product, hash));
-        write_products(products, &mut out);
+        let (revision, products) = {
+            // The writer waits for this lock, so it is held for copying only, not for encoding.
+            let listing = self.engine.catalogue().read();
+            match &*greeting {
+                Some((revision, frame)) if *revision == listing.revision => return frame.clone(),
+                _ => (listing.revision, listing.products.values().cloned().collect::<Vec<_>>()),
+            }
+        };
+        let mut out = Vec::with_capacity(products.len() * 160 + 64);
+        write_products(products.iter().map(|(hash, product)| encode::product_view(product, hash)), &mut out);
         let frame = Bytes::from(out);
-        *greeting = Some((listing.revision, frame.clone()));
+        *greeting = Some((revision, frame.clone()));
         frame
     }
 

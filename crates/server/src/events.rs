@@ -25,7 +25,7 @@ pub(crate) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: Heade
     let channels = parse_channels(&names)?;
     if channels.is_empty() || channels.len() > MAX_CHANNELS {
         let detail = format!("name 1 to {MAX_CHANNELS} channels, such as /events?channels=orders");
-        return Err(Problem::new(ErrorCode::ChannelLimit, detail));
+        return Err(Problem::new(ErrorCode::InvalidQuery, detail));
     }
     let from_header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last_id = from_header.or_else(|| query_value(uri.query(), "last_event_id")).unwrap_or_default();

@@ -107,6 +107,7 @@ impl Figures {
             ("websocket_connections_active", "WebSockets open now.", count(stats.websockets)),
             ("sse_connections_active", "Event streams open now.", count(stats.streams)),
             ("connections_limit", "Most sockets and streams together.", count(stats.limit)),
+            ("hub_shards_lost", "Threads of the hub that ended in a panic.", stats.shards_lost),
             ("subscribers_parked", "Slow subscribers that read on from the log.", stats.parked_now),
         ] {
             gauge(encoder, name, help, value)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -11,7 +12,7 @@ use ordercast_store::model::system_now_ms;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::orders::{json_response, number};
+use crate::orders::{bad_query, json_response, number};
 use crate::problem::Problem;
 use crate::ticker::MAX_TICKS;
 
@@ -54,8 +55,9 @@ pub(crate) struct HistoryQuery {
 /// begin empty.
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
-    Query(query): Query<HistoryQuery>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(bad_query)?;
     let seconds = number("seconds", query.seconds.as_deref(), MAX_TICKS as u64, MAX_TICKS as u64)?;
     let ticks = app.ticks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let skip = ticks.len().saturating_sub(usize::try_from(seconds).unwrap_or(MAX_TICKS));
@@ -102,12 +104,15 @@ pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: orders are taken.
+/// `GET /readyz`: orders are taken and told.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.engine.failure() {
-        None => "ok\n".into_response(),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n").into_response(),
+    if app.engine.failure().is_some() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n").into_response();
     }
+    if app.hub.stats().shards_lost > 0 {
+        return (StatusCode::SERVICE_UNAVAILABLE, "part of the hub failed; restart\n").into_response();
+    }
+    "ok\n".into_response()
 }
 
 /// `GET /ws/stats`: sockets and streams.
@@ -142,7 +147,8 @@ pub(crate) async fn sockets(State(app): State<Arc<App>>) -> Response {
         json.key(&code.to_string()).integer(*count);
     }
     json.end_object();
-    json.key("healthy").boolean(stats.active < stats.limit && app.engine.failure().is_none());
+    let is_healthy = stats.active < stats.limit && stats.shards_lost == 0 && app.engine.failure().is_none();
+    json.key("healthy").boolean(is_healthy);
     json.end_object();
     json_response(out)
 }

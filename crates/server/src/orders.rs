@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::order::{Details, Order};
@@ -35,6 +37,9 @@ const MAX_PAGE: usize = 500;
 const DEFAULT_PAGE: usize = 50;
 /// Most bytes of event bodies in one answer.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// How much of a refused body is read and thrown away, and for how long.
+const MAX_DISCARDED_BYTES: usize = 8 * MAX_BODY_BYTES;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Tells that the answer is that of an earlier request.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -43,7 +48,7 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
     require_json(request.headers())?;
     let key = idempotency_key(request.headers())?;
-    let body = read_body(request.into_body()).await?;
+    let body = read_body(app, request.into_body()).await?;
     let draft = draft_of(&app.engine, &body, key)?;
     let principal = Principal::local_admin();
     match app.engine.place(peer.ip(), principal, draft).await.map_err(Problem::of_order)? {
@@ -106,8 +111,43 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
     }
 }
 
-/// Reads a body up to the limit. What came in one piece is not copied.
-pub(crate) async fn read_body<B>(mut body: B) -> Result<Bytes, Problem>
+/// Reads a body up to the limit, within the time for a request's head. What came in one piece is not copied.
+pub(crate) async fn read_body<B>(app: &App, mut body: B) -> Result<Bytes, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let timeout = app.config.handshake_timeout;
+    match tokio::time::timeout(timeout, collect(&mut body)).await {
+        Ok(Err(problem)) if problem.code == ErrorCode::TooLarge => {
+            discard(body).await;
+            Err(problem)
+        }
+        Ok(body) => body,
+        Err(_) => Err(Problem::new(
+            ErrorCode::RequestTimeout,
+            format!("the body did not come within {} s", timeout.as_secs_f32()),
+        )),
+    }
+}
+
+/// Takes the rest of a body that was refused, up to a bound: closing on unread data resets the connection, and the
+/// client would never see why.
+async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
+    let mut left = MAX_DISCARDED_BYTES;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Whoever sends slowly has heard enough.
+    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+}
+
+async fn collect<B>(body: &mut B) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -165,12 +205,18 @@ fn order_response(status: StatusCode, order: &Order, details: &Details) -> Respo
 /// An answer of JSON text.
 pub(crate) fn json_response(json: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(json));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// `GET /orders/{id}`.
-pub(crate) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(bad_query)?;
     let (order, details) = find(&app, id.into()).await?;
     Ok(order_response(StatusCode::OK, &order, &details))
 }
@@ -182,6 +228,11 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
     status: Option<String>,
     customer_id: Option<String>,
+}
+
+/// A path or query that cannot even be taken apart.
+pub(crate) fn bad_query(rejection: impl std::fmt::Display) -> Problem {
+    Problem::new(ErrorCode::InvalidQuery, rejection.to_string())
 }
 
 /// A whole number of a query, or the default.
@@ -204,7 +255,10 @@ fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
 }
 
 /// `GET /orders`: newest first, with the position of the log that the page and the stream join at.
-pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Result<Response, Problem> {
+pub(crate) async fn list(State(app): State<Arc<App>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(bad_query)?;
     let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
     let before = match query.cursor.as_deref() {
         None => None,
@@ -255,9 +309,10 @@ pub(crate) struct EventsQuery {
 /// `GET /orders/{id}/events`: what happened to an order, oldest first.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Query(query): Query<EventsQuery>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let (Path(id), Query(query)) = (id.map_err(bad_query)?, query.map_err(bad_query)?);
     let id: Arc<str> = id.into();
     find(&app, Arc::clone(&id)).await?;
     let after = number("after", query.after.as_deref(), 0, i64::MAX.unsigned_abs())?;

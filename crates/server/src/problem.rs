@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use ordercast_domain::Violation;
 use ordercast_domain::decide::Refusal;
 use ordercast_engine::CommandError;
@@ -148,8 +148,18 @@ impl IntoResponse for Problem {
             StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self.code.http_status(), 429 | 503) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        match self.code.http_status() {
+            429 | 503 => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            }
+            // What is left of the body may still come.
+            408 => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            426 => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ => {}
         }
         response.extensions_mut().insert(self);
         response

@@ -28,7 +28,7 @@ pub(crate) async fn store(
     body: Body,
 ) -> Result<Response, Problem> {
     require_json(&headers)?;
-    let body = read_body(body).await?;
+    let body = read_body(&app, body).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let requests = parse_products(&body, MAX_PRODUCTS)?;
     let (mut products, mut wrong) = (Vec::with_capacity(requests.len()), Vec::new());

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::header::{ALLOW, HeaderValue};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::{Principal, Role};
 
@@ -46,13 +47,19 @@ async fn require(least: Role, mut request: Request, next: Next) -> Response {
     let principal = Principal::local_admin();
     if principal.role < least {
         let detail = format!("this needs the role {}", least.name());
-        return Problem::new(ErrorCode::ForbiddenOrigin, detail).into_response();
+        return Problem::new(ErrorCode::PermissionDenied, detail).into_response();
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
 }
 
-async fn wrong_method(request: Request) -> Problem {
-    let detail = format!("{} is not for {}", request.uri().path(), request.method());
-    Problem::new(ErrorCode::MethodNotAllowed, detail)
+async fn wrong_method(request: Request) -> Response {
+    let path = request.uri().path();
+    let detail = format!("{path} is not for {}", request.method());
+    let mut response = Problem::new(ErrorCode::MethodNotAllowed, detail).into_response();
+    // The router does not know that the front answers POST here, and would say otherwise.
+    if path == "/orders" {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD,POST"));
+    }
+    response
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -25,6 +25,9 @@ use crate::{front, routes, ticker};
 const BACKLOG: u32 = 4096;
 /// Read buffer of an HTTP connection. Bodies beyond it come in pieces.
 const HTTP_BUFFER_BYTES: usize = 16 * 1024;
+/// HTTP connections beyond those that the hub may hold: requests are short, and sockets leave HTTP when they are
+/// upgraded.
+const EXTRA_HTTP_CONNECTIONS: usize = 1024;
 /// Pause after the system refused a socket (out of files, mostly), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -46,11 +49,16 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
     let ticker = tokio::spawn(ticker::run(Arc::clone(&app)));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let most = app.hub.stats().limit + EXTRA_HTTP_CONNECTIONS;
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) if connections.len() >= most => {
+                    tracing::warn!(%peer, most, "too many HTTP connections; this one is closed");
+                    drop(stream);
+                }
                 Ok((stream, peer)) => {
                     let answer = answer_one(Arc::clone(&app), routes.clone(), stream, peer, stopped.clone());
                     connections.spawn(answer);
@@ -64,19 +72,28 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
         }
     }
     drop(listener);
-    let grace = app.config.drain_timeout;
+    stop_parts(&app, &stopping, &mut connections).await;
+    ticker.abort();
+    // Cancelled, as it should be.
+    let _ = ticker.await;
+}
+
+/// Everything within the drain timeout: answers first, so that they still find their sockets, then the sockets and
+/// streams, then what is left of requests, then the orders in work.
+async fn stop_parts(app: &App, stopping: &watch::Sender<bool>, connections: &mut JoinSet<()>) {
+    let deadline = Instant::now() + app.config.drain_timeout;
+    let rest = || deadline.saturating_duration_since(Instant::now());
     tracing::info!(connections = app.hub.stats().active, "stopping: finishing what was taken");
     app.engine.close_intake();
     stopping.send_replace(true);
-    ticker.abort();
-    // Streams end and sockets close first; then the requests that are still answered have the rest of the time.
-    app.hub.drain(grace).await;
+    app.engine.settle(rest()).await;
+    app.hub.drain(rest() / 2).await;
     let finish = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, finish).await.is_err() {
+    if tokio::time::timeout(rest() / 2, finish).await.is_err() {
         tracing::warn!(left = connections.len(), "requests were cut off");
         connections.shutdown().await;
     }
-    app.engine.stop(grace).await;
+    app.engine.stop(rest()).await;
 }
 
 async fn answer_one(

@@ -111,6 +111,9 @@ impl PlainSession {
                 });
             if let Err(problem) = subscribed {
                 self.fail(connection, reference, &problem);
+                if self.errors > MAX_ERRORS {
+                    return;
+                }
             }
         }
     }
@@ -216,8 +219,8 @@ impl Answer {
     }
 
     fn refuse(&self, problem: &Problem) {
-        self.app.report("websocket", &self.connection, problem);
         self.replies.send(error_frame(self.reference.as_deref(), problem));
+        self.app.report("websocket", &self.connection, problem);
     }
 }
 

@@ -88,7 +88,8 @@ fn check(request: &Request<Incoming>) -> Result<HeaderValue, Problem> {
         return wrong("this address is for WebSockets; connect with a WebSocket client, or use GET /events");
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return wrong("only version 13 of the WebSocket protocol is spoken (Sec-WebSocket-Version)");
+        let detail = "only version 13 of the WebSocket protocol is spoken (Sec-WebSocket-Version: 13)";
+        return Err(Problem::new(ErrorCode::UpgradeRequired, detail));
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {

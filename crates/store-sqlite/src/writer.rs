@@ -199,13 +199,7 @@ impl SqliteWriter {
                 let lines = rows::lines_json(&insert.details.lines);
                 bytes += lines.len() + 256;
                 let row = &insert.details;
-                details.execute((
-                    insert.order.seq,
-                    &row.customer,
-                    &row.address,
-                    &row.notes,
-                    &lines,
-                ))?;
+                details.execute((insert.order.seq, &row.customer, &row.address, &row.notes, &lines))?;
             }
         }
         if !writes.keys.is_empty() {

@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-const TEMPLATE: &str = "{bar:40} {pos}/{len} {per_sec} {eta} left {msg}";
+const TEMPLATE: &str = "{bar:40} {pos}/{len} {rate} {eta} left {msg}";
 
 /// How far an import is.
 pub(super) struct Progress {
@@ -22,6 +22,10 @@ impl Progress {
         let is_terminal = std::io::stderr().is_terminal();
         let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+        // The library's own rate has four digits after the point.
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
         let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
         Self { bar, line_due: (!is_terminal).then(|| Mutex::new(Instant::now() + LINE_EVERY)) }
     }

@@ -64,7 +64,7 @@ impl Report {
             file: args.file.display().to_string(),
             url: args.url.clone(),
             default_rules: Rules::standard(currency),
-            total: source.total(),
+            total: source.total().min(args.limit.unwrap_or(u64::MAX)),
             read: source.tally().clone(),
             stored: tally,
             facts,

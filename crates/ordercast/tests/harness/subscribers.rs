@@ -211,3 +211,21 @@ impl EventStream {
         }
     }
 }
+
+#[test]
+fn a_hole_and_a_repeat_are_found() {
+    let event = |offset: u64| {
+        format!("{{\"type\":\"order_update\",\"order\":{{}},\"channel\":\"orders\",\"offset\":{offset}}}")
+    };
+    for (offsets, seen) in [
+        (&[1, 2, 3][..], Ok(3)),
+        (&[1, 3], Err("offset 3 after 1")),
+        (&[1, 1], Err("offset 1 after 1")),
+        (&[2], Err("offset 2 after 0")),
+    ] {
+        let mut checker = Checker::default();
+        checker.take("{\"type\":\"subscribed\",\"offset\":7}").expect("no event");
+        let checked = offsets.iter().try_for_each(|offset| checker.take(&event(*offset)));
+        assert_eq!(checked.map(|()| checker.last), seen.map_err(str::to_owned), "{offsets:?}");
+    }
+}
