@@ -68,7 +68,8 @@ pub(crate) struct ListQuery {
 }
 
 /// `GET /adjustments`: in the order they were stored.
-pub(crate) async fn list(State(app): State<Arc<App>>,
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(bad_query)?;

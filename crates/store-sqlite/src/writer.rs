@@ -18,9 +18,8 @@ use ordercast_store::write::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::open::PAGE_BYTES;
 use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMNS, order_params, queue_of};
-use crate::{failed, log_number, position};
+use crate::{PAGE_BYTES, failed, log_number, position};
 
 /// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
 /// several times that, and the WAL has about that size.

@@ -17,7 +17,7 @@ const CONNECTIONS: u64 = 8;
 const MOST_ORDERS: u64 = 50_000;
 
 /// A disk that fails the store's calls once it is told to.
-pub struct FailingDisk {
+pub(crate) struct FailingDisk {
     shim: PathBuf,
     flag: PathBuf,
     data_dir: PathBuf,
@@ -26,7 +26,7 @@ pub struct FailingDisk {
 
 impl FailingDisk {
     /// `fault` is `FAULT_SYNC` or `FAULT_FULL`; everything is made in `dir`.
-    pub fn new(dir: &Path, fault: &'static str) -> Self {
+    pub(crate) fn new(dir: &Path, fault: &'static str) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/failing_disk.c");
         let shim = dir.join("failing_disk.so");
         let built =
@@ -38,40 +38,40 @@ impl FailingDisk {
         Self { shim, flag: dir.join("broken"), data_dir, fault }
     }
 
-    pub fn data_dir(&self) -> &Path {
+    pub(crate) fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
     /// The environment of a server on this disk.
-    pub fn env(&self) -> [(&'static str, &str); 3] {
+    pub(crate) fn env(&self) -> [(&'static str, &str); 3] {
         let text = |path: &'_ Path| path.to_str().map(str::to_owned).unwrap().leak() as &str;
         [("LD_PRELOAD", text(&self.shim)), ("FAULT_DIR", text(&self.data_dir)), (self.fault, text(&self.flag))]
     }
 
     /// From now on it fails.
-    pub fn break_down(&self) {
+    pub(crate) fn break_down(&self) {
         std::fs::write(&self.flag, "").unwrap();
     }
 }
 
 /// What a load was told.
 #[derive(Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// Acknowledged: id and order.
-    pub acknowledged: Vec<(String, Order)>,
+    pub(crate) acknowledged: Vec<(String, Order)>,
     /// Those of them that were sent after the break.
-    pub after_break: Vec<String>,
+    pub(crate) after_break: Vec<String>,
     /// Neither acknowledged nor refused.
-    pub open: Vec<Order>,
+    pub(crate) open: Vec<Order>,
     /// Answered with 503.
-    pub refused: usize,
+    pub(crate) refused: usize,
     /// Anything that must not happen.
-    pub wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
 }
 
 /// Loads a server until its connections end or it refuses; `is_broken` is set once nothing that is sent can be
 /// promised any more.
-pub fn load(address: SocketAddr, is_broken: &AtomicBool) -> Told {
+pub(crate) fn load(address: SocketAddr, is_broken: &AtomicBool) -> Told {
     let told = Mutex::new(Told::default());
     std::thread::scope(|scope| {
         for connection in 0..CONNECTIONS {
@@ -115,7 +115,7 @@ fn is_end(error: &io::Error) -> bool {
 }
 
 /// Everything acknowledged is there with its amount, and what is open can be sent again.
-pub fn assert_kept(address: SocketAddr, told: &Told) {
+pub(crate) fn assert_kept(address: SocketAddr, told: &Told) {
     let mut http = Http::connect(address).unwrap();
     for (id, order) in &told.acknowledged {
         let answer = http.ask("GET", &format!("/orders/{id}"), "", "").unwrap();
