@@ -33,16 +33,16 @@ pub struct HubConfig {
     pub ping_interval: Duration,
     /// Silence of a client after which its socket is dropped.
     pub read_timeout: Duration,
-    /// How long a reply, a ping or a close may wait for room in the kernel before the socket is dropped, and
-    /// how long a closing handshake may take.
+    /// How long a reply, a ping or a close may wait while the client takes nothing before the socket is
+    /// dropped, and how long a closing handshake may take.
     pub write_timeout: Duration,
     /// Silence of an event stream after which it is sent a comment.
     pub stream_heartbeat: Duration,
     /// Most bytes of events that wait for one slow subscriber; beyond it they are dropped and the subscriber
     /// is parked on the log.
     pub outbox_bytes: usize,
-    /// Most bytes of replies that wait for one connection; beyond it the connection is closed with 1008. A
-    /// single larger reply passes when none waits.
+    /// Most bytes of replies that wait for one connection after the kernel was asked to take them; beyond it
+    /// the connection is closed with 1008. The largest of them does not count, so that one of any size passes.
     pub control_bytes: usize,
     /// Largest message from a client, in bytes; beyond it the connection is closed with 1009.
     pub max_message_bytes: usize,

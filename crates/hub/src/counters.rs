@@ -23,9 +23,10 @@ pub(crate) enum Counter {
     Errors,
     PagesRead,
     Repairs,
+    CommitsSkipped,
 }
 
-const COUNTERS: usize = Counter::Repairs as usize + 1;
+const COUNTERS: usize = Counter::CommitsSkipped as usize + 1;
 
 /// The counts of one shard since they were last joined.
 #[derive(Default)]
@@ -54,6 +55,11 @@ impl Counters {
                 value.fetch_add(std::mem::take(count), Ordering::Relaxed);
             }
         }
+    }
+
+    /// Counts what happens outside of the shards.
+    pub(crate) fn add(&self, counter: Counter, count: usize) {
+        self.values[counter as usize].fetch_add(count as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self, counter: Counter) -> u64 {
@@ -114,6 +120,9 @@ pub struct HubStats {
     pub pages_read: u64,
     /// Pages read because the broker lost, delayed or reordered an announcement.
     pub repairs: u64,
+    /// Announced commits that were not queued for a shard because too many bytes waited for it already; it
+    /// reads them from the log.
+    pub commits_skipped: u64,
     /// Shards whose thread ended in a panic, with all their connections: not healthy when above 0.
     pub shards_lost: u64,
     /// WebSockets closed, by close code; 1005 when the client gave none, 1006 without a closing handshake.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement};
+use ordercast_protocol::position::Position;
 use ordercast_store::log::{LogPage, LogState};
 
 /// Announcements that are kept while one before them is missing; beyond it they are read from the log.
@@ -52,7 +53,8 @@ pub(crate) struct Feed {
     durable: u64,
     ready: VecDeque<Segment>,
     early: BTreeMap<u64, Arc<Announcement>>,
-    is_repairing: bool,
+    /// After which offset the log is being read.
+    repairing: Option<u64>,
     is_due: bool,
 }
 
@@ -64,7 +66,7 @@ impl Feed {
             known: state,
             ready: VecDeque::new(),
             early: BTreeMap::new(),
-            is_repairing: false,
+            repairing: None,
             is_due: false,
         }
     }
@@ -88,6 +90,10 @@ impl Feed {
             return;
         }
         self.accept(Arc::clone(announcement));
+        self.accept_early();
+    }
+
+    fn accept_early(&mut self) {
         while let Some(entry) = self.early.first_entry().filter(|entry| *entry.key() <= self.accepted + 1) {
             let announcement = entry.remove();
             self.accept(announcement);
@@ -118,21 +124,23 @@ impl Feed {
 
     /// After which offset the log is to be read, when something is missing and is not being read.
     pub(crate) fn repair(&mut self) -> Option<u64> {
-        let is_wanted = self.is_due && !self.is_repairing && self.durable > self.accepted;
+        let is_wanted = self.is_due && self.repairing.is_none() && self.durable > self.accepted;
         self.is_due &= self.durable > self.accepted;
-        self.is_repairing |= is_wanted;
-        is_wanted.then_some(self.accepted)
+        if !is_wanted {
+            return None;
+        }
+        self.repairing = Some(self.accepted);
+        self.repairing
     }
 
     /// The answer to a repair; `None` when the read failed, which is tried again at the next look.
     pub(crate) fn on_page(&mut self, page: Option<LogPage>) -> Result<(), Broken> {
-        self.is_repairing = false;
+        let after = self.repairing.take();
         let Some(page) = page else {
             self.is_due = false;
             return Ok(());
         };
         self.check(&page.state)?;
-        let before = self.accepted;
         if let Some(first) = page.events.first().map(|event| event.offset)
             && page.events.iter().zip(first..).all(|(event, offset)| event.offset == offset)
         {
@@ -145,8 +153,8 @@ impl Feed {
             let (log, epoch) = (self.known.log, self.known.epoch.clone());
             self.announce(&Arc::new(Announcement { log, epoch, first, events }));
         }
-        // Without progress the next look at the log tries again, not a loop.
-        self.is_due = self.accepted > before;
+        // Without progress since it was asked for the next look at the log tries again, not a loop.
+        self.is_due = Some(self.accepted) > after;
         Ok(())
     }
 
@@ -156,6 +164,25 @@ impl Feed {
         self.is_due |= self.durable > self.accepted;
         self.durable = self.durable.max(state.head);
         Ok(())
+    }
+
+    /// Announcements up to this position were not queued for the shard, and nothing else will bring them.
+    pub(crate) fn on_skipped(&mut self, head: &Position) {
+        if head.epoch == self.known.epoch {
+            self.durable = self.durable.max(head.offset);
+            self.is_due |= self.durable > self.accepted;
+        }
+    }
+
+    /// Counts everything up to this position as delivered: only for a shard without subscribers of the log.
+    pub(crate) fn skip_to(&mut self, head: &Position) {
+        if head.epoch != self.known.epoch || head.offset <= self.accepted {
+            return;
+        }
+        self.ready.clear();
+        (self.known.head, self.accepted) = (head.offset, head.offset);
+        self.durable = self.durable.max(head.offset);
+        self.accept_early();
     }
 
     /// Starts again with another life of the log, or after a part of it that is gone.

@@ -90,6 +90,43 @@ fn a_lost_announcement_is_found_by_the_second_look() {
 }
 
 #[test]
+fn what_was_not_queued_is_read_at_once() {
+    let head = |epoch: &str, offset| Position { epoch: Epoch(epoch.into()), offset };
+    let mut feed = Feed::new(state("e", 3, 0));
+    feed.on_skipped(&head("other", 9));
+    assert_eq!(feed.repair(), None);
+    feed.announce(&announcement(5, 5));
+    assert_eq!(feed.repair(), Some(3));
+    feed.announce(&announcement(4, 4));
+    feed.on_skipped(&head("e", 8));
+    assert_eq!(feed.repair(), None, "one read at a time");
+    feed.on_page(Some(page(3, 5, 10))).unwrap();
+    assert_eq!(feed.repair(), Some(5), "although the page brought nothing new");
+    feed.on_page(Some(page(5, 8, 10))).unwrap();
+    assert_eq!(feed.repair(), None);
+    assert_eq!(drain(&mut feed), [4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn what_nobody_is_owed_is_skipped() {
+    let head = |epoch: &str, offset| Position { epoch: Epoch(epoch.into()), offset };
+    let mut feed = Feed::new(state("e", 3, 0));
+    feed.announce(&announcement(4, 4));
+    feed.announce(&announcement(7, 9));
+    feed.skip_to(&head("other", 20));
+    feed.skip_to(&head("e", 2));
+    assert_eq!(feed.known().head, 3);
+    feed.skip_to(&head("e", 7));
+    assert_eq!(feed.known().head, 7);
+    feed.announce(&announcement(5, 6));
+    assert_eq!(drain(&mut feed), [8, 9]);
+    assert_eq!(feed.repair(), None);
+    feed.skip_to(&head("e", 20));
+    feed.announce(&announcement(19, 21));
+    assert_eq!(drain(&mut feed), [21]);
+}
+
+#[test]
 fn another_life_of_the_log_is_noticed() {
     let mut feed = Feed::new(state("e", 3, 0));
     assert_eq!(feed.on_look(&state("other", 1, 0)), Err(Broken));

@@ -25,7 +25,7 @@ use crate::pages::read_pages;
 use crate::registry::{ConnectionInfo, LimitReached, Protocol, Registry, Slot};
 use crate::session::Session;
 use crate::shard::{Adoption, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
-use crate::stream::{EventStream, Pipe};
+use crate::stream::{EventStream, Inlet, Pipe};
 
 /// Most connections that [`Hub::connections`] lists.
 const MAX_LISTED_CONNECTIONS: usize = 1_000;
@@ -147,10 +147,9 @@ impl Hub {
         let (number, port) = self.next_connection();
         let pipe = Pipe::new(Arc::<Port>::clone(port));
         let entry = slot.open(number, Protocol::EventStream);
-        let opening = Opening { entry, pipe: Arc::clone(&pipe), principal, channels };
-        if port.mailbox.push(Letter::Open(Box::new(opening))).is_err() {
-            pipe.end();
-        }
+        let opening = Opening { entry, pipe: Inlet::new(Arc::clone(&pipe)), principal, channels };
+        // A shard that has ended gives it back, and the stream ends by dropping it.
+        let _ = port.mailbox.push(Letter::Open(Box::new(opening)));
         EventStream::new(pipe)
     }
 
@@ -191,6 +190,7 @@ impl Hub {
             errors: counters.get(Counter::Errors),
             pages_read: counters.get(Counter::PagesRead),
             repairs: counters.get(Counter::Repairs),
+            commits_skipped: counters.get(Counter::CommitsSkipped),
             shards_lost: counters.shards_lost.load(Ordering::Relaxed),
             closes: counters.closes(),
         }
@@ -257,7 +257,7 @@ impl Distributor {
                 }
                 drop(known);
                 for port in &self.ports {
-                    let _ = port.mailbox.push(Letter::Commit(Arc::clone(announcement)));
+                    port.hear(announcement);
                 }
             }
             Message::Ephemeral { channel, body } => self.ephemeral(channel, body),

@@ -11,7 +11,7 @@ use crate::slab::Key;
 const WIRES: usize = Wire::ALL.len();
 
 /// One subscription of one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Member {
     pub(crate) subscriber: Key,
     pub(crate) subscription: u32,
@@ -33,10 +33,20 @@ impl Group {
         &self.members[wire.index()]
     }
 
-    fn remove(&mut self, wire: Wire, member: Member) {
+    fn add(&mut self, wire: Wire, member: Member, places: &mut Places) {
         let members = &mut self.members[wire.index()];
-        if let Some(index) = members.iter().position(|present| *present == member) {
-            members.swap_remove(index);
+        places.insert(member, members.len());
+        members.push(member);
+    }
+
+    fn remove(&mut self, wire: Wire, member: Member, places: &mut Places) {
+        let members = &mut self.members[wire.index()];
+        let Some(place) = places.remove(&member) else {
+            return;
+        };
+        members.swap_remove(place);
+        if let Some(moved) = members.get(place) {
+            places.insert(*moved, place);
         }
         if members.is_empty() {
             *members = Vec::new();
@@ -47,6 +57,9 @@ impl Group {
         self.members.iter().all(Vec::is_empty)
     }
 }
+
+/// Where each member is in the only list that has it, so that one leaves among thousands without a search.
+type Places = HashMap<Member, usize>;
 
 /// The groups of one log.
 #[derive(Default)]
@@ -61,6 +74,7 @@ struct LogIndex {
 pub(crate) struct Index {
     logs: [LogIndex; Log::ALL.len()],
     ephemeral: Vec<Group>,
+    places: Places,
 }
 
 impl Index {
@@ -76,18 +90,23 @@ impl Index {
                 }
             }
         };
-        group.members[wire.index()].push(member);
+        group.add(wire, member, &mut self.places);
     }
 
     pub(crate) fn remove(&mut self, channel: &Channel, wire: Wire, member: Member) {
+        let places = &mut self.places;
+        let leave = |group: &mut Group| {
+            group.remove(wire, member, places);
+            group.is_empty()
+        };
         match &channel.source {
-            Source::Stats => remove_named(&mut self.ephemeral, &channel.name, wire, member),
+            Source::Stats => remove_named(&mut self.ephemeral, &channel.name, leave),
             Source::Log(log, view) => {
                 let log = &mut self.logs[log.index()];
                 match view {
-                    View::All => remove_named(&mut log.all, &channel.name, wire, member),
-                    View::Order(id) => remove_keyed(&mut log.orders, id, wire, member),
-                    View::Customer(id) => remove_keyed(&mut log.customers, id, wire, member),
+                    View::All => remove_named(&mut log.all, &channel.name, leave),
+                    View::Order(id) => remove_keyed(&mut log.orders, id, leave),
+                    View::Customer(id) => remove_keyed(&mut log.customers, id, leave),
                 }
             }
         }
@@ -96,6 +115,11 @@ impl Index {
     /// The groups that get every event of the log.
     pub(crate) fn all(&self, log: Log) -> &[Group] {
         &self.logs[log.index()].all
+    }
+
+    /// Whether nobody has a subscription of the log or of a view of it, whatever its state.
+    pub(crate) fn is_idle(&self, log: Log) -> bool {
+        self.all(log).is_empty() && !self.has_views(log)
     }
 
     /// Whether anybody watches single orders or customers.
@@ -125,20 +149,57 @@ fn named<'a>(groups: &'a mut Vec<Group>, name: &Arc<str>) -> &'a mut Group {
     &mut groups[index]
 }
 
-fn remove_named(groups: &mut Vec<Group>, name: &str, wire: Wire, member: Member) {
-    if let Some(index) = groups.iter().position(|group| &*group.name == name) {
-        groups[index].remove(wire, member);
-        if groups[index].is_empty() {
-            groups.swap_remove(index);
-        }
+/// Removes the group when `leave` says that nobody is left in it.
+fn remove_named(groups: &mut Vec<Group>, name: &str, leave: impl FnOnce(&mut Group) -> bool) {
+    if let Some(index) = groups.iter().position(|group| &*group.name == name)
+        && leave(&mut groups[index])
+    {
+        groups.swap_remove(index);
     }
 }
 
-fn remove_keyed(groups: &mut HashMap<Arc<str>, Group>, id: &str, wire: Wire, member: Member) {
-    if let Some(group) = groups.get_mut(id) {
-        group.remove(wire, member);
-        if group.is_empty() {
-            groups.remove(id);
+/// As [`remove_named`].
+fn remove_keyed(groups: &mut HashMap<Arc<str>, Group>, id: &str, leave: impl FnOnce(&mut Group) -> bool) {
+    if groups.get_mut(id).is_some_and(leave) {
+        groups.remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::Slab;
+
+    /// As many as one shard may have; each leaves once, in an order that moves others about.
+    #[test]
+    fn whoever_leaves_takes_nobody_along() {
+        const SUBSCRIBERS: usize = 10_000;
+        let mut slab = Slab::new();
+        let mut index = Index::default();
+        let channels = ["orders", "order:a", "orders:c", "stats"].map(|name| Channel::parse(name).unwrap());
+        let mut present: Vec<_> = (0..SUBSCRIBERS).map(|_| slab.insert(Box::new(()))).collect();
+        let members = |key: Key| (0..).map(move |subscription| Member { subscriber: key, subscription });
+        for key in &present {
+            for (channel, member) in channels.iter().zip(members(*key)) {
+                index.add(channel, Wire::PlainJson, member);
+            }
         }
+        let mut at = 0;
+        while !present.is_empty() {
+            at = (at * 31 + 7) % present.len();
+            let gone = present.swap_remove(at);
+            for (channel, member) in channels.iter().zip(members(gone)) {
+                index.remove(channel, Wire::PlainJson, member);
+                index.remove(channel, Wire::PlainJson, member);
+            }
+            if present.len() % 1_000 == 1 {
+                let mut left: Vec<_> = index.all(Log::Orders)[0].members(Wire::PlainJson).to_vec();
+                left.sort_by_key(|member| member.subscriber.to_u64());
+                let mut expected: Vec<_> = present.iter().filter_map(|key| members(*key).next()).collect();
+                expected.sort_by_key(|member| member.subscriber.to_u64());
+                assert_eq!(left, expected);
+            }
+        }
+        assert!(index.is_idle(Log::Orders) && index.ephemeral("stats").is_none() && index.places.is_empty());
     }
 }

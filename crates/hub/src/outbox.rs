@@ -74,6 +74,8 @@ pub(crate) struct Sent {
 pub(crate) struct Outbox {
     control: VecDeque<Bytes>,
     control_bytes: usize,
+    /// The largest reply since none waited.
+    largest_reply: usize,
     data: VecDeque<Entry>,
     data_bytes: usize,
     last: Option<Bytes>,
@@ -92,6 +94,12 @@ impl Outbox {
         self.control_bytes
     }
 
+    /// Bytes of replies that wait beside the largest one: a single large reply may take the kernel several
+    /// turns, and says nothing about whether its client reads.
+    pub(crate) fn reply_backlog(&self) -> usize {
+        self.control_bytes.saturating_sub(self.largest_reply)
+    }
+
     /// Whether something waits that must not wait for long.
     pub(crate) fn is_urgent(&self) -> bool {
         !self.control.is_empty() || self.last.is_some()
@@ -99,6 +107,7 @@ impl Outbox {
 
     pub(crate) fn push_control(&mut self, frame: Bytes) {
         self.control_bytes += frame.len();
+        self.largest_reply = self.largest_reply.max(frame.len());
         self.control.push_back(frame);
     }
 
@@ -197,6 +206,10 @@ impl Outbox {
 
     fn drop_entries(&mut self, is_dropped: impl Fn(&Entry) -> bool) -> Dropped {
         let mut dropped = Dropped::default();
+        // Most subscriptions that end have nothing waiting; the others' events are not moved for them.
+        if !self.data.iter().any(&is_dropped) {
+            return dropped;
+        }
         let mut kept = VecDeque::new();
         for mut entry in std::mem::take(&mut self.data) {
             if !is_dropped(&entry) {
@@ -249,6 +262,7 @@ impl Outbox {
         }
         if self.control.is_empty() && self.control.capacity() > 0 {
             self.control = VecDeque::new();
+            self.largest_reply = 0;
         }
     }
 }

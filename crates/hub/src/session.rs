@@ -49,7 +49,8 @@ pub struct Subscribed {
 /// Why a subscription was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscribeError {
-    /// The connection has [`crate::HubConfig::max_channels`] subscriptions.
+    /// The connection has [`crate::HubConfig::max_channels`] subscriptions, or one message asked for more than
+    /// twice as many.
     TooMany,
     /// The connection is being closed.
     Closing,

@@ -24,12 +24,12 @@ use crate::counters::{Counter, Counters, Tally};
 use crate::feed::Feed;
 use crate::frames::Wrapper;
 use crate::index::Index;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Heads, Mailbox, Queueing};
 use crate::pages::PageSender;
 use crate::registry;
 use crate::session::{Connection, ReplyPath, Session};
 use crate::slab::{Key, Slab};
-use crate::stream::{Pipe, Upstream};
+use crate::stream::{Inlet, Upstream};
 use crate::ws;
 
 mod fanout;
@@ -64,7 +64,7 @@ pub(crate) struct Adoption {
 /// A stream that has a reader.
 pub(crate) struct Opening {
     pub(crate) entry: registry::Entry,
-    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) pipe: Inlet,
     pub(crate) principal: Principal,
     pub(crate) channels: Vec<(Channel, Option<Position>)>,
 }
@@ -97,6 +97,16 @@ pub(crate) enum Letter {
 pub(crate) struct Port {
     pub(crate) mailbox: Mailbox<Letter>,
     pub(crate) counters: Arc<Counters>,
+}
+
+impl Port {
+    /// Passes a commit on, to whom it is of use.
+    pub(crate) fn hear(&self, announcement: &Arc<Announcement>) {
+        let queueing = self.mailbox.push_commit(announcement, || Letter::Commit(Arc::clone(announcement)));
+        if queueing == Queueing::Skipped {
+            self.counters.add(Counter::CommitsSkipped, 1);
+        }
+    }
 }
 
 /// Letters to a shard that has ended are dropped: its connections are gone.
@@ -151,6 +161,8 @@ pub(crate) struct Shard {
     ephemeral_offset: u64,
     subscribers: Slab<Subscriber>,
     index: Index,
+    /// The logs whose commits the mailbox takes, in the order of [`Log::ALL`]: at least those with subscribers.
+    is_following: [bool; Log::ALL.len()],
     wrapper: Wrapper,
     scratch: Vec<u8>,
     /// Sockets with something to read.
@@ -180,6 +192,7 @@ impl Shard {
             ephemeral_offset: 0,
             subscribers: Slab::new(),
             index: Index::default(),
+            is_following: Default::default(),
             wrapper: Wrapper::default(),
             scratch: vec![0; SCRATCH_BYTES],
             ready: Vec::new(),
@@ -208,11 +221,13 @@ impl Shard {
             for event in &events {
                 self.on_event(event);
             }
-            letters = self.port.mailbox.take(letters);
-            self.on_letters(&mut letters);
+            let skipped;
+            (letters, skipped) = self.port.mailbox.take(letters);
+            self.on_letters(&mut letters, &skipped);
             self.read_ready();
             self.on_time();
             self.flush_dirty();
+            self.unfollow_idle();
             self.port.counters.join(&mut self.tally);
         }
         self.finish();
@@ -252,8 +267,8 @@ impl Shard {
     }
 
     /// Commits that wait together are delivered together, but before anything that depends on what has been
-    /// delivered.
-    fn on_letters(&mut self, letters: &mut Vec<Letter>) {
+    /// delivered. `skipped` are the heads of what was not queued with them.
+    fn on_letters(&mut self, letters: &mut Vec<Letter>, skipped: &Heads) {
         for letter in letters.drain(..) {
             match letter {
                 Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
@@ -266,6 +281,11 @@ impl Shard {
             }
         }
         self.deliver_runs();
+        for (feed, head) in self.feeds.iter_mut().zip(skipped) {
+            if let Some(head) = head {
+                feed.on_skipped(head);
+            }
+        }
         self.request_repairs();
     }
 
@@ -317,7 +337,7 @@ impl Shard {
             return;
         };
         let path: Arc<dyn ReplyPath> = self.port.clone();
-        let mut handle = Handle { key, subscriber, config: &self.config, path };
+        let mut handle = Handle { key, subscriber, config: &self.config, tally: &mut self.tally, path };
         match catch_unwind(AssertUnwindSafe(|| call(&mut *session, &mut handle))) {
             Ok(()) => subscriber.session = Some(session),
             Err(_) => {

@@ -1,5 +1,6 @@
 //! A stream of Server-Sent Events: filled by a shard, read by the HTTP response that it is the body of.
 
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -115,8 +116,32 @@ impl Pipe {
     }
 }
 
-/// The body of a response to `GET /events`: its items are whole events. Ends when the hub is drained;
-/// dropping it removes the subscriber.
+/// The shard's end of a pipe. Dropping it ends the stream, so that a shard that panics, or never takes a
+/// stream over, leaves no reader waiting for ever.
+pub(crate) struct Inlet(Arc<Pipe>);
+
+impl Inlet {
+    pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
+        Self(pipe)
+    }
+}
+
+impl Deref for Inlet {
+    type Target = Pipe;
+
+    fn deref(&self) -> &Pipe {
+        &self.0
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// The body of a response to `GET /events`: its items are whole events. Ends when the hub is drained or
+/// the shard behind it is lost; dropping it removes the subscriber.
 pub struct EventStream {
     pipe: Arc<Pipe>,
 }

@@ -113,6 +113,66 @@ fn replies_that_are_not_read_close_the_connection() {
 }
 
 #[test]
+fn a_large_greeting_reaches_a_client_that_reads_slowly() {
+    // The second is more than the kernel takes, so that it goes out in several turns.
+    for mebibytes in [2, 32] {
+        let rig = Rig::start(config());
+        let greeting = "x".repeat(mebibytes * 1024 * 1024);
+        rig.stage.set_greeting(greeting.clone().into());
+        let mut client = rig.connect();
+        for n in 0..100 {
+            client.say(&format!("answer {n}"));
+        }
+        assert!(client.text() == greeting);
+        for n in 0..100 {
+            assert_eq!(client.text(), format!("echo answer {n}"));
+        }
+        client.expect_nothing();
+        assert_eq!(rig.hub.stats().closes.len(), 0);
+    }
+}
+
+#[test]
+fn a_large_greeting_that_is_not_read_is_no_licence() {
+    let rig = Rig::start(config());
+    rig.stage.set_greeting("x".repeat(32 * 1024 * 1024).into());
+    let mut client = rig.connect();
+    client.stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    let request = masked(0x81, format!("say {}", "x".repeat(60_000)).as_bytes());
+    while client.stream.write_all(&request).is_ok() && rig.hub.stats().closes.is_empty() {}
+    rig.wait("closed", |hub| hub.stats().closes.get(&1008) == Some(&1));
+}
+
+#[test]
+fn many_replies_in_one_turn_are_written_before_they_are_judged() {
+    let rig = Rig::start(config());
+    let mut client = rig.connect();
+    for words in ["answers 1000 520", "burst 1000 520"] {
+        client.say(words);
+        for _ in 0..1_000 {
+            assert_eq!(client.text().len(), 520);
+        }
+    }
+    client.expect_nothing();
+}
+
+#[test]
+fn one_message_cannot_ask_for_subscriptions_without_end() {
+    let rig = Rig::start(HubConfig { max_channels: 4, ..config() });
+    let mut client = rig.connect();
+    for _ in 0..2 {
+        client.say("subs orders 30000");
+        assert_eq!(client.text(), "refused 29992");
+        for _ in 0..8 {
+            assert!(client.text().contains("\"channel\":\"orders\""));
+        }
+    }
+    rig.commit(1, 10);
+    client.expect("orders", [1]);
+    client.expect_nothing();
+}
+
+#[test]
 fn a_drain_says_goodbye_to_all() {
     let rig = Rig::start(config());
     let mut clients: Vec<_> = (0..20).map(|_| rig.connect()).collect();

@@ -5,6 +5,7 @@
 mod rig;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ordercast_broker::{Broker, Listener, Message};
 use ordercast_hub::HubConfig;
@@ -131,6 +132,84 @@ fn a_hostile_broker_costs_nobody_an_event() {
         all.expect_nothing();
         one.expect_nothing();
     }
+}
+
+/// No look at the logs comes to the rescue.
+fn unwatched() -> HubConfig {
+    HubConfig { shards: 1, log_poll_interval: Duration::from_secs(3_600), ..config() }
+}
+
+#[test]
+fn commits_that_a_held_shard_cannot_take_are_read_from_the_log() {
+    const COMMITS: u64 = 20;
+    // Nobody is parked, so that only the shard itself reads the log.
+    let rig = Rig::start(HubConfig { outbox_bytes: 64 * 1024 * 1024, ..unwatched() });
+    let (mut client, mut holder) = (rig.connect(), rig.connect());
+    client.subscribe("orders");
+    holder.say("hold");
+    rig.stage.wait_held();
+    for _ in 0..COMMITS {
+        rig.commit(1, 1024 * 1024);
+    }
+    let skipped = rig.hub.stats().commits_skipped;
+    assert!((11..COMMITS).contains(&skipped), "8 MiB of {COMMITS} may wait, and {skipped} were skipped");
+    rig.stage.let_go();
+    client.expect("orders", 1..=COMMITS);
+    rig.commit(1, 10);
+    client.expect("orders", [COMMITS + 1]);
+    client.expect_nothing();
+    assert!(rig.hub.stats().repairs > 0);
+}
+
+#[test]
+fn commits_that_wake_nobody_are_in_the_past_of_who_comes_next() {
+    let rig = Rig::start(unwatched());
+    let mut client = rig.connect();
+    let mut head = 0;
+    for _ in 0..20 {
+        rig.commit(50, 10);
+        head += 50;
+        assert!(client.subscribe("orders").ends_with(&format!("\"offset\":{head}}}")));
+        client.expect_nothing();
+        rig.commit(2, 10);
+        client.expect("orders", head + 1..=head + 2);
+        head += 2;
+        client.say("unsub orders");
+        assert_eq!(client.text(), "unsub true");
+    }
+    rig.commit(3, 10);
+    assert!(client.subscribe("order:x e1 1").contains("\"offset\":1,\"recovered\":true"));
+    assert!(client.subscribe("orders e1 7").contains("\"offset\":7,\"recovered\":true"));
+    client.expect("orders", 8..=head + 3);
+    client.expect_nothing();
+}
+
+#[test]
+fn subscribers_who_come_and_go_amid_commits_miss_nothing() {
+    let rig = Rig::start(unwatched());
+    let mut client = rig.connect();
+    let (orders, counts) = std::sync::mpsc::channel::<u64>();
+    std::thread::scope(|scope| {
+        let committed = &rig;
+        scope.spawn(move || counts.into_iter().for_each(|count| (0..count).for_each(|_| committed.commit(1, 10))));
+        let mut dice = Dice(5);
+        let (mut head, mut seen) = (0, 0);
+        for round in 0..400 {
+            let count = dice.roll(40);
+            orders.send(count).unwrap();
+            head += count;
+            let is_resumed = round % 3 == 0;
+            let answer = client.subscribe(&if is_resumed { format!("orders e1 {seen}") } else { "orders".to_owned() });
+            let (_, offset) = answer.split_once("\"offset\":").unwrap();
+            let offset = offset.trim_end_matches(",\"recovered\":true}").trim_end_matches('}').parse::<u64>().unwrap();
+            assert!(if is_resumed { offset == seen } else { offset >= seen }, "{seen}: {answer}");
+            client.expect("orders", offset + 1..=head);
+            seen = head;
+            client.say("unsub orders");
+            assert_eq!(client.text(), "unsub true");
+        }
+        drop(orders);
+    });
 }
 
 #[test]

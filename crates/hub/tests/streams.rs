@@ -8,10 +8,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
+use ordercast_hub::session::{Connection, Session, Subscribed};
 use ordercast_hub::{EventStream, HubConfig};
-use ordercast_protocol::channel::Channel;
+use ordercast_protocol::channel::{Channel, Log};
+use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Position, decode_positions};
 use ordercast_protocol::principal::Principal;
+use ordercast_store::log::PageLimit;
 use rig::{DEADLINE, Dice, Rig, config};
 
 /// A reader that understands what a browser would.
@@ -79,7 +82,10 @@ fn a_stream_cut_anywhere_goes_on_there() {
     let mut reader = Reader::open(&rig, &[("orders", None), ("products", None), ("stats", None)]);
     assert_eq!(reader.block(&rig).unwrap(), "retry: 2000");
     let first = reader.block(&rig).unwrap();
-    assert!(first.starts_with("event: subscribed\nid: orders=e1.0\ndata: {\"type\":\"subscribed\""), "{first}");
+    assert!(
+        first.starts_with("event: subscribed\nid: orders=e1.0,products=e1.0\ndata: {\"type\":\"subscribed\""),
+        "{first}"
+    );
     for _ in 0..2 {
         reader.data(&rig);
     }
@@ -100,6 +106,85 @@ fn a_stream_cut_anywhere_goes_on_there() {
     }
     reader.expect(&rig, "orders", read + 1..=head);
     rig.wait("the earlier streams have left", |hub| hub.stats().streams == 1);
+}
+
+fn position(id: &str) -> Option<Position> {
+    Some(decode_positions(id).unwrap().remove(0).1)
+}
+
+#[test]
+fn a_stream_cut_between_its_answers_misses_none_of_them() {
+    let rig = Rig::start(config());
+    rig.commit(5, 10);
+    let channels = [("orders", position("x=e1.2")), ("products", position("x=other.7")), ("stats", None)];
+    let mut reader = Reader::open(&rig, &channels);
+    assert!(reader.data(&rig).contains("\"orders\",\"epoch\":\"e1\",\"offset\":2,\"recovered\":true"));
+    assert_eq!(reader.last_id.as_deref(), Some("orders=e1.2,products=other.7"));
+    let mut reader = reader.reopen(&rig);
+    reader.data(&rig);
+    assert!(reader.data(&rig).contains("\"products\",\"epoch\":\"e1\",\"offset\":0,\"recovered\":false"));
+    assert_eq!(reader.last_id.as_deref(), Some("orders=e1.2,products=e1.0"));
+    reader.expect(&rig, "orders", 3..=5);
+}
+
+/// The answer overtakes events that wait: its id must not say that they were seen.
+#[test]
+fn a_late_answer_has_no_id() {
+    let rig = Rig::start(config());
+    rig.commit(5, 10);
+    let mut reader = Reader::open(&rig, &[("orders", position("x=e1.9")), ("products", None)]);
+    assert!(reader.data(&rig).contains("\"products\""));
+    assert_eq!(reader.last_id.as_deref(), Some("orders=e1.9,products=e1.0"));
+    let block = reader.block(&rig).unwrap();
+    assert!(block.starts_with("event: subscribed\ndata: ") && block.contains("\"recovered\":false"), "{block}");
+    rig.commit(1, 10);
+    reader.expect(&rig, "orders", [6]);
+    assert_eq!(reader.last_id.as_deref(), Some("orders=e1.6,products=e1.0"));
+}
+
+#[test]
+fn an_answer_to_a_stream_that_retention_overtook_has_no_id() {
+    let page = PageLimit { events: 3, bytes: 10_000 };
+    let rig = Rig::start(HubConfig { page, ..config() });
+    rig.commit(20, 10);
+    let mut reader = Reader::open(&rig, &[("orders", position("x=e1.0")), ("products", None)]);
+    rig.wait("the first page", |hub| hub.stats().pages_read == 1);
+    rig.logs.set_floor(Log::Orders, 10);
+    reader.data(&rig);
+    reader.data(&rig);
+    reader.expect(&rig, "orders", 1..=3);
+    let block = reader.block(&rig).unwrap();
+    assert!(block.starts_with("event: subscribed\ndata: ") && block.contains("\"recovered\":false"), "{block}");
+    rig.commit(1, 10);
+    reader.expect(&rig, "orders", [21]);
+    assert_eq!(reader.last_id.as_deref(), Some("orders=e1.21,products=e1.0"));
+}
+
+/// Takes its shard along.
+struct DeadlySession;
+
+impl Session for DeadlySession {
+    fn on_open(&mut self, _: &mut dyn Connection) {}
+    fn on_message(&mut self, _: &[u8], _: &mut dyn Connection) {}
+    fn on_subscribed(&mut self, _: &Channel, _: &Subscribed, _: &mut dyn Connection) {}
+    fn wire(&self) -> Wire {
+        panic!("as the test wants")
+    }
+}
+
+#[test]
+fn streams_of_a_lost_shard_end() {
+    let rig = Rig::start(HubConfig { shards: 1, ..config() });
+    let mut reader = Reader::open(&rig, &[("orders", None)]);
+    reader.data(&rig);
+    let _client = rig.connect_with(b"", Box::new(DeadlySession)).unwrap();
+    // Perhaps queued when the shard dies.
+    let mut queued = Reader::open(&rig, &[("orders", None)]);
+    while reader.block(&rig).is_some() {}
+    while queued.block(&rig).is_some() {}
+    rig.wait("counted", |hub| hub.stats().shards_lost == 1);
+    let mut late = Reader::open(&rig, &[("orders", None)]);
+    assert_eq!(late.block(&rig), None);
 }
 
 #[test]

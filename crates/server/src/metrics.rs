@@ -125,6 +125,11 @@ impl Figures {
             ("subscribers_resumed", "Times a parked subscriber read on.", stats.resumed),
             ("ephemeral_dropped", "Ephemeral messages that slow subscribers did not get.", stats.dropped),
             ("log_pages_read", "Pages read for subscribers that catch up.", stats.pages_read),
+            (
+                "hub_commits_skipped",
+                "Announcements that a shard too busy reads from the log instead.",
+                stats.commits_skipped,
+            ),
             ("log_repairs", "Pages read because an announcement was lost.", stats.repairs),
         ] {
             counter(encoder, name, help, value)?;

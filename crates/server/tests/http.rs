@@ -290,3 +290,48 @@ fn one_client_too_many_is_429() {
     open.1.notify_all();
     assert_eq!(first.answer().status, 201);
 }
+
+#[test]
+fn a_body_that_does_not_come_is_given_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server =
+        Server::start(dir.path(), |setup| setup.server.handshake_timeout = std::time::Duration::from_millis(50));
+    let mut slow = server.client();
+    slow.send("POST", "/orders", &["Content-Type: application/json", "Expect: nothing", "X-Rest: late"], b"");
+    assert_eq!(slow.answer().status, 400, "an empty body is told at once");
+    let mut slow = server.client();
+    slow.start("POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
+    let answer = slow.answer();
+    assert_eq!((answer.status, answer.json()["type"].as_str()), (408, Some("/docs/errors/request-timeout")));
+    assert!(answer.head.contains("connection: close"), "{}", answer.head);
+}
+
+#[test]
+fn an_adjustment_without_a_time_is_replayed_and_not_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |_| {});
+    let mut client = server.client();
+    let body = r#"{"id":"A1","kind":"bad_debt","items":[{"sku":"B","quantity":1,"price":-11062.06}]}"#;
+    let first = client.post("/adjustments", body);
+    let again = client.post("/adjustments", body);
+    assert_eq!((first.status, again.status), (201, 200));
+    assert!(again.head.contains("idempotency-replayed: true"));
+    assert_eq!(first.json(), again.json(), "as it is stored");
+    assert_eq!(first.json()["placed_at"], first.json()["created_at"]);
+}
+
+#[test]
+fn rejections_of_the_router_are_problems_too() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |_| {});
+    for path in ["/orders?limit=1&limit=2", "/orders/%ff", "/events?channels=", "/adjustments?cursor=x"] {
+        let answer = server.client().get(path);
+        assert_eq!(
+            (answer.status, answer.json()["type"].as_str()),
+            (400, Some("/docs/errors/invalid-query")),
+            "{path}"
+        );
+    }
+    let answer = server.client().request("DELETE", "/orders", &[], b"");
+    assert!(answer.head.contains("allow: GET,HEAD,POST"), "{}", answer.head);
+}

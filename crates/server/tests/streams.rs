@@ -172,3 +172,56 @@ fn events_stream_and_resume_by_their_id() {
     let bad = server.client().request("GET", "/events", &["Last-Event-ID: nonsense"], b"");
     assert_eq!(bad.status, 400);
 }
+
+#[test]
+fn orders_under_way_at_a_stop_are_acknowledged_before_the_socket_closes() {
+    const ORDERS: usize = 50;
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let mut socket = server.socket("/ws?channels=");
+    socket.next_of("products");
+    for _ in 0..ORDERS {
+        socket.send(ORDER);
+    }
+    // The first answer shows that the server has begun to read them.
+    socket.next_of("order_ack");
+    let reader = std::thread::spawn(move || {
+        let (mut acknowledged, mut refused) = (1, 0);
+        loop {
+            match socket.next() {
+                Ok(message) if message["type"] == "order_ack" => acknowledged += 1,
+                Ok(message) => refused += usize::from(message["code"] == "unavailable"),
+                Err(code) => return (acknowledged, refused, code),
+            }
+        }
+    });
+    server.stop();
+    let (acknowledged, refused, code) = reader.join().expect("no panic");
+    assert_eq!(code, 1001);
+    assert!(acknowledged + refused <= ORDERS);
+    let (_writer, reader) =
+        ordercast_store_sqlite::open(&ordercast_store_sqlite::SqliteOptions::new(dir.path())).expect("a store");
+    let stored = ordercast_store::conformance::wait(ordercast_store::read::ReadStore::start_state(&reader));
+    assert_eq!(stored.expect("readable").ready, acknowledged as u64, "what is stored was acknowledged");
+}
+
+#[test]
+fn a_large_catalogue_greets_like_a_small_one() {
+    const PRODUCTS: usize = 5_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |_| {});
+    let mut client = server.client();
+    for part in 0..PRODUCTS / 1_000 {
+        let product = |n: usize| json!({"sku": format!("P{:05}", part * 1_000 + n), "name": "x".repeat(60), "price": 1.5, "stock": 9});
+        let products: Vec<_> = (0..1_000).map(product).collect();
+        assert_eq!(client.post("/products", &json!(products).to_string()).json()["changed"], 1_000);
+    }
+    let mut socket = server.socket("/ws");
+    let products = socket.next_of("products");
+    assert_eq!(products["products"].as_array().map(Vec::len), Some(PRODUCTS));
+    socket.next_of("subscribed");
+    for _ in 0..700 {
+        socket.send(ORDER);
+    }
+    (0..700).for_each(|_| drop(socket.next_of("order_ack")));
+}

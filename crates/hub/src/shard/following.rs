@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::close;
 use ordercast_protocol::frame::write_subscribed;
-use ordercast_protocol::position::Position;
+use ordercast_protocol::position::{Position, encode_positions};
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState};
 
@@ -52,12 +52,27 @@ impl Shard {
         channel: Channel,
         since: Option<Position>,
     ) {
+        if let Some(answer) = self.start(key, subscriber, &channel, since.as_ref()) {
+            self.answer(key, subscriber, &channel, &answer, "");
+        }
+        self.mark_dirty(key, subscriber);
+    }
+
+    /// Starts a subscription; gives where, unless the log must be asked first.
+    fn start(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        channel: &Channel,
+        since: Option<&Position>,
+    ) -> Option<Subscribed> {
         self.unsubscribe(key, subscriber, &channel.name);
         let id = subscriber.next_subscription;
         subscriber.next_subscription += 1;
         let (subscription, answer) = match channel.log() {
             Some(log) => {
-                let (cursor, answer) = Cursor::start(since.as_ref(), self.feeds[log.index()].known());
+                self.follow(log);
+                let (cursor, answer) = Cursor::start(since, self.feeds[log.index()].known());
                 (Subscription { id, channel: channel.clone(), cursor }, answer)
             }
             None => {
@@ -68,11 +83,71 @@ impl Shard {
             }
         };
         subscriber.subscriptions.push(subscription);
-        self.index.add(&channel, subscriber.wire, Member { subscriber: key, subscription: id });
-        if let Some(answer) = answer {
-            self.answer(key, subscriber, &channel, &answer);
+        self.index.add(channel, subscriber.wire, Member { subscriber: key, subscription: id });
+        answer
+    }
+
+    /// Starts the subscriptions of a stream, and answers when all have begun: every answer names the position
+    /// of every channel, so that a stream cut between two of them misses nothing when it comes back.
+    pub(super) fn subscribe_stream(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        channels: Vec<(Channel, Option<Position>)>,
+    ) {
+        let mut answers = Vec::with_capacity(channels.len());
+        for (channel, since) in channels {
+            let answer = self.start(key, subscriber, &channel, since.as_ref());
+            answers.push((channel, since, answer));
+        }
+        // A channel named twice has one subscription: the later.
+        let mut places: Vec<(Arc<str>, Position)> = Vec::new();
+        for (channel, since, answer) in answers.iter().filter(|(channel, ..)| channel.log().is_some()) {
+            let began = answer.as_ref().map(|began| Position { epoch: began.epoch.clone(), offset: began.offset });
+            // Until it has been answered it stands where it asked to: whether that exists must not be missed.
+            let Some(place) = since.clone().or(began) else {
+                continue;
+            };
+            match places.iter_mut().find(|(name, _)| *name == channel.name) {
+                Some((_, earlier)) => *earlier = place,
+                None => places.push((Arc::clone(&channel.name), place)),
+            }
+        }
+        for (channel, _, answer) in &answers {
+            let Some(answer) = answer else {
+                continue;
+            };
+            if let Some((_, place)) = places.iter_mut().find(|(name, _)| *name == channel.name) {
+                *place = Position { epoch: answer.epoch.clone(), offset: answer.offset };
+            }
+            let id = encode_positions(places.iter().map(|(name, place)| (&**name, &place.epoch, place.offset)));
+            let id = if places.is_empty() { id } else { format!("id: {id}\n") };
+            self.answer(key, subscriber, channel, answer, &id);
         }
         self.mark_dirty(key, subscriber);
+    }
+
+    /// Has the commits of the log queued. They were only noted while nobody here had a subscription of it: then
+    /// everything up to the note is in the past of whoever comes now, and what follows is queued. Both are
+    /// decided under one lock, so that no commit falls between.
+    fn follow(&mut self, log: Log) {
+        if std::mem::replace(&mut self.is_following[log.index()], true) {
+            return;
+        }
+        if let Some(head) = self.port.mailbox.follow(log) {
+            self.feeds[log.index()].skip_to(&head);
+        }
+    }
+
+    /// Commits of logs without subscribers need not wake this shard. Once a turn, so that one subscriber who
+    /// replaces another costs nothing.
+    pub(super) fn unfollow_idle(&mut self) {
+        for log in Log::ALL {
+            if self.is_following[log.index()] && self.index.is_idle(log) {
+                self.is_following[log.index()] = false;
+                self.port.mailbox.unfollow(log);
+            }
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, key: Key, subscriber: &mut Subscriber, name: &str) {
@@ -89,8 +164,9 @@ impl Shard {
         }
     }
 
-    /// Tells where a subscription begins, before any event of it.
-    fn answer(&mut self, key: Key, subscriber: &mut Subscriber, channel: &Channel, answer: &Subscribed) {
+    /// Tells where a subscription begins, before any event of it. The answer overtakes events: a stream's `id`
+    /// line must not be ahead of those that wait, and is empty when some may.
+    fn answer(&mut self, key: Key, subscriber: &mut Subscriber, channel: &Channel, answer: &Subscribed, id: &str) {
         match &subscriber.sink {
             Sink::Socket(_) => {
                 self.call_session(key, subscriber, |session, connection| {
@@ -99,7 +175,7 @@ impl Shard {
             }
             Sink::Stream(pipe) => {
                 let mut event = b"event: subscribed\n".to_vec();
-                event.extend_from_slice(subscriber.id_line(&self.feeds).as_bytes());
+                event.extend_from_slice(id.as_bytes());
                 event.extend_from_slice(b"data: ");
                 let Subscribed { epoch, offset, recovered, floor } = answer;
                 write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut event);
@@ -182,15 +258,16 @@ impl Shard {
             }
             PageVerdict::Restarted(answer) => {
                 if let Sink::Socket(socket) = &mut subscriber.sink {
-                    // The answer overtakes events; those from before it must not follow it.
+                    // The answer overtakes events; those from before it must not follow it. A stream has none
+                    // of this channel: its pages are read when nothing waits.
                     socket.outbox.drop_subscription(id);
                 }
-                self.answer(key, subscriber, &channel, &answer);
+                self.answer(key, subscriber, &channel, &answer, "");
             }
             PageVerdict::Send(answer) => {
                 (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
                 if let Some(answer) = answer {
-                    self.answer(key, subscriber, &channel, &answer);
+                    self.answer(key, subscriber, &channel, &answer, "");
                 }
                 self.send_page(subscriber, id, &channel, after, page);
             }
@@ -250,6 +327,11 @@ impl Shard {
 
     pub(super) fn on_look(&mut self, states: &[LogState]) {
         for state in states {
+            if self.index.is_idle(state.log) {
+                // Nobody is owed what is missing.
+                let head = Position { epoch: state.epoch.clone(), offset: state.head };
+                self.feeds[state.log.index()].skip_to(&head);
+            }
             if self.feeds[state.log.index()].on_look(state).is_err() {
                 self.on_broken_log(state);
             }
@@ -273,7 +355,7 @@ impl Shard {
     /// A text message of a session that answers later.
     pub(super) fn on_reply(&mut self, key: Key, frame: Bytes) {
         self.with(key, |shard, subscriber| {
-            subscriber.push_replies([frame], shard.config.control_bytes);
+            subscriber.push_replies([frame], shard.config.control_bytes, &mut shard.tally);
             shard.mark_dirty(key, subscriber);
         });
     }

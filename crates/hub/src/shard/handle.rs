@@ -8,31 +8,54 @@ use ordercast_protocol::close;
 use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
 
-use super::subscriber::{Action, Subscriber};
+use super::subscriber::{Action, Sink, Subscriber};
 use crate::config::HubConfig;
+use crate::counters::Tally;
 use crate::session::{Connection, Replies, ReplyPath, SubscribeError};
 use crate::slab::Key;
 use crate::ws;
+
+/// Subscriptions that one message may ask for, as a multiple of the channels that a connection may have.
+/// Ends of subscriptions need no bound of their own: each has a beginning.
+const ACTIONS_PER_CHANNEL: usize = 2;
 
 /// Lent to a session while it is called.
 pub(super) struct Handle<'a> {
     pub(super) key: Key,
     pub(super) subscriber: &'a mut Subscriber,
     pub(super) config: &'a HubConfig,
+    pub(super) tally: &'a mut Tally,
     pub(super) path: Arc<dyn ReplyPath>,
 }
 
 impl Subscriber {
-    /// Queues replies; a client that does not take them is closed.
-    pub(super) fn push_replies(&mut self, frames: impl IntoIterator<Item = Bytes>, control_bytes: usize) {
+    /// Queues replies. Beyond `max_bytes` they are sent at once, so that one turn cannot pile them up, and a
+    /// client that does not take them is closed; only what the kernel refuses counts against it.
+    pub(super) fn push_replies(
+        &mut self,
+        frames: impl IntoIterator<Item = Bytes>,
+        max_bytes: usize,
+        tally: &mut Tally,
+    ) {
         if self.closing.is_some() || self.wanted_close.is_some() {
             return;
         }
-        let before = self.control_bytes();
         for frame in frames {
             self.push_control(frame);
         }
-        if before > 0 && self.control_bytes() > control_bytes {
+        if self.control_bytes() <= max_bytes {
+            return;
+        }
+        self.flush(tally);
+        if self.reply_backlog() <= max_bytes {
+            return;
+        }
+        if let Sink::Socket(socket) = &mut self.sink {
+            // It may have room again, and the poll has not been asked since.
+            socket.is_blocked = false;
+        }
+        self.flush(tally);
+        if self.reply_backlog() > max_bytes && !self.is_dead {
             self.wanted_close = Some((close::POLICY, "replies are not read".into()));
         }
     }
@@ -57,16 +80,21 @@ impl Connection for Handle<'_> {
     }
 
     fn send(&mut self, message: &[u8]) {
-        self.subscriber.push_replies([ws::text_frame(message)], self.config.control_bytes);
+        self.subscriber.push_replies([ws::text_frame(message)], self.config.control_bytes, self.tally);
     }
 
     fn send_shared(&mut self, message: Bytes) {
-        self.subscriber.push_replies([ws::text_header(message.len()), message], self.config.control_bytes);
+        let frames = [ws::text_header(message.len()), message];
+        self.subscriber.push_replies(frames, self.config.control_bytes, self.tally);
     }
 
     fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Result<(), SubscribeError> {
         if self.subscriber.closing.is_some() || self.subscriber.wanted_close.is_some() {
             return Err(SubscribeError::Closing);
+        }
+        // Before the list is searched: the work of one message is bounded, whatever its session does with it.
+        if self.subscriber.actions.len() >= self.config.max_channels.saturating_mul(ACTIONS_PER_CHANNEL) {
+            return Err(SubscribeError::TooMany);
         }
         if !self.subscriber.has_channel(&channel.name) {
             if self.subscriber.channel_count >= self.config.max_channels {

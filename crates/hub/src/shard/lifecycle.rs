@@ -72,17 +72,18 @@ impl Shard {
     pub(super) fn open(&mut self, opening: Opening) {
         let Opening { entry, pipe, principal, channels } = opening;
         if self.draining.is_some() {
-            return pipe.end();
+            // Dropping the pipe ends the stream.
+            return;
         }
-        let sink = Sink::Stream(pipe.clone());
+        let sink = Sink::Stream(pipe);
         let subscriber = Subscriber::new(sink, entry, principal, Wire::ServerSentEvents, self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
-            subscriber.is_dead = !pipe.attach(key.to_u64());
-            subscriber.push_control(Bytes::from_static(STREAM_RETRY));
-            for (channel, since) in channels {
-                shard.subscribe(key, subscriber, channel, since);
+            if let Sink::Stream(pipe) = &subscriber.sink {
+                subscriber.is_dead = !pipe.attach(key.to_u64());
             }
+            subscriber.push_control(Bytes::from_static(STREAM_RETRY));
+            shard.subscribe_stream(key, subscriber, channels);
         });
     }
 
@@ -251,9 +252,6 @@ impl Shard {
         self.port.mailbox.close();
         for key in self.subscribers.keys().collect::<Vec<_>>() {
             if let Some(subscriber) = self.subscribers.lift(key) {
-                if let Sink::Stream(pipe) = &subscriber.sink {
-                    pipe.end();
-                }
                 self.dispose(key, subscriber);
             }
         }

@@ -91,7 +91,7 @@ impl Shard {
                 }
             }
             Item::Ping(payload) => {
-                subscriber.push_replies([ws::pong_frame(payload)], self.config.control_bytes);
+                subscriber.push_replies([ws::pong_frame(payload)], self.config.control_bytes, &mut self.tally);
                 self.apply_actions(key, subscriber);
             }
             Item::Pong => {}

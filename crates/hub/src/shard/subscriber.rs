@@ -14,7 +14,7 @@ use crate::feed::Feed;
 use crate::outbox::{Entry, Outbox, Positions, Sent};
 use crate::registry;
 use crate::session::Session;
-use crate::stream::Pipe;
+use crate::stream::Inlet;
 use crate::subscription::Subscription;
 use crate::ws::Decoder;
 
@@ -33,7 +33,7 @@ pub(super) struct Socket {
 /// Where frames go.
 pub(super) enum Sink {
     Socket(Socket),
-    Stream(Arc<Pipe>),
+    Stream(Inlet),
 }
 
 /// What a session asked for, done when it has returned.
@@ -74,7 +74,7 @@ pub(super) struct Subscriber {
     pub(super) retry_at_ms: u64,
     /// Last received (sockets) or sent (streams), in milliseconds of the shard's clock.
     pub(super) active_at_ms: u64,
-    /// Since when a reply waits for room, in milliseconds of the shard's clock.
+    /// Since when a reply waits and nothing is taken, in milliseconds of the shard's clock.
     pub(super) urgent_since_ms: Option<u64>,
     pub(super) is_parked: bool,
     pub(super) is_pinged: bool,
@@ -128,6 +128,14 @@ impl Subscriber {
     pub(super) fn control_bytes(&self) -> usize {
         match &self.sink {
             Sink::Socket(socket) => socket.outbox.control_bytes(),
+            Sink::Stream(_) => 0,
+        }
+    }
+
+    /// As [`Subscriber::control_bytes`], without the largest reply.
+    pub(super) fn reply_backlog(&self) -> usize {
+        match &self.sink {
+            Sink::Socket(socket) => socket.outbox.reply_backlog(),
             Sink::Stream(_) => 0,
         }
     }
@@ -190,6 +198,8 @@ impl Subscriber {
                     let Sent { events, replies } = socket.outbox.advance(written);
                     tally.sent(written, events, replies);
                     socket.is_blocked = written < offered;
+                    // It reads: a large reply over a slow line has as long as it needs.
+                    self.urgent_since_ms = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

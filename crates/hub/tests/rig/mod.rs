@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -112,13 +112,55 @@ impl ReadLogs for MemoryLogs {
     }
 }
 
-/// Understands a few words: `sub CHANNEL [EPOCH OFFSET]`, `unsub CHANNEL`, `say TEXT`, `later TEXT`,
-/// `close CODE`, `panic`.
-struct WordSession;
+/// What the sessions of a rig share.
+#[derive(Default)]
+pub(crate) struct Stage {
+    /// Sent after `hello` when it is not empty.
+    greeting: Mutex<Bytes>,
+    /// Whether a session holds its shard, and whether it is to let go.
+    hold: Mutex<(bool, bool)>,
+    moved: Condvar,
+}
+
+impl Stage {
+    pub(crate) fn set_greeting(&self, greeting: Bytes) {
+        *self.greeting.lock().unwrap() = greeting;
+    }
+
+    fn hold(&self) {
+        let mut hold = self.hold.lock().unwrap();
+        *hold = (true, false);
+        self.moved.notify_all();
+        let (mut hold, timeout) = self.moved.wait_timeout_while(hold, DEADLINE, |hold| !hold.1).unwrap();
+        assert!(!timeout.timed_out(), "nobody lets go");
+        hold.0 = false;
+    }
+
+    /// Waits until a session that was told to `hold` has stopped its shard.
+    pub(crate) fn wait_held(&self) {
+        let hold = self.hold.lock().unwrap();
+        let (_hold, timeout) = self.moved.wait_timeout_while(hold, DEADLINE, |hold| !hold.0).unwrap();
+        assert!(!timeout.timed_out(), "nobody holds");
+    }
+
+    /// Lets the shard go on.
+    pub(crate) fn let_go(&self) {
+        self.hold.lock().unwrap().1 = true;
+        self.moved.notify_all();
+    }
+}
+
+/// Understands a few words: `sub CHANNEL [EPOCH OFFSET]`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
+/// `later TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
+struct WordSession(Arc<Stage>);
 
 impl Session for WordSession {
     fn on_open(&mut self, connection: &mut dyn Connection) {
         connection.send(b"hello");
+        let greeting = self.0.greeting.lock().unwrap().clone();
+        if !greeting.is_empty() {
+            connection.send_shared(greeting);
+        }
     }
 
     fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection) {
@@ -130,6 +172,21 @@ impl Session for WordSession {
                 let since = Position { epoch: Epoch(epoch.into()), offset: offset.parse().unwrap() };
                 connection.subscribe(Channel::parse(channel).unwrap(), Some(since)).unwrap();
             }
+            ["subs", channel, count] => {
+                let subscribe = |_: &usize| connection.subscribe(Channel::parse(channel).unwrap(), None).is_err();
+                let refused = (0..count.parse().unwrap()).filter(subscribe).count();
+                connection.send(format!("refused {refused}").as_bytes());
+            }
+            ["burst", count, bytes] => {
+                let text = "x".repeat(bytes.parse().unwrap());
+                (0..count.parse().unwrap()).for_each(|_| connection.send(text.as_bytes()));
+            }
+            // From the shard's own thread: the next turn takes them all at once.
+            ["answers", count, bytes] => {
+                let text = "x".repeat(bytes.parse().unwrap());
+                (0..count.parse().unwrap()).for_each(|_| connection.replies().send(text.clone().into_bytes()));
+            }
+            ["hold"] => self.0.hold(),
             ["unsub", channel] => {
                 let answer = connection.unsubscribe(channel);
                 connection.send(format!("unsub {answer}").as_bytes());
@@ -166,6 +223,7 @@ pub(crate) struct Rig {
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) stage: Arc<Stage>,
     listener: TcpListener,
 }
 
@@ -186,7 +244,7 @@ impl Rig {
         let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
         let hub = runtime.block_on(start).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { hub, logs, broker, runtime, listener }
+        Self { hub, logs, broker, runtime, stage: Arc::default(), listener }
     }
 
     /// Commits `count` orders without owner to the log `orders`, each `bytes` of padding long.
@@ -204,15 +262,19 @@ impl Rig {
     }
 
     pub(crate) fn try_connect(&self, already_read: &[u8]) -> Result<Client, LimitReached> {
+        let mut client = self.connect_with(already_read, Box::new(WordSession(Arc::clone(&self.stage))))?;
+        assert_eq!(client.next(), Frame::Text("hello".to_owned()));
+        Ok(client)
+    }
+
+    pub(crate) fn connect_with(&self, already_read: &[u8], session: Box<dyn Session>) -> Result<Client, LimitReached> {
         let slot = self.hub.reserve()?;
         let stream = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let (accepted, _) = self.listener.accept().unwrap();
-        self.hub.adopt(slot, accepted, already_read, Principal::local_admin(), Box::new(WordSession)).unwrap();
-        let mut client = Client { stream, buffer: Vec::new() };
-        assert_eq!(client.next(), Frame::Text("hello".to_owned()));
-        Ok(client)
+        self.hub.adopt(slot, accepted, already_read, Principal::local_admin(), session).unwrap();
+        Ok(Client { stream, buffer: Vec::new() })
     }
 
     /// Waits until the hub says what is wanted.

@@ -199,6 +199,11 @@ impl Client {
         let _ = self.stream.write_all(body);
     }
 
+    /// Sends bytes as they are.
+    pub(crate) fn start(&mut self, bytes: &str) {
+        self.stream.write_all(bytes.as_bytes()).expect("the bytes are taken");
+    }
+
     pub(crate) fn answer(&mut self) -> Answer {
         let mut head = Vec::new();
         let mut byte = [0];
