@@ -1,5 +1,6 @@
 //! The command line of the load generator.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,20 +65,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints a line; whoever reads may have seen enough, and the run goes on.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Whether all is well.
 fn run(command: Command) -> Result<bool, LoadError> {
     match command {
         Command::Bench(BenchArgs { quick, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let effort = if quick { Effort::QUICK } else { Effort::FULL };
-            Bench { binary: find_binary()?, scratch, effort }.run(&mut |line| println!("{line}"))?;
+            Bench { binary: find_binary()?, scratch, effort }.run(&mut tell)?;
             Ok(true)
         }
         Command::Torture(TortureArgs { count, seed, workers, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let torture = Torture { binary: find_binary()?, count, seed, workers, scratch };
-            let report = torture.run(&mut |line| println!("{line}"))?;
-            println!("\n{report}");
+            let report = torture.run(&mut tell)?;
+            tell(&format!("\n{report}"));
             Ok(report.is_clean())
         }
     }
