@@ -80,7 +80,7 @@ impl Socket {
     /// # Errors
     /// [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`] when nothing came in time, which may be tried again;
     /// anything else when the connection broke.
-    pub fn next(&mut self) -> io::Result<Message> {
+    pub fn receive(&mut self) -> io::Result<Message> {
         loop {
             while let Some((first, payload)) = self.take_frame() {
                 match first {

@@ -89,7 +89,7 @@ fn a_stop_under_load_answers_or_refuses_everything() {
     let watching = std::thread::spawn(move || {
         let mut socket = Socket::connect(address, "/ws?channels=orders", PATIENCE).unwrap();
         loop {
-            match socket.next().unwrap() {
+            match socket.receive().unwrap() {
                 Message::Text(_) => {}
                 Message::Close(code) => return code,
             }

@@ -1,6 +1,5 @@
 //! The floor of durable intake: a thread that does nothing but append and sync.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ pub struct Figure {
 /// # Errors
 /// When the file cannot be written.
 pub fn append(place: &Path, batch: usize, bytes: usize, duration: Duration) -> Result<Figure, LoadError> {
-    let mut file = File::from(tempfile::tempfile_in(place)?);
+    let mut file = tempfile::tempfile_in(place)?;
     let record = vec![b'x'; bytes];
     let mut buffer = Vec::with_capacity(batch * bytes);
     let (started, cpu_before) = (Instant::now(), process_cpu_s("self")?);

@@ -134,7 +134,7 @@ fn watch(socket: &mut Socket, times: &Times) -> Result<(), LoadError> {
         if times.is_over.load(Relaxed) && over_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
             return Err(LoadError::new(format!("{left} orders were never seen by the subscriber")));
         }
-        let text = match socket.next() {
+        let text = match socket.receive() {
             Ok(Message::Text(text)) => text,
             Ok(Message::Close(code)) => return Err(LoadError::new(format!("the subscriber was closed with {code:?}"))),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,

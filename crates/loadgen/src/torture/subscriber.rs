@@ -56,7 +56,7 @@ impl Subscriber {
             return;
         }
         while until.is_none_or(|until| self.last < until) && started.elapsed() < PATIENCE {
-            match socket.next() {
+            match socket.receive() {
                 Ok(Message::Text(text)) => self.see(&text),
                 Ok(Message::Close(_)) => return,
                 Err(error) if is_pause(&error) => {}
