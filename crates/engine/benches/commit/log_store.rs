@@ -22,7 +22,7 @@ pub(crate) struct LogStore {
     record_bytes: usize,
     buffer: Vec<u8>,
     head: u64,
-    by_id: HashMap<Arc<str>, Order>,
+    by_id: HashMap<Arc<str>, Arc<Order>>,
 }
 
 impl LogStore {
@@ -36,7 +36,7 @@ impl LogStore {
         for id in batch.keys().order_ids {
             if let Some(order) = self.by_id.get(&id) {
                 set.orders_by_id.insert(id, order.seq);
-                set.orders.insert(order.seq, order.clone());
+                set.orders.insert(order.seq, Order::clone(order));
             }
         }
         let writes = batch.decide(set, system_now_ms());
@@ -54,7 +54,7 @@ impl LogStore {
         let range = LogRange { log: Log::Orders, epoch: Epoch("bench".into()), first: self.head + 1, count };
         self.head += count;
         for insert in writes.new_orders {
-            self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
+            self.by_id.insert(Arc::clone(&insert.order.id), Arc::unwrap_or_clone(insert.order));
         }
         Ok(Committed { logs: vec![range], sync_us })
     }

@@ -1,4 +1,5 @@
 //! A disk that can be broken, and a load that notes what it was promised.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
