@@ -54,7 +54,7 @@ impl LogStore {
         let range = LogRange { log: Log::Orders, epoch: Epoch("bench".into()), first: self.head + 1, count };
         self.head += count;
         for insert in writes.new_orders {
-            self.by_id.insert(Arc::clone(&insert.order.id), Arc::unwrap_or_clone(insert.order));
+            self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
         }
         Ok(Committed { logs: vec![range], sync_us })
     }
