@@ -98,6 +98,6 @@ mod tests {
         assert!(orders.iter().all(|order| (190..=300).contains(&order.body.len())));
         assert!(orders.iter().all(|order| serde_json::from_str::<serde_json::Value>(&order.body).is_ok()));
         assert_eq!(major(5), "0.05");
-        assert!((0..100).all(|number| (250..=300).contains(&body(number).len())), "{}", body(0).len());
+        assert!((0..100).all(|number| (240..=300).contains(&body(number).len())), "{}", body(0).len());
     }
 }
