@@ -73,6 +73,7 @@ test-browser: build-tests ## The pages in a real browser against the debug binar
 .PHONY: bench
 bench: build ## The benchmarks
 	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast cargo run --release --locked --package ordercast-loadgen -- bench
+	cargo bench --locked --package ordercast-engine --bench commit
 
 .PHONY: torture
 torture: build ## Kill and restart it COUNT times from SEED on, and look for anything lost

@@ -1,4 +1,4 @@
-//! The orders that load is made of: seed-shaped JSON of 250 to 300 bytes with one or two lines.
+//! The orders that load is made of: seed-shaped JSON of 190 to 300 bytes with one or two lines.
 
 use crate::dice::Dice;
 
@@ -55,7 +55,7 @@ pub fn make(name: &str, dice: &mut Dice) -> Order {
     Order { id, key, amount: major(cents), counted, body }
 }
 
-/// The body of a benchmark's order: 250 to 300 bytes with one or two priced lines, and an id that rises with
+/// The body of a benchmark's order: 240 to 300 bytes with one or two priced lines, and an id that rises with
 /// `number`.
 pub fn body(number: u64) -> String {
     let (amount, more) = match number % 2 {

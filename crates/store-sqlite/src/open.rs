@@ -30,12 +30,15 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// The writer's page cache, in KiB.
     pub cache_kib: u32,
+    /// New orders after which the index of customers is filled up. Questions by customer look through so many
+    /// orders; 8,192 take about a millisecond.
+    pub customer_tail: u64,
 }
 
 impl SqliteOptions {
-    /// The defaults for a data directory: 2 readers, 64 MiB.
+    /// The defaults for a data directory: 2 readers, 64 MiB, 8,192 orders.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), readers: 2, cache_kib: 64 * 1024 }
+        Self { data_dir: data_dir.into(), readers: 2, cache_kib: 64 * 1024, customer_tail: 8_192 }
     }
 }
 
@@ -60,7 +63,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
         .map_err(|_| StoreError::Damaged("the secret of the store has a wrong length".to_owned()))?;
     let readers = (0..options.readers.max(1)).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
     let reader = SqliteReader::start(readers, epoch.clone(), secret, Arc::clone(&lock))?;
-    Ok((SqliteWriter::new(connection, epoch, lock)?, reader))
+    Ok((SqliteWriter::new(connection, epoch, options.customer_tail, lock)?, reader))
 }
 
 /// Opens a connection that can only read.

@@ -111,8 +111,9 @@ fn read_page(
         ),
         View::Customer(id) => (
             format!(
-                "SELECT {COLUMNS} FROM orders o JOIN events e ON e.order_seq = o.seq \
-                 WHERE o.customer_id = ?3 AND e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
+                "SELECT {COLUMNS} FROM ({ORDERS_OF_CUSTOMER}) c JOIN orders o ON o.seq = c.seq \
+                 JOIN events e ON e.order_seq = o.seq \
+                 WHERE e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
             ),
             Some(&**id),
         ),
@@ -153,6 +154,9 @@ fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
     Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
 }
 
+/// The numbers of the orders of customer `?3`: those in the index, and those that are too new for it.
+const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHERE customer_id = ?3 UNION ALL \
+     SELECT n.seq FROM orders n WHERE n.seq > (SELECT customers_indexed_to FROM progress) AND n.customer_id = ?3";
 const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines";
 
 fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
@@ -166,7 +170,7 @@ fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<
         }
     }
     if query.customer_id.is_some() {
-        conditions.push_str(" AND o.customer_id = ?3");
+        conditions.push_str(&format!(" AND o.seq IN ({ORDERS_OF_CUSTOMER})"));
     }
     let sql = format!(
         "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \

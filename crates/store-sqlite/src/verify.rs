@@ -108,6 +108,11 @@ fn references(connection: &Connection, finding: &mut Finding) -> rusqlite::Resul
     for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
         note(finding, format!("order {} has no details", id?));
     }
+    let sql = "SELECT o.id FROM orders o LEFT JOIN customer_orders c ON c.customer_id = o.customer_id AND c.seq = o.seq \
+               WHERE o.seq <= (SELECT customers_indexed_to FROM progress) AND c.seq IS NULL LIMIT 20";
+    for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
+        note(finding, format!("order {} is not in the index of its customer", id?));
+    }
     finding.looked_at = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
     Ok(())
 }

@@ -35,6 +35,8 @@ pub struct SqliteWriter {
     next_seq: OrderSeq,
     bytes_since_checkpoint: usize,
     has_products: bool,
+    customer_tail: u64,
+    customers_indexed_to: OrderSeq,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
@@ -42,7 +44,12 @@ pub struct SqliteWriter {
 }
 
 impl SqliteWriter {
-    pub(crate) fn new(connection: Connection, epoch: Epoch, lock: Arc<File>) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        connection: Connection,
+        epoch: Epoch,
+        customer_tail: u64,
+        lock: Arc<File>,
+    ) -> Result<Self, StoreError> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
         let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
         let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
@@ -50,8 +57,19 @@ impl SqliteWriter {
         for log in Log::ALL {
             heads[log.index()] = number(&format!("SELECT head FROM logs WHERE id = {}", log_number(log)))?;
         }
-        let bytes_since_checkpoint = 0;
-        Ok(Self { connection, epoch, heads, next_seq, bytes_since_checkpoint, has_products, broken: None, _lock: lock })
+        let customers_indexed_to = number("SELECT customers_indexed_to FROM progress")?;
+        Ok(Self {
+            connection,
+            epoch,
+            heads,
+            next_seq,
+            bytes_since_checkpoint: 0,
+            has_products,
+            customer_tail,
+            customers_indexed_to,
+            broken: None,
+            _lock: lock,
+        })
     }
 
     fn commit_now(&mut self, batch: &mut dyn Decider) -> Result<Committed, StoreError> {
@@ -69,6 +87,9 @@ impl SqliteWriter {
     fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
         if self.bytes_since_checkpoint > CHECKPOINT_BYTES {
             self.checkpoint()?;
+        }
+        if self.next_seq > self.customers_indexed_to + self.customer_tail {
+            self.index_customers()?;
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -102,6 +123,23 @@ impl SqliteWriter {
         if pages.saturating_mul(i64::from(PAGE_BYTES)) > MAX_WAL_BYTES {
             self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
         }
+        Ok(())
+    }
+
+    /// Fills up the index of customers, in a commit of its own and in the order of the index, so that each of its
+    /// pages is written once.
+    fn index_customers(&mut self) -> rusqlite::Result<()> {
+        let to = self.next_seq - 1;
+        let transaction = self.connection.transaction()?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO customer_orders SELECT customer_id, seq FROM orders WHERE seq > ?1 AND seq <= ?2 \
+                 ORDER BY customer_id, seq",
+            )?
+            .execute((self.customers_indexed_to, to))?;
+        transaction.prepare_cached("UPDATE progress SET customers_indexed_to = ?1")?.execute([to])?;
+        transaction.commit()?;
+        self.customers_indexed_to = to;
         Ok(())
     }
 

@@ -23,6 +23,21 @@ fn the_sqlite_store_conforms_and_is_the_same_after_opening_again() {
 }
 
 #[test]
+fn customers_are_found_wherever_the_index_ends() {
+    for customer_tail in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { customer_tail, ..options(&dir) };
+        {
+            let (mut writer, reader) = open(&options).unwrap();
+            check(&mut writer, &reader);
+        }
+        let (mut writer, reader) = open(&options).unwrap();
+        let epoch = wait(reader.log_states()).unwrap()[0].epoch.clone();
+        check_reopened(&mut writer, &reader, &epoch.0);
+    }
+}
+
+#[test]
 fn a_second_opening_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let _first = open(&options(&dir)).unwrap();
@@ -62,6 +77,7 @@ fn verify_finds_what_is_wrong() {
         ("DELETE FROM order_details WHERE seq = 1", &["references between tables", "reserved stock"]),
         ("UPDATE products SET reserved = reserved + 1", &["reserved stock"]),
         ("UPDATE orders SET amount = amount + 1 WHERE seq = 2", &["amounts of priced orders"]),
+        ("UPDATE progress SET customers_indexed_to = 2", &["references between tables"]),
         ("UPDATE orders SET version = 9 WHERE seq = 3", &["one event per version, last status told"]),
         ("UPDATE idempotency SET order_seq = 99 WHERE key = 'key-low'", &["references between tables"]),
     ] {
