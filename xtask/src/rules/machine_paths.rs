@@ -6,15 +6,8 @@ use crate::project::Project;
 const RULE: &str = "machine-paths";
 
 /// Beginnings of paths into somebody's own folders. They are put together here so that this file does
-/// not find itself. Not every path below a folder named work is one: the API has routes there.
-const BEGINNINGS: [&str; 6] = [
-    concat!("/", "home/"),
-    concat!("/", "root/"),
-    concat!("/", "Users/"),
-    concat!("/", "work/main"),
-    concat!("/", "work/shared"),
-    concat!("/", "work/."),
-];
+/// not find itself.
+const BEGINNINGS: [&str; 3] = [concat!("/", "home/"), concat!("/", "root/"), concat!("/", "Users/")];
 
 /// Finds such paths in every tracked text file. A path after a host or another folder is not absolute.
 #[must_use]
