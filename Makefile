@@ -74,6 +74,7 @@ test-browser: build-tests ## The pages in a real browser against the debug binar
 bench: build ## The benchmarks
 	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast cargo run --release --locked --package ordercast-loadgen -- bench
 	cargo bench --locked --package ordercast-engine --bench commit
+	cargo bench --locked --package ordercast-hub --bench figures
 
 .PHONY: torture
 torture: build ## Kill and restart it COUNT times from SEED on, and look for anything lost

@@ -33,7 +33,7 @@ impl Currency {
 
     /// The three letters.
     pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        std::str::from_utf8(&self.0).expect("`parse` lets only ASCII capitals through")
     }
 
     /// Digits after the point in an amount (ISO 4217, list one).

@@ -1,8 +1,9 @@
-//! Figures, not tests: `cargo test --release -p ordercast-hub --test figures -- --ignored --nocapture`.
+//! What a delivery and an idle connection cost: `cargo bench -p ordercast-hub --bench figures`.
 //! CPU is that of the shard's thread alone, from `/proc`; the clients are in the same process.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../tests/rig/mod.rs"]
 mod rig;
 
 use std::io::Read;
@@ -57,8 +58,6 @@ fn swallow(clients: Vec<Client>) {
     });
 }
 
-#[test]
-#[ignore = "a figure, not a test"]
 fn idle_connections() {
     const CONNECTIONS: u64 = 5_000;
     let rig = Rig::start(HubConfig { shards: 1, ..config() });
@@ -78,8 +77,6 @@ fn idle_connections() {
     drop(warm);
 }
 
-#[test]
-#[ignore = "a figure, not a test"]
 fn deliveries() {
     const SUBSCRIBERS: u64 = 1_000;
     for (pending, rounds) in [(1, 2_000_u64), (64, 400)] {
@@ -107,8 +104,6 @@ fn deliveries() {
 }
 
 /// What `write` alone costs: the floor that deliveries are compared with.
-#[test]
-#[ignore = "a figure, not a test"]
 fn floor() {
     const SUBSCRIBERS: u64 = 1_000;
     for (pending, rounds) in [(1_usize, 2_000_u64), (64, 400)] {
@@ -136,8 +131,6 @@ fn floor() {
     }
 }
 
-#[test]
-#[ignore = "a figure, not a test"]
 fn resume() {
     const EVENTS: u64 = 200_000;
     let rig = Rig::start(HubConfig { shards: 1, ..config() });
@@ -155,4 +148,11 @@ fn resume() {
         EVENTS as f64 / elapsed_s,
         (cpu_s("hub-0") - cpu) * 1e6 / EVENTS as f64
     );
+}
+
+fn main() {
+    idle_connections();
+    deliveries();
+    floor();
+    resume();
 }
