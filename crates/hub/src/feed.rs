@@ -117,7 +117,7 @@ impl Feed {
     }
 
     /// A run that was taken is with the subscribers now.
-    pub(crate) fn delivered(&mut self, run: &Run) {
+    pub(crate) fn delivered(&mut self, run: Run) {
         debug_assert_eq!(run.first, self.known.head + 1, "a hole between two runs");
         self.known.head = run.last;
     }

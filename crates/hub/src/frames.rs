@@ -1,9 +1,34 @@
 //! Events wrapped for one wire protocol and one channel name: one buffer, shared by all who get it.
 
 use bytes::Bytes;
-use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::centrifuge::fossil;
+use ordercast_protocol::centrifuge::publication::data_of;
+use ordercast_protocol::envelope::{Carrier, Wire};
 
+use crate::presence::Changes;
+use crate::session::Message;
 use crate::ws;
+
+/// Subscribers of one channel and one form get the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Form {
+    pub(crate) wire: Wire,
+    /// Publications as their difference from the one before.
+    pub(crate) is_delta: bool,
+    /// Frames by RFC 7692.
+    pub(crate) is_compressed: bool,
+}
+
+impl Form {
+    pub(crate) fn plain(wire: Wire) -> Self {
+        Self { wire, is_delta: false, is_compressed: false }
+    }
+
+    /// A message that a client of this form sent without a frame that would say what it is.
+    pub(crate) fn message(self, bytes: &[u8]) -> Message<'_> {
+        if self.wire.is_binary() { Message::Binary(bytes) } else { Message::Text(bytes) }
+    }
+}
 
 /// Where an event ends in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,29 +95,84 @@ pub(crate) struct Wrapper {
 }
 
 impl Wrapper {
+    /// Wraps the events of `channel`, one frame each.
     pub(crate) fn wrap<'a>(
         &mut self,
-        wire: Wire,
+        form: Form,
         channel: &str,
         events: impl Iterator<Item = (u64, &'a Bytes)> + Clone,
     ) -> Frames {
         /// Room for the header, the channel and the offset of one event.
         const ENVELOPE_BYTES: usize = 64;
-        let size = events.clone().map(|(_, body)| body.len() + ENVELOPE_BYTES + channel.len()).sum();
+        let size = events.clone().map(|(_, bytes)| bytes.len() + ENVELOPE_BYTES + channel.len()).sum();
         let mut bytes = Vec::with_capacity(size);
         let mut marks = Vec::with_capacity(events.clone().count());
-        for (offset, body) in events {
-            match wire {
-                Wire::PlainJson => {
-                    self.payload.clear();
-                    wire.wrap(channel, offset, body, &mut self.payload);
-                    ws::push_text_frame(&self.payload, &mut bytes);
-                }
-                Wire::ServerSentEvents => wire.wrap(channel, offset, body, &mut bytes),
-            }
+        for (offset, event) in events {
+            self.payload.clear();
+            form.wire.wrap(channel, offset, event, &mut self.payload);
+            push_frame(form, &self.payload, &mut bytes);
             marks.push(Mark { offset, end: bytes.len() });
         }
         Frames { bytes: bytes.into(), marks }
+    }
+
+    /// As [`Wrapper::wrap`], for a form that may take differences: each publication from the one before, the
+    /// first from `base`; without a base each is whole.
+    pub(crate) fn wrap_publications<'a>(
+        &mut self,
+        form: Form,
+        channel: &str,
+        events: impl Iterator<Item = (u64, &'a Bytes)> + Clone,
+        base: Option<&Bytes>,
+    ) -> Frames {
+        let Some(encoding) = form.wire.centrifuge().filter(|_| form.is_delta) else {
+            return self.wrap(form, channel, events);
+        };
+        let mut before = base.map(|base| data_of(encoding, base));
+        let (mut bytes, mut marks) = (Vec::new(), Vec::new());
+        for (offset, event) in events {
+            let data = data_of(encoding, event);
+            let delta = before.as_ref().and_then(|before| fossil::create(before, &data));
+            self.payload.clear();
+            form.wire.wrap_delta(channel, offset, event, delta.as_deref(), &mut self.payload);
+            push_frame(form, &self.payload, &mut bytes);
+            marks.push(Mark { offset, end: bytes.len() });
+            before = base.map(|_| data);
+        }
+        Frames { bytes: bytes.into(), marks }
+    }
+
+    /// Wraps who came and went as one frame.
+    pub(crate) fn wrap_changes(&mut self, form: Form, changes: &Changes) -> Frames {
+        let changed = changes.changes.iter().map(|change| (change.is_join, &change.info[..]));
+        let mut bytes = Vec::new();
+        self.payload.clear();
+        form.wire.wrap_presence(&changes.channel.name, changed, &mut self.payload);
+        push_frame(form, &self.payload, &mut bytes);
+        let marks = vec![Mark { offset: 0, end: bytes.len() }];
+        Frames { bytes: bytes.into(), marks }
+    }
+}
+
+/// Appends one message of a form as its carrier wants it; on a stream it is whole already.
+fn push_frame(form: Form, payload: &[u8], out: &mut Vec<u8>) {
+    match form.wire.carrier() {
+        Carrier::TextFrames => ws::push_text_frame(payload, out),
+        Carrier::BinaryFrames => ws::push_binary_frame(payload, out),
+        Carrier::Stream => out.extend_from_slice(payload),
+    }
+}
+
+/// A message of a session as the wire's carrier wants it.
+pub(crate) fn message_frame(wire: Wire, message: &[u8]) -> Bytes {
+    match wire.carrier() {
+        Carrier::TextFrames => ws::text_frame(message),
+        Carrier::BinaryFrames => ws::binary_frame(message),
+        Carrier::Stream => {
+            let mut out = Vec::with_capacity(message.len() + 16);
+            wire.push_message(message, &mut out);
+            out.into()
+        }
     }
 }
 
@@ -104,7 +184,7 @@ mod tests {
     fn boundaries_are_found_by_offset_and_by_place() {
         let body = Bytes::from_static(b"{\"a\":1}");
         let events = [(3, &body), (5, &body), (9, &body)];
-        let frames = Wrapper::default().wrap(Wire::PlainJson, "orders", events.into_iter());
+        let frames = Wrapper::default().wrap(Form::plain(Wire::PlainJson), "orders", events.into_iter());
         let one = frames.len() / 3;
         for (offset, start) in [(0, 0), (2, 0), (3, one), (4, one), (5, 2 * one), (9, 3 * one), (10, 3 * one)] {
             assert_eq!(frames.start_after(offset), start, "{offset}");

@@ -1,5 +1,6 @@
 //! The hub as the rest of the program sees it.
 
+use std::any::Any;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Poll, Waker};
 use ordercast_broker::{Broker, Message};
-use ordercast_protocol::channel::{Channel, Log};
+use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, ReadLogs};
@@ -21,10 +22,13 @@ use tokio::sync::mpsc;
 use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, HubStats};
 use crate::mailbox::Mailbox;
+use crate::memory::{History, HistoryQuery, MAX_SHARDS, MemoryChannels};
 use crate::pages::read_pages;
-use crate::registry::{ConnectionInfo, LimitReached, Protocol, Registry, Slot};
+use crate::presence::{ANNOUNCE_INTERVAL, Changes, PresenceStats, PresenceTable};
+use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot, unix_ms};
 use crate::session::Session;
-use crate::shard::{Adoption, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
+use crate::shard::{Adoption, Audience, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
+use crate::slab::Key;
 use crate::stream::{EventStream, Inlet, Pipe};
 
 /// Most connections that [`Hub::connections`] lists.
@@ -38,12 +42,28 @@ pub struct Hub {
 
 struct Inner {
     registry: Arc<Registry>,
+    config: Arc<HubConfig>,
+    memory: Arc<MemoryChannels>,
+    presence: Arc<PresenceTable>,
     distributor: Arc<Distributor>,
     counters: Arc<Counters>,
     /// Numbers connections, and spreads them over the shards.
     next_connection: AtomicU64,
     running: Mutex<Running>,
     runtime: Handle,
+}
+
+/// A socket after its upgrade.
+#[derive(Debug)]
+pub struct Upgraded<'a> {
+    /// The socket.
+    pub stream: std::net::TcpStream,
+    /// What the HTTP library read beyond the upgrade.
+    pub already_read: &'a [u8],
+    /// Largest message from this client, in bytes, when it differs from [`HubConfig::max_message_bytes`].
+    pub max_message_bytes: Option<usize>,
+    /// Whether permessage-deflate was agreed upon (see [`crate::ws::negotiate`]).
+    pub compression: bool,
 }
 
 /// What is joined when the hub is drained.
@@ -57,9 +77,7 @@ struct Running {
 struct Distributor {
     ports: Vec<Arc<Port>>,
     known: Mutex<Vec<LogState>>,
-    /// The last offset of ephemeral messages in this boot; locked while one is passed on, so that they keep
-    /// their order.
-    ephemeral: Mutex<u64>,
+    memory: Arc<MemoryChannels>,
 }
 
 impl Hub {
@@ -75,15 +93,16 @@ impl Hub {
     ) -> io::Result<Self> {
         let config = Arc::new(config);
         let counters = Arc::new(Counters::default());
-        let (polls, ports) = open_ports(config.shards.max(1), &counters)?;
-        let distributor = Arc::new(Distributor { ports, known: Mutex::default(), ephemeral: Mutex::new(0) });
+        let (polls, ports) = open_ports(config.shards.clamp(1, MAX_SHARDS), &counters)?;
+        let boot = RandomState::new().build_hasher().finish();
+        let (memory, presence) = (Arc::new(MemoryChannels::new(boot)), Arc::new(PresenceTable::default()));
+        let distributor = Arc::new(Distributor { ports, known: Mutex::default(), memory: Arc::clone(&memory) });
         // Before the logs are read, so that no commit falls between.
         let listener = Arc::clone(&distributor);
         broker.listen(Box::new(move |message| listener.hear(message)));
         let states = read_states(&*logs).await.inspect_err(|_| distributor.close())?;
         *distributor.known.lock().unwrap_or_else(PoisonError::into_inner) = states.clone();
 
-        let boot = RandomState::new().build_hasher().finish();
         let registry = Registry::new(format!("{:08x}", boot as u32), config.max_connections);
         let (pages, requests) = mpsc::unbounded_channel();
         let mut running = Running::default();
@@ -96,14 +115,19 @@ impl Hub {
                 pages: pages.clone(),
                 logs: states.clone(),
                 boot_epoch: Epoch(format!("{boot:016x}").into()),
+                memory: Arc::clone(&memory),
+                presence: Arc::clone(&presence),
             };
             let name = format!("hub-{}", running.shards.len());
             running.shards.push(std::thread::Builder::new().name(name).spawn(move || run_shard(parts))?);
         }
         let look = look_at_logs(logs, Arc::downgrade(&distributor), config.log_poll_interval);
         running.tasks.push(runtime.spawn(look));
+        running.tasks.push(runtime.spawn(tell_changes(Arc::clone(&presence), Arc::downgrade(&distributor))));
         let (next_connection, running) = (AtomicU64::new(0), Mutex::new(running));
-        Ok(Self { inner: Arc::new(Inner { registry, distributor, counters, next_connection, running, runtime }) })
+        let inner =
+            Inner { registry, config, memory, presence, distributor, counters, next_connection, running, runtime };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Makes room for one connection, before its upgrade is answered.
@@ -114,24 +138,31 @@ impl Hub {
         self.inner.registry.reserve()
     }
 
-    /// Takes over a WebSocket after its upgrade. `already_read` is what the HTTP library read beyond it.
+    /// Takes over a WebSocket after its upgrade.
     ///
     /// # Errors
     /// When the socket cannot be set non-blocking and without delay.
     pub fn adopt(
         &self,
         slot: Slot,
-        stream: std::net::TcpStream,
-        already_read: &[u8],
+        upgraded: Upgraded<'_>,
         principal: Principal,
         session: Box<dyn Session>,
     ) -> io::Result<()> {
+        let Upgraded { stream, already_read, max_message_bytes, compression } = upgraded;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let (number, port) = self.next_connection();
-        let entry = slot.open(number, Protocol::WebSocket);
-        let already_read = already_read.to_vec();
-        let adoption = Adoption { entry, stream, already_read, principal, session };
+        let entry = slot.open(number, Protocol::WebSocket, None);
+        let adoption = Adoption {
+            entry,
+            stream,
+            already_read: already_read.to_vec(),
+            max_message_bytes: max_message_bytes.unwrap_or(self.inner.config.max_message_bytes),
+            is_compressed: compression,
+            principal,
+            session,
+        };
         // After a drain the socket is closed by dropping it.
         let _ = port.mailbox.push(Letter::Adopt(Box::new(adoption)));
         Ok(())
@@ -144,19 +175,94 @@ impl Hub {
         principal: Principal,
         channels: Vec<(Channel, Option<Position>)>,
     ) -> EventStream {
+        self.open_content(slot, principal, Content::Channels(channels), None)
+    }
+
+    /// Opens a stream that a session speaks on, which is sent `first` as its first message. Others reach it through
+    /// [`Hub::deliver`] by `secret`, which nobody must be able to guess.
+    pub fn open_session(
+        &self,
+        slot: Slot,
+        principal: Principal,
+        session: Box<dyn Session>,
+        secret: Arc<str>,
+        first: Bytes,
+    ) -> EventStream {
+        self.open_content(slot, principal, Content::Session(session, first), Some(secret))
+    }
+
+    fn open_content(
+        &self,
+        slot: Slot,
+        principal: Principal,
+        content: Content,
+        secret: Option<Arc<str>>,
+    ) -> EventStream {
         let (number, port) = self.next_connection();
         let pipe = Pipe::new(Arc::<Port>::clone(port));
-        let entry = slot.open(number, Protocol::EventStream);
-        let opening = Opening { entry, pipe: Inlet::new(Arc::clone(&pipe)), principal, channels };
+        let entry = slot.open(number, Protocol::EventStream, secret);
+        let opening = Opening { entry, pipe: Inlet::new(Arc::clone(&pipe)), principal, content };
         // A shard that has ended gives it back, and the stream ends by dropping it.
         let _ = port.mailbox.push(Letter::Open(Box::new(opening)));
         EventStream::new(pipe)
     }
 
-    /// Tells something to the live subscribers of an ephemeral channel, with the next offset of this boot.
-    /// It is not stored, and slow subscribers do not get it.
-    pub fn publish_ephemeral(&self, channel: &str, body: Bytes) {
-        self.inner.distributor.ephemeral(&channel.into(), &body);
+    /// Passes a message to the session that was opened with this secret; false when there is none.
+    pub fn deliver(&self, secret: &str, message: Bytes) -> bool {
+        let Some(Address { shard, key }) = self.inner.registry.session(secret) else {
+            return false;
+        };
+        self.inner.distributor.ports[shard].mailbox.push(Letter::Message(Key::from_u64(key), message)).is_ok()
+    }
+
+    /// Tells sessions something; what, they know themselves (see [`Session::on_signal`]).
+    pub fn signal(&self, audience: Audience, signal: Arc<dyn Any + Send + Sync>) {
+        for port in &self.inner.distributor.ports {
+            // One that has ended has no sessions.
+            let _ = port.mailbox.push(Letter::Signal(audience.clone(), Arc::clone(&signal)));
+        }
+    }
+
+    /// This boot's name; part of every connection's.
+    pub fn node(&self) -> &str {
+        self.inner.registry.boot()
+    }
+
+    /// Tells something to the subscribers of a memory channel and keeps it as long as the channel keeps anything;
+    /// gives its position. Calls for one channel get their offsets in the order in which they come. For a channel
+    /// of a log nothing happens: what it tells comes from the store.
+    pub fn publish(&self, channel: &Channel, body: Bytes) -> Option<Position> {
+        let Source::Memory(retention) = channel.source else {
+            return None;
+        };
+        Some(self.inner.distributor.publish(&channel.name, retention, &body))
+    }
+
+    /// The past of a memory channel.
+    pub fn history(&self, channel: &Channel, query: HistoryQuery) -> History {
+        self.inner.memory.history(&channel.name, query)
+    }
+
+    /// Forgets what a memory channel keeps; its offsets go on.
+    pub fn remove_history(&self, channel: &str) {
+        self.inner.memory.remove_history(channel);
+    }
+
+    /// How many are present in a channel.
+    pub fn presence_stats(&self, channel: &str) -> PresenceStats {
+        self.inner.presence.stats(channel)
+    }
+
+    /// Who is present in a channel: connections in order, at most `limit` of those after `after`, with the JSON
+    /// object that is told of each.
+    pub fn presence(&self, channel: &str, limit: usize, after: Option<&str>) -> Vec<(Arc<str>, Bytes)> {
+        self.inner.presence.list(channel, limit, after)
+    }
+
+    /// Tells something to the live subscribers of a memory channel that keeps nothing. Slow subscribers do not get
+    /// it.
+    pub fn publish_ephemeral(&self, channel: &str, body: &Bytes) {
+        self.inner.distributor.publish(&channel.into(), Retention::NONE, body);
     }
 
     /// A log as far as this hub knows it.
@@ -260,17 +366,18 @@ impl Distributor {
                     port.hear(announcement);
                 }
             }
-            Message::Ephemeral { channel, body } => self.ephemeral(channel, body),
+            Message::Ephemeral { channel, body } => {
+                self.publish(channel, Retention::NONE, body);
+            }
         }
     }
 
-    fn ephemeral(&self, channel: &Arc<str>, body: &Bytes) {
-        let mut offset = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
-        *offset += 1;
-        for port in &self.ports {
-            let (channel, body) = (Arc::clone(channel), body.clone());
-            let _ = port.mailbox.push(Letter::Ephemeral { channel, offset: *offset, body });
-        }
+    fn publish(&self, name: &Arc<str>, retention: Retention, body: &Bytes) -> Position {
+        let channel = self.memory.open(name);
+        let is_kept = retention != Retention::NONE;
+        channel.publish(retention, body, |shard, offset| {
+            self.ports[shard].hear_publication(&channel, offset, body, is_kept);
+        })
     }
 
     /// Passes on where the logs really are.
@@ -284,6 +391,14 @@ impl Distributor {
         let states = Arc::new(states);
         for port in &self.ports {
             let _ = port.mailbox.push(Letter::Look(Arc::clone(&states)));
+        }
+    }
+
+    fn tell(&self, changes: Changes) {
+        let changes = Arc::new(changes);
+        for port in &self.ports {
+            // One that has ended has nobody to tell.
+            let _ = port.mailbox.push(Letter::Changes(Arc::clone(&changes)));
         }
     }
 
@@ -306,11 +421,11 @@ fn run_shard(parts: Parts) {
 
 fn open_ports(count: usize, counters: &Arc<Counters>) -> io::Result<(Vec<Poll>, Vec<Arc<Port>>)> {
     let mut opened = (Vec::new(), Vec::new());
-    for _ in 0..count {
+    for number in 0..count {
         let poll = Poll::new()?;
         let mailbox = Mailbox::new(Waker::new(poll.registry(), MAILBOX_TOKEN)?);
         opened.0.push(poll);
-        opened.1.push(Arc::new(Port { mailbox, counters: Arc::clone(counters) }));
+        opened.1.push(Arc::new(Port { mailbox, counters: Arc::clone(counters), number }));
     }
     Ok(opened)
 }
@@ -335,9 +450,25 @@ async fn look_at_logs(logs: Arc<dyn ReadLogs>, distributor: Weak<Distributor>, i
         let Some(distributor) = distributor.upgrade() else {
             return;
         };
+        distributor.memory.sweep(unix_ms());
         match states {
             Ok(states) => distributor.look(states),
             Err(error) => tracing::warn!(%error, "cannot look at the logs; trying again"),
+        }
+    }
+}
+
+/// Tells who came and went, a few times a second.
+async fn tell_changes(presence: Arc<PresenceTable>, distributor: Weak<Distributor>) {
+    let mut ticks = tokio::time::interval(ANNOUNCE_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(distributor) = distributor.upgrade() else {
+            return;
+        };
+        for changes in presence.take_changes() {
+            distributor.tell(changes);
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ordercast_protocol::channel::{Channel, Log, Source, View};
-use ordercast_protocol::envelope::Wire;
+use bytes::Bytes;
+use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 
+use crate::frames::Form;
+use crate::memory::MemoryChannel;
 use crate::slab::Key;
-
-const WIRES: usize = Wire::ALL.len();
 
 /// One subscription of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,49 +17,75 @@ pub(crate) struct Member {
     pub(crate) subscription: u32,
 }
 
-/// All subscriptions of one channel name, which get the same bytes for each wire protocol.
+/// All subscriptions of one channel name; those of one form get the same bytes.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) name: Arc<str>,
-    members: [Vec<Member>; WIRES],
+    members: Vec<(Form, Vec<Member>)>,
 }
 
 impl Group {
-    fn new(name: &Arc<str>) -> Self {
-        Self { name: Arc::clone(name), members: Default::default() }
+    fn new(channel: &Channel) -> Self {
+        Self { name: Arc::clone(&channel.name), members: Vec::new() }
     }
 
-    pub(crate) fn members(&self, wire: Wire) -> &[Member] {
-        &self.members[wire.index()]
+    /// The members, those of each form together.
+    pub(crate) fn by_form(&self) -> impl Iterator<Item = (Form, &[Member])> {
+        self.members.iter().map(|(form, members)| (*form, &members[..]))
     }
 
-    fn add(&mut self, wire: Wire, member: Member, places: &mut Places) {
-        let members = &mut self.members[wire.index()];
-        places.insert(member, members.len());
+    /// Adds a member; gives its place.
+    fn add(&mut self, form: Form, member: Member) -> u32 {
+        let index = self.members.iter().position(|(own, _)| *own == form).unwrap_or_else(|| {
+            self.members.push((form, Vec::new()));
+            self.members.len() - 1
+        });
+        let members = &mut self.members[index].1;
         members.push(member);
+        (members.len() - 1) as u32
     }
 
-    fn remove(&mut self, wire: Wire, member: Member, places: &mut Places) {
-        let members = &mut self.members[wire.index()];
-        let Some(place) = places.remove(&member) else {
-            return;
-        };
+    /// Takes the member at a place out; gives the one that has the place now.
+    fn remove(&mut self, form: Form, place: u32) -> Option<Member> {
+        let index = self.members.iter().position(|(own, _)| *own == form)?;
+        let members = &mut self.members[index].1;
+        let place = place as usize;
+        if place >= members.len() {
+            return None;
+        }
         members.swap_remove(place);
-        if let Some(moved) = members.get(place) {
-            places.insert(*moved, place);
-        }
+        let moved = members.get(place).copied();
         if members.is_empty() {
-            *members = Vec::new();
+            self.members.swap_remove(index);
         }
+        moved
     }
 
     fn is_empty(&self) -> bool {
-        self.members.iter().all(Vec::is_empty)
+        self.members.is_empty()
     }
 }
 
-/// Where each member is in the only list that has it, so that one leaves among thousands without a search.
-type Places = HashMap<Member, usize>;
+/// A memory channel as a shard sees it.
+pub(crate) struct LocalChannel {
+    pub(crate) channel: Arc<MemoryChannel>,
+    pub(crate) group: Group,
+    /// Whether what is published can be read again.
+    pub(crate) is_kept: bool,
+    /// Delivered up to here.
+    pub(crate) head: u64,
+    /// What comes next, without a gap.
+    pub(crate) ready: Vec<(u64, Bytes)>,
+    /// The last publication that was delivered, from which the next may differ.
+    pub(crate) previous: Option<(u64, Bytes)>,
+}
+
+impl LocalChannel {
+    /// The last offset that is delivered or ready to be.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.ready.last().map_or(self.head, |(offset, _)| *offset)
+    }
+}
 
 /// The groups of one log.
 #[derive(Default)]
@@ -73,34 +99,58 @@ struct LogIndex {
 #[derive(Default)]
 pub(crate) struct Index {
     logs: [LogIndex; Log::ALL.len()],
-    ephemeral: Vec<Group>,
-    places: Places,
+    pub(crate) memory: HashMap<Arc<str>, LocalChannel>,
 }
 
 impl Index {
-    pub(crate) fn add(&mut self, channel: &Channel, wire: Wire, member: Member) {
-        let group = match &channel.source {
-            Source::Stats => named(&mut self.ephemeral, &channel.name),
-            Source::Log(log, view) => {
-                let log = &mut self.logs[log.index()];
-                match view {
-                    View::All => named(&mut log.all, &channel.name),
-                    View::Order(id) => log.orders.entry(id.clone()).or_insert_with(|| Group::new(&channel.name)),
-                    View::Customer(id) => log.customers.entry(id.clone()).or_insert_with(|| Group::new(&channel.name)),
-                }
-            }
+    /// Adds a subscription of a log or a view; gives its place.
+    pub(crate) fn add(&mut self, log: Log, view: &View, channel: &Channel, form: Form, member: Member) -> u32 {
+        let log = &mut self.logs[log.index()];
+        let group = match view {
+            View::All => named(&mut log.all, channel),
+            View::Order(id) => log.orders.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
+            View::Customer(id) => log.customers.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
         };
-        group.add(wire, member, &mut self.places);
+        group.add(form, member)
     }
 
-    pub(crate) fn remove(&mut self, channel: &Channel, wire: Wire, member: Member) {
-        let places = &mut self.places;
-        let leave = |group: &mut Group| {
-            group.remove(wire, member, places);
+    /// Adds a subscription of a memory channel; `open` makes the channel and says how far it has got when it is
+    /// the first here.
+    pub(crate) fn add_memory(
+        &mut self,
+        channel: &Channel,
+        form: Form,
+        member: Member,
+        open: impl FnOnce() -> (Arc<MemoryChannel>, u64),
+    ) -> u32 {
+        let local = self.memory.entry(Arc::clone(&channel.name)).or_insert_with(|| {
+            let (memory, head) = open();
+            let group = Group::new(channel);
+            let is_kept = channel.source != Source::Memory(Retention::NONE);
+            LocalChannel { channel: memory, group, is_kept, head, ready: Vec::new(), previous: None }
+        });
+        local.group.add(form, member)
+    }
+
+    /// Removes the subscription at a place; gives the member that has the place now, and the memory channel that
+    /// nobody here is in any more.
+    pub(crate) fn remove(
+        &mut self,
+        channel: &Channel,
+        form: Form,
+        place: u32,
+    ) -> (Option<Member>, Option<Arc<MemoryChannel>>) {
+        let mut moved = None;
+        let mut leave = |group: &mut Group| {
+            moved = group.remove(form, place);
             group.is_empty()
         };
         match &channel.source {
-            Source::Stats => remove_named(&mut self.ephemeral, &channel.name, leave),
+            Source::Memory(_) => {
+                if self.memory.get_mut(&channel.name).is_some_and(|local| leave(&mut local.group)) {
+                    return (None, self.memory.remove(&channel.name).map(|local| local.channel));
+                }
+            }
             Source::Log(log, view) => {
                 let log = &mut self.logs[log.index()];
                 match view {
@@ -109,6 +159,17 @@ impl Index {
                     View::Customer(id) => remove_keyed(&mut log.customers, id, leave),
                 }
             }
+        }
+        (moved, None)
+    }
+
+    /// The group of a channel, if anybody is in it.
+    pub(crate) fn group(&self, channel: &Channel) -> Option<&Group> {
+        match &channel.source {
+            Source::Memory(_) => self.memory.get(&channel.name).map(|local| &local.group),
+            Source::Log(log, View::All) => self.all(*log).iter().find(|group| group.name == channel.name),
+            Source::Log(log, View::Order(id)) => self.by_order(*log, id),
+            Source::Log(log, View::Customer(id)) => self.by_customer(*log, id),
         }
     }
 
@@ -135,15 +196,11 @@ impl Index {
     pub(crate) fn by_customer(&self, log: Log, id: &str) -> Option<&Group> {
         self.logs[log.index()].customers.get(id)
     }
-
-    pub(crate) fn ephemeral(&self, name: &str) -> Option<&Group> {
-        self.ephemeral.iter().find(|group| &*group.name == name)
-    }
 }
 
-fn named<'a>(groups: &'a mut Vec<Group>, name: &Arc<str>) -> &'a mut Group {
-    let index = groups.iter().position(|group| group.name == *name).unwrap_or_else(|| {
-        groups.push(Group::new(name));
+fn named<'a>(groups: &'a mut Vec<Group>, channel: &Channel) -> &'a mut Group {
+    let index = groups.iter().position(|group| group.name == channel.name).unwrap_or_else(|| {
+        groups.push(Group::new(channel));
         groups.len() - 1
     });
     &mut groups[index]
@@ -167,39 +224,58 @@ fn remove_keyed(groups: &mut HashMap<Arc<str>, Group>, id: &str, leave: impl FnO
 
 #[cfg(test)]
 mod tests {
+    use ordercast_protocol::envelope::Wire;
+
     use super::*;
+    use crate::memory::MemoryChannels;
     use crate::slab::Slab;
+
+    const FORM: Form = Form { wire: Wire::PlainJson, is_delta: false, is_compressed: false };
+
+    fn add(index: &mut Index, channels: &MemoryChannels, channel: &Channel, member: Member) -> u32 {
+        match &channel.source {
+            Source::Log(log, view) => index.add(*log, view, channel, FORM, member),
+            Source::Memory(_) => index.add_memory(channel, FORM, member, || (channels.open(&channel.name), 0)),
+        }
+    }
 
     /// As many as one shard may have; each leaves once, in an order that moves others about.
     #[test]
     fn whoever_leaves_takes_nobody_along() {
         const SUBSCRIBERS: usize = 10_000;
+        let memory = MemoryChannels::new(0);
         let mut slab = Slab::new();
         let mut index = Index::default();
         let channels = ["orders", "order:a", "orders:c", "stats"].map(|name| Channel::parse(name).unwrap());
         let mut present: Vec<_> = (0..SUBSCRIBERS).map(|_| slab.insert(Box::new(()))).collect();
-        let members = |key: Key| (0..).map(move |subscription| Member { subscriber: key, subscription });
+        let mut places = HashMap::new();
         for key in &present {
-            for (channel, member) in channels.iter().zip(members(*key)) {
-                index.add(channel, Wire::PlainJson, member);
+            for (channel, subscription) in channels.iter().zip(0..) {
+                let member = Member { subscriber: *key, subscription };
+                places.insert(member, add(&mut index, &memory, channel, member));
             }
         }
         let mut at = 0;
         while !present.is_empty() {
             at = (at * 31 + 7) % present.len();
             let gone = present.swap_remove(at);
-            for (channel, member) in channels.iter().zip(members(gone)) {
-                index.remove(channel, Wire::PlainJson, member);
-                index.remove(channel, Wire::PlainJson, member);
+            for (channel, subscription) in channels.iter().zip(0..) {
+                let place = places.remove(&Member { subscriber: gone, subscription }).unwrap();
+                if let Some(moved) = index.remove(channel, FORM, place).0 {
+                    places.insert(moved, place);
+                }
             }
             if present.len() % 1_000 == 1 {
-                let mut left: Vec<_> = index.all(Log::Orders)[0].members(Wire::PlainJson).to_vec();
-                left.sort_by_key(|member| member.subscriber.to_u64());
-                let mut expected: Vec<_> = present.iter().filter_map(|key| members(*key).next()).collect();
-                expected.sort_by_key(|member| member.subscriber.to_u64());
-                assert_eq!(left, expected);
+                for channel in &channels {
+                    let (_, members) = index.group(channel).unwrap().by_form().next().unwrap();
+                    let mut left: Vec<_> = members.iter().map(|member| member.subscriber.to_u64()).collect();
+                    let mut expected: Vec<_> = present.iter().map(|key| key.to_u64()).collect();
+                    left.sort_unstable();
+                    expected.sort_unstable();
+                    assert_eq!(left, expected);
+                }
             }
         }
-        assert!(index.is_idle(Log::Orders) && index.ephemeral("stats").is_none() && index.places.is_empty());
+        assert!(index.is_idle(Log::Orders) && index.memory.is_empty());
     }
 }

@@ -7,7 +7,8 @@ use ordercast_broker::Announcement;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Position;
 
-/// Most bytes of commits that wait for a shard; beyond it the shard reads them from the log.
+/// Most bytes of commits and publications that wait for a shard; beyond it the shard reads them where they are
+/// kept, and loses what is kept nowhere.
 const MAX_COMMIT_BYTES: usize = 8 * 1024 * 1024;
 /// What an event in memory takes beside its body.
 const EVENT_BYTES: usize = 64;
@@ -37,7 +38,7 @@ struct Letters<M> {
 
 /// Messages for a shard. The poll is woken by the first that finds the box empty, not by the others.
 ///
-/// Commits are bounded here, by [`MAX_COMMIT_BYTES`]; the others by themselves: replies by the commands in
+/// Commits and publications are bounded here, by [`MAX_COMMIT_BYTES`]; the others by themselves: replies by the commands in
 /// flight, pages by one for each connection.
 pub(crate) struct Mailbox<M> {
     inner: Mutex<Letters<M>>,
@@ -65,6 +66,20 @@ impl<M> Mailbox<M> {
         inner.letters.push(message);
         self.wake_first(inner);
         Ok(())
+    }
+
+    /// Adds a message that takes so many bytes, unless too many wait.
+    pub(crate) fn push_bounded(&self, bytes: usize, message: impl FnOnce() -> M) -> bool {
+        let mut inner = self.lock();
+        let bytes = bytes + EVENT_BYTES;
+        let is_full = inner.commit_bytes > 0 && inner.commit_bytes + bytes > MAX_COMMIT_BYTES;
+        if inner.closed || is_full {
+            return false;
+        }
+        inner.commit_bytes += bytes;
+        inner.letters.push(message());
+        self.wake_first(inner);
+        true
     }
 
     /// Adds a commit, or notes how far it reaches.

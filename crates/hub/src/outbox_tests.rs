@@ -4,12 +4,12 @@ use ordercast_protocol::envelope::Wire;
 use proptest::prelude::*;
 
 use super::*;
-use crate::frames::Wrapper;
+use crate::frames::{Form, Wrapper};
 
 fn entry(subscription: u32, offsets: std::ops::RangeInclusive<u64>) -> Entry {
     let body = Bytes::from_static(b"{\"a\":1}");
     let before = offsets.start() - 1;
-    let frames = Wrapper::default().wrap(Wire::PlainJson, "orders", offsets.map(|offset| (offset, &body)));
+    let frames = Wrapper::default().wrap(Form::plain(Wire::PlainJson), "orders", offsets.map(|offset| (offset, &body)));
     let end = frames.len();
     let frames = Arc::new(frames);
     Entry { subscription, frames, start: 0, at: 0, end, before, is_ephemeral: false, positions: None }

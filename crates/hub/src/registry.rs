@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What carries a connection.
@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub enum Protocol {
     /// A WebSocket.
     WebSocket,
-    /// A stream of Server-Sent Events.
+    /// A stream of Server-Sent Events, or the body of another response that does not end.
     EventStream,
 }
 
@@ -54,6 +54,15 @@ pub(crate) struct Registry {
     refused: AtomicU64,
     by_protocol: [AtomicUsize; 2],
     records: Mutex<HashMap<u64, Arc<Record>>>,
+    /// Where the sessions over streams are, by the secret that their clients send with their messages.
+    sessions: Mutex<HashMap<Arc<str>, Address>>,
+}
+
+/// Where a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) shard: usize,
+    pub(crate) key: u64,
 }
 
 /// Room for one connection; given back when dropped.
@@ -83,6 +92,10 @@ impl Record {
         &self.id
     }
 
+    pub(crate) fn shared_id(&self) -> &Arc<str> {
+        &self.id
+    }
+
     /// Notes what was received.
     pub(crate) fn on_activity(&self, messages: u64, at_ms: u64) {
         self.messages.fetch_add(messages, Ordering::Relaxed);
@@ -106,9 +119,18 @@ pub(crate) struct Entry {
     slot: Slot,
     number: u64,
     record: Arc<Record>,
+    /// By which the session is found, if it is over a stream.
+    secret: Option<Arc<str>>,
 }
 
 impl Entry {
+    /// Lets messages for the session find it.
+    pub(crate) fn give_address(&self, shard: usize, key: u64) {
+        if let Some(secret) = &self.secret {
+            self.slot.registry.lock_sessions().insert(Arc::clone(secret), Address { shard, key });
+        }
+    }
+
     pub(crate) fn record(&self) -> &Record {
         &self.record
     }
@@ -126,6 +148,7 @@ impl Registry {
             refused: AtomicU64::new(0),
             by_protocol: Default::default(),
             records: Mutex::default(),
+            sessions: Mutex::default(),
         })
     }
 
@@ -154,6 +177,20 @@ impl Registry {
         records.values().take(limit).map(|record| record.info()).collect()
     }
 
+    /// Where the session is that a secret belongs to.
+    pub(crate) fn session(&self, secret: &str) -> Option<Address> {
+        self.lock_sessions().get(secret).copied()
+    }
+
+    fn lock_sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Address>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This boot's name.
+    pub(crate) fn boot(&self) -> &str {
+        &self.boot
+    }
+
     /// Active, peak, limit; accepted, refused; WebSockets, streams.
     pub(crate) fn figures(&self) -> ([usize; 3], [u64; 2], [usize; 2]) {
         (
@@ -166,7 +203,7 @@ impl Registry {
 
 impl Slot {
     /// Uses the slot for connection number `number` of this boot.
-    pub(crate) fn open(self, number: u64, protocol: Protocol) -> Entry {
+    pub(crate) fn open(self, number: u64, protocol: Protocol, secret: Option<Arc<str>>) -> Entry {
         let now_ms = unix_ms();
         let record = Arc::new(Record {
             id: format!("{}-{number}", self.registry.boot).into(),
@@ -179,7 +216,7 @@ impl Slot {
         let mut records = self.registry.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.insert(number, Arc::clone(&record));
         drop(records);
-        Entry { slot: self, number, record }
+        Entry { slot: self, number, record, secret }
     }
 }
 
@@ -194,6 +231,9 @@ impl Drop for Entry {
         let registry = &self.slot.registry;
         registry.by_protocol[self.record.protocol as usize].fetch_sub(1, Ordering::Relaxed);
         registry.records.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        if let Some(secret) = &self.secret {
+            registry.lock_sessions().remove(secret);
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! owns the socket. It must return at once: what takes time is handed to the engine, and the answer comes
 //! back by a [`Replies`] handle.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Channel;
@@ -13,37 +15,117 @@ use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_protocol::principal::Principal;
 
+/// What a client sent, or is sent, in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Text, which is UTF-8.
+    Text(&'a [u8]),
+    /// Anything.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// The payload, whatever its kind.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Text(bytes) | Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
 /// One client's side of the conversation.
 pub trait Session: Send {
     /// The connection is open and nothing has been read from it.
     fn on_open(&mut self, connection: &mut dyn Connection);
 
     /// A whole message: text that has been checked as UTF-8, or binary.
-    fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection);
+    fn on_message(&mut self, message: Message<'_>, connection: &mut dyn Connection);
 
     /// A subscription begins here. Called once after each [`Connection::subscribe`], before any event of it;
     /// and again, with `recovered` false, when retention overtakes a subscriber that was too slow.
     fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection);
 
+    /// The time of [`Connection::wake_after`] has come.
+    fn on_wake(&mut self, connection: &mut dyn Connection) {
+        let _ = connection;
+    }
+
+    /// Something of [`crate::Hub::signal`] that is meant for this connection.
+    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
+        let _ = (signal, connection);
+    }
+
+    /// How this protocol says goodbye. Called once, when the server begins to close, with a code of
+    /// [`ordercast_protocol::close`] or the one that the session gave.
+    fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
+        Farewell { code, reason: reason.into(), message: None }
+    }
+
     /// The connection is gone. Called once.
     fn on_closed(&mut self) {}
 
-    /// How events are wrapped for this client. [`Wire::ServerSentEvents`] is not for sockets and counts as
-    /// [`Wire::PlainJson`].
+    /// How events are wrapped for this client. Must not change. A wire that does not fit what carries the
+    /// connection counts as [`Wire::PlainJson`].
     fn wire(&self) -> Wire;
+}
+
+/// The last words of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// The code of the close frame.
+    pub code: u16,
+    /// The reason beside it.
+    pub reason: Box<str>,
+    /// What is sent first on a stream, which has no close frame.
+    pub message: Option<Vec<u8>>,
 }
 
 /// Where a subscription begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribed {
-    /// The life of the log; of the boot for an ephemeral channel.
+    /// The life of the log or memory channel.
     pub epoch: Epoch,
-    /// Events above this offset follow.
+    /// Events above this offset follow, those of `events` first.
     pub offset: u64,
     /// Given when a position was asked for: whether everything since then follows.
     pub recovered: Option<bool>,
     /// Given when `recovered` is false: the last offset of the log that can no longer be read.
     pub floor: Option<u64>,
+    /// With [`Subscribe::first_page`]: the first missed events, which are not sent again.
+    pub events: Vec<(u64, Bytes)>,
+}
+
+/// What a subscription is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct Subscribe {
+    /// From where; from now on when missing.
+    pub since: Option<Position>,
+    /// Put the first missed events into the answer.
+    pub first_page: bool,
+    /// Send each publication as its difference from the one before; for wires and channels that can.
+    pub delta: bool,
+    /// Appear in the presence of the channel for as long as the subscription lasts.
+    pub presence: Option<Presence>,
+    /// Tell who joins and leaves.
+    pub join_leave: bool,
+}
+
+impl Subscribe {
+    /// A plain subscription from a position, or from now on.
+    pub fn since(since: Option<Position>) -> Self {
+        Self { since, ..Self::default() }
+    }
+}
+
+/// How a subscriber appears to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Whose connection it is; connections of one name are one user.
+    pub user: Arc<str>,
+    /// What is told of it: a JSON object.
+    pub info: Bytes,
+    /// Whether its coming and going is told to those who asked for [`Subscribe::join_leave`].
+    pub is_announced: bool,
 }
 
 /// Why a subscription was refused.
@@ -75,21 +157,31 @@ pub trait Connection {
     /// Who is connected.
     fn principal(&self) -> &Principal;
 
-    /// Sends one text message on the control lane: it overtakes events that wait, and replies keep their order.
+    /// Makes somebody else of the client; what was done before stands.
+    fn set_principal(&mut self, principal: Principal);
+
+    /// Sends one message, framed as the session's wire wants it, on the control lane: it overtakes events that
+    /// wait, and replies keep their order.
     fn send(&mut self, message: &[u8]);
 
-    /// As [`Connection::send`], for a message that many connections share; it is not copied.
+    /// As [`Connection::send`], but of the kind of `message`; for sockets.
+    fn send_as(&mut self, message: Message<'_>);
+
+    /// As [`Connection::send`], for a text message that many sockets share; it is not copied.
     fn send_shared(&mut self, message: Bytes);
 
     /// Starts a subscription; a present one of the same channel is replaced, and what waits for it dropped.
-    /// Without `since` it starts with what comes next.
     ///
     /// # Errors
     /// [`SubscribeError`]; nothing has changed then.
-    fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Result<(), SubscribeError>;
+    fn subscribe(&mut self, channel: Channel, options: Subscribe) -> Result<(), SubscribeError>;
 
     /// Ends a subscription, and drops what waits for it. False when there was none.
     fn unsubscribe(&mut self, channel: &str) -> bool;
+
+    /// Has [`Session::on_wake`] called after `delay`, with a precision of a tenth of a second; replaces what was
+    /// set before.
+    fn wake_after(&mut self, delay: Duration);
 
     /// Sends the replies that wait and then a close frame; events that wait are dropped, and no further
     /// message is read.
@@ -101,7 +193,7 @@ pub trait Connection {
 
 /// Takes replies for connections by number. Implemented by what owns connections, and by test doubles.
 pub trait ReplyPath: Send + Sync {
-    /// Passes a text message on; drops it when the connection is gone. Never blocks.
+    /// Passes a message on; drops it when the connection is gone. Never blocks.
     fn reply(&self, connection: u64, message: Vec<u8>);
 
     /// Closes the connection after the replies that wait.
@@ -121,7 +213,7 @@ impl Replies {
         Self { path, connection }
     }
 
-    /// Sends one text message on the control lane. Does nothing when the connection is gone.
+    /// Sends one message as [`Connection::send`] does. Does nothing when the connection is gone.
     pub fn send(&self, message: Vec<u8>) {
         self.path.reply(self.connection, message);
     }

@@ -5,6 +5,7 @@
 //! and last one write for everybody to whom something was said. Whatever one connection does, a turn spends
 //! a bounded time on it.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,13 +25,17 @@ use crate::counters::{Counter, Counters, Tally};
 use crate::feed::Feed;
 use crate::frames::Wrapper;
 use crate::index::Index;
-use crate::mailbox::{Heads, Mailbox, Queueing};
+use crate::mailbox::{Heads as Skipped, Mailbox, Queueing};
+use crate::memory::{MemoryChannel, MemoryChannels};
 use crate::pages::PageSender;
+use crate::presence::{Changes, PresenceTable};
 use crate::registry;
 use crate::session::{Connection, ReplyPath, Session};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
-use crate::ws;
+use crate::subscription::Page;
+use crate::wheel::Wheel;
+use crate::ws::Inflater;
 
 mod fanout;
 mod following;
@@ -38,10 +43,11 @@ mod handle;
 mod lifecycle;
 mod reading;
 mod subscriber;
+mod timing;
 
 use handle::Handle;
 use lifecycle::Draining;
-use subscriber::{Sink, Subscriber};
+use subscriber::{Heads, Sink, Subscriber};
 
 /// The poll token of a shard's mailbox; no key has it.
 pub(crate) const MAILBOX_TOKEN: Token = Token(usize::MAX);
@@ -49,6 +55,8 @@ pub(crate) const MAILBOX_TOKEN: Token = Token(usize::MAX);
 const POLL_EVENTS: usize = 1024;
 /// Bytes read from one socket in one turn.
 const SCRATCH_BYTES: usize = 16 * 1024;
+/// How often timers are looked at, in milliseconds.
+const TICK_MS: u64 = 100;
 /// How often a shard that is being drained looks at its clock.
 const DRAIN_TICK: Duration = Duration::from_millis(5);
 
@@ -57,6 +65,8 @@ pub(crate) struct Adoption {
     pub(crate) entry: registry::Entry,
     pub(crate) stream: std::net::TcpStream,
     pub(crate) already_read: Vec<u8>,
+    pub(crate) max_message_bytes: usize,
+    pub(crate) is_compressed: bool,
     pub(crate) principal: Principal,
     pub(crate) session: Box<dyn Session>,
 }
@@ -66,15 +76,38 @@ pub(crate) struct Opening {
     pub(crate) entry: registry::Entry,
     pub(crate) pipe: Inlet,
     pub(crate) principal: Principal,
-    pub(crate) channels: Vec<(Channel, Option<Position>)>,
+    pub(crate) content: Content,
 }
+
+/// What a stream is made of.
+pub(crate) enum Content {
+    /// Events of these channels.
+    Channels(Vec<(Channel, Option<Position>)>),
+    /// What a session says, which begins with a message.
+    Session(Box<dyn Session>, Bytes),
+}
+
+/// For whom something is meant that is told to sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every connection.
+    All,
+    /// Every connection of a user.
+    User(Arc<str>),
+    /// One connection, by its name.
+    Client(Arc<str>),
+}
+
+/// What is told to sessions.
+pub(crate) type Signal = Arc<dyn Any + Send + Sync>;
 
 /// A page for a subscription.
 pub(crate) struct PageLetter {
     key: Key,
     subscription: u32,
+    log: Log,
     after: u64,
-    page: Result<LogPage, StoreError>,
+    page: Result<Page, StoreError>,
 }
 
 /// What other threads tell a shard.
@@ -82,8 +115,14 @@ pub(crate) enum Letter {
     Adopt(Box<Adoption>),
     Open(Box<Opening>),
     Commit(Arc<Announcement>),
-    Ephemeral { channel: Arc<str>, offset: u64, body: Bytes },
-    Reply(Key, Bytes),
+    Publication(Arc<MemoryChannel>, u64, Bytes),
+    /// Publications of the channel did not wait, because too much waited.
+    Behind(Arc<MemoryChannel>),
+    Changes(Arc<Changes>),
+    Signal(Audience, Signal),
+    /// A message of a client that reads a stream.
+    Message(Key, Bytes),
+    Reply(Key, Vec<u8>),
     Close(Key, u16, &'static str),
     Page(Box<PageLetter>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
@@ -97,6 +136,8 @@ pub(crate) enum Letter {
 pub(crate) struct Port {
     pub(crate) mailbox: Mailbox<Letter>,
     pub(crate) counters: Arc<Counters>,
+    /// Which of the shards it is.
+    pub(crate) number: usize,
 }
 
 impl Port {
@@ -109,10 +150,26 @@ impl Port {
     }
 }
 
+impl Port {
+    /// Passes a publication on; called with the channel locked.
+    pub(crate) fn hear_publication(&self, channel: &Arc<MemoryChannel>, offset: u64, body: &Bytes, is_kept: bool) {
+        let letter = || Letter::Publication(Arc::clone(channel), offset, body.clone());
+        if self.mailbox.push_bounded(body.len(), letter) {
+            return;
+        }
+        let counter = if is_kept { Counter::CommitsSkipped } else { Counter::Dropped };
+        self.counters.add(counter, 1);
+        if is_kept && channel.fall_behind(self.number) {
+            // A shard that has ended has no subscribers.
+            let _ = self.mailbox.push(Letter::Behind(Arc::clone(channel)));
+        }
+    }
+}
+
 /// Letters to a shard that has ended are dropped: its connections are gone.
 impl ReplyPath for Port {
     fn reply(&self, connection: u64, message: Vec<u8>) {
-        let _ = self.mailbox.push(Letter::Reply(Key::from_u64(connection), ws::text_frame(&message)));
+        let _ = self.mailbox.push(Letter::Reply(Key::from_u64(connection), message));
     }
 
     fn close(&self, connection: u64, code: u16, reason: &'static str) {
@@ -148,6 +205,8 @@ pub(crate) struct Parts {
     /// In the order of [`Log::ALL`].
     pub(crate) logs: Vec<LogState>,
     pub(crate) boot_epoch: Epoch,
+    pub(crate) memory: Arc<MemoryChannels>,
+    pub(crate) presence: Arc<PresenceTable>,
 }
 
 /// The shard itself; it lives on its thread.
@@ -158,45 +217,57 @@ pub(crate) struct Shard {
     pages: PageSender,
     feeds: Vec<Feed>,
     boot_epoch: Epoch,
-    ephemeral_offset: u64,
+    memory: Arc<MemoryChannels>,
+    presence: Arc<PresenceTable>,
+    number: usize,
     subscribers: Slab<Subscriber>,
     index: Index,
     /// The logs whose commits the mailbox takes, in the order of [`Log::ALL`]: at least those with subscribers.
     is_following: [bool; Log::ALL.len()],
     wrapper: Wrapper,
     scratch: Vec<u8>,
+    inflater: Inflater,
+    wheel: Wheel,
+    /// Memory channels with publications to deliver.
+    pending: Vec<Arc<str>>,
     /// Sockets with something to read.
     ready: Vec<Key>,
     /// Those to be written to, or to be looked at, before the turn ends.
     dirty: Vec<Key>,
+    /// Those that have more to do than one turn gives them.
+    again: Vec<Key>,
     tally: Tally,
     started: Instant,
     started_unix_ms: u64,
     /// Since `started`, as of this turn.
     now_ms: u64,
-    next_tick_ms: u64,
     draining: Option<Draining>,
 }
 
 impl Shard {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, poll, port, pages, logs, boot_epoch } = parts;
+        let Parts { config, poll, port, pages, logs, boot_epoch, memory, presence } = parts;
         Self {
-            next_tick_ms: config.tick().as_millis() as u64,
+            wheel: Wheel::new(TICK_MS.min(config.tick().as_millis() as u64)),
             config,
             poll,
+            number: port.number,
             port,
             pages,
             feeds: logs.into_iter().map(Feed::new).collect(),
             boot_epoch,
-            ephemeral_offset: 0,
+            memory,
+            presence,
             subscribers: Slab::new(),
             index: Index::default(),
             is_following: Default::default(),
             wrapper: Wrapper::default(),
             scratch: vec![0; SCRATCH_BYTES],
+            inflater: Inflater::default(),
+            pending: Vec::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
+            again: Vec::new(),
             tally: Tally::default(),
             started: Instant::now(),
             started_unix_ms: registry::unix_ms(),
@@ -221,6 +292,7 @@ impl Shard {
             for event in &events {
                 self.on_event(event);
             }
+            self.dirty.append(&mut self.again);
             let skipped;
             (letters, skipped) = self.port.mailbox.take(letters);
             self.on_letters(&mut letters, &skipped);
@@ -234,14 +306,14 @@ impl Shard {
     }
 
     fn until_next_turn(&self) -> Duration {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || !self.again.is_empty() {
             return Duration::ZERO;
         }
         if self.draining.is_some() {
             return DRAIN_TICK;
         }
         // At least a millisecond, the clock's step, or the last one would be waited for without sleeping.
-        Duration::from_millis(self.next_tick_ms.saturating_sub(self.now_ms).max(1))
+        Duration::from_millis(self.wheel.next_ms().saturating_sub(self.now_ms).max(1))
     }
 
     fn on_event(&mut self, event: &mio::event::Event) {
@@ -268,10 +340,11 @@ impl Shard {
 
     /// Commits that wait together are delivered together, but before anything that depends on what has been
     /// delivered. `skipped` are the heads of what was not queued with them.
-    fn on_letters(&mut self, letters: &mut Vec<Letter>, skipped: &Heads) {
+    fn on_letters(&mut self, letters: &mut Vec<Letter>, skipped: &Skipped) {
         for letter in letters.drain(..) {
             match letter {
                 Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
+                Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
                 letter => {
                     if !matches!(letter, Letter::Reply(..)) {
                         self.deliver_runs();
@@ -294,8 +367,12 @@ impl Shard {
             Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
             Letter::Adopt(adoption) => self.adopt(*adoption),
             Letter::Open(opening) => self.open(*opening),
-            Letter::Ephemeral { channel, offset, body } => self.deliver_ephemeral(&channel, offset, &body),
-            Letter::Reply(key, frame) => self.on_reply(key, frame),
+            Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
+            Letter::Behind(channel) => self.on_behind(&channel),
+            Letter::Changes(changes) => self.deliver_changes(&changes),
+            Letter::Signal(audience, signal) => self.on_signal(&audience, &signal),
+            Letter::Message(key, message) => self.on_delivered(key, &message),
+            Letter::Reply(key, message) => self.on_reply(key, &message),
             Letter::Close(key, code, reason) => {
                 self.with(key, |shard, subscriber| shard.begin_close(key, subscriber, code, reason, false));
             }
@@ -303,7 +380,8 @@ impl Shard {
             Letter::Repair(log, page) => self.on_repair(log, *page),
             Letter::Look(states) => self.on_look(&states),
             Letter::Drained(key) => self.with(key, |shard, subscriber| {
-                subscriber.unpark(&shard.feeds, &mut shard.tally);
+                let heads = Heads { feeds: &shard.feeds, index: &shard.index };
+                subscriber.unpark(heads, &mut shard.tally);
             }),
             Letter::Gone(key) => self.with(key, |_, subscriber| subscriber.is_dead = true),
             Letter::Drain(grace) => self.begin_drain(grace),
@@ -337,7 +415,8 @@ impl Shard {
             return;
         };
         let path: Arc<dyn ReplyPath> = self.port.clone();
-        let mut handle = Handle { key, subscriber, config: &self.config, tally: &mut self.tally, path };
+        let mut handle =
+            Handle { key, subscriber, config: &self.config, tally: &mut self.tally, path, now_ms: self.now_ms };
         match catch_unwind(AssertUnwindSafe(|| call(&mut *session, &mut handle))) {
             Ok(()) => subscriber.session = Some(session),
             Err(_) => {
@@ -360,13 +439,32 @@ impl Shard {
                 && !socket.is_blocked
                 && socket.outbox.data_bytes() == 0
             {
-                subscriber.unpark(&self.feeds, &mut self.tally);
+                let heads = Heads { feeds: &self.feeds, index: &self.index };
+                subscriber.unpark(heads, &mut self.tally);
             }
             self.pump(key, &mut subscriber);
             if self.is_over(&mut subscriber) {
                 self.dispose(key, subscriber);
             } else {
+                self.arm(key, &mut subscriber);
                 self.subscribers.restore(key, subscriber);
+            }
+        }
+    }
+
+    /// Tells sessions something of the rest of the program.
+    fn on_signal(&mut self, audience: &Audience, signal: &Signal) {
+        for key in self.subscribers.keys().collect::<Vec<_>>() {
+            let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match audience {
+                Audience::All => true,
+                Audience::User(name) => subscriber.principal.name == *name,
+                Audience::Client(id) => subscriber.entry.record().id() == &**id,
+            });
+            if is_meant {
+                self.with(key, |shard, subscriber| {
+                    let signal = &**signal;
+                    shard.call_session(key, subscriber, |session, connection| session.on_signal(signal, connection));
+                });
             }
         }
     }

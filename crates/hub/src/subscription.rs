@@ -4,16 +4,19 @@
 //! everything up to the head that its shard has delivered. A live subscription has seen everything up to that
 //! head or its own offset, whichever is higher, so that runs without events for it need not touch it.
 
-use ordercast_protocol::channel::{Channel, Source, View};
-use ordercast_protocol::position::Position;
+use bytes::Bytes;
+use ordercast_protocol::channel::{Channel, Retention, Source, View};
+use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::{LogPage, LogState};
 
+use crate::frames::Form;
 use crate::session::Subscribed;
 
 /// How a subscription gets its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It asked for a position above the head that the shard knows; the log is asked whether it exists.
+    /// The first page comes with the answer; or it asked for a position above the head that the shard knows,
+    /// and the log is asked whether that exists.
     Asking,
     /// Pages are read from the log.
     CatchingUp,
@@ -21,6 +24,38 @@ pub(crate) enum State {
     Live,
     /// Nothing is read until the client has taken what waits for it.
     Parked,
+}
+
+/// What can be read of a log or a memory channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) epoch: Epoch,
+    /// The last offset.
+    pub(crate) head: u64,
+    /// The last offset that is gone.
+    pub(crate) floor: u64,
+}
+
+impl Extent {
+    pub(crate) fn of(state: &LogState) -> Self {
+        Self { epoch: state.epoch.clone(), head: state.head, floor: state.floor }
+    }
+}
+
+/// Consecutive events for one subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) events: Vec<(u64, Bytes)>,
+    /// Everything up to here has been looked at.
+    pub(crate) read_to: u64,
+    pub(crate) extent: Extent,
+}
+
+impl Page {
+    pub(crate) fn of(page: LogPage) -> Self {
+        let events = page.events.into_iter().map(|event| (event.offset, event.body)).collect();
+        Self { events, read_to: page.read_to, extent: Extent::of(&page.state) }
+    }
 }
 
 /// Where a subscription stands in a log or a view.
@@ -43,29 +78,34 @@ pub(crate) enum PageVerdict {
     Bad,
 }
 
-fn afresh(log: &LogState, recovered: Option<bool>) -> Subscribed {
-    let floor = (recovered == Some(false)).then_some(log.floor);
-    Subscribed { epoch: log.epoch.clone(), offset: log.head, recovered, floor }
+fn afresh(extent: &Extent, recovered: Option<bool>) -> Subscribed {
+    let floor = (recovered == Some(false)).then_some(extent.floor);
+    Subscribed { epoch: extent.epoch.clone(), offset: extent.head, recovered, floor, events: Vec::new() }
+}
+
+fn resumed(epoch: Epoch, offset: u64) -> Subscribed {
+    Subscribed { epoch, offset, recovered: Some(true), floor: None, events: Vec::new() }
 }
 
 impl Cursor {
-    /// Starts a subscription; without an answer the log must be asked first.
-    pub(crate) fn start(since: Option<&Position>, log: &LogState) -> (Self, Option<Subscribed>) {
-        let live = Self { offset: log.head, state: State::Live };
+    /// Starts a subscription; without an answer a page must be read first.
+    pub(crate) fn start(since: Option<&Position>, extent: &Extent, first_page: bool) -> (Self, Option<Subscribed>) {
+        let live = Self { offset: extent.head, state: State::Live };
         let Some(since) = since else {
-            return (live, Some(afresh(log, None)));
+            return (live, Some(afresh(extent, None)));
         };
-        if since.epoch != log.epoch || since.offset < log.floor {
-            return (live, Some(afresh(log, Some(false))));
+        if since.epoch != extent.epoch || since.offset < extent.floor {
+            return (live, Some(afresh(extent, Some(false))));
         }
         let offset = since.offset;
         let state = match offset {
-            _ if offset > log.head => return (Self { offset, state: State::Asking }, None),
-            _ if offset == log.head => State::Live,
+            _ if offset > extent.head || (first_page && offset < extent.head) => {
+                return (Self { offset, state: State::Asking }, None);
+            }
+            _ if offset == extent.head => State::Live,
             _ => State::CatchingUp,
         };
-        let subscribed = Subscribed { epoch: log.epoch.clone(), offset, recovered: Some(true), floor: None };
-        (Self { offset, state }, Some(subscribed))
+        (Self { offset, state }, Some(resumed(extent.epoch.clone(), offset)))
     }
 
     /// The last offset it has seen, with `head` as what the shard has delivered.
@@ -90,11 +130,11 @@ impl Cursor {
     }
 
     /// Judges a page that was read after `after`, and moves over it. `head` is what the shard has delivered.
-    pub(crate) fn on_page(&mut self, after: u64, view: &View, page: &LogPage, head: u64) -> PageVerdict {
+    pub(crate) fn on_page(&mut self, after: u64, view: &View, page: &Page, head: u64) -> PageVerdict {
         if self.wants_page() != Some(after) {
             return PageVerdict::Stale;
         }
-        let mut known = page.state.clone();
+        let mut known = page.extent.clone();
         known.head = head.max(known.head);
         let exists = (known.floor..=known.head).contains(&after);
         let answer = match self.state {
@@ -104,7 +144,7 @@ impl Cursor {
                 *self = Self { offset: head, state: State::Live };
                 return PageVerdict::Restarted(afresh(&known, Some(false)));
             }
-            State::Asking => Some(Subscribed { epoch: known.epoch, offset: after, recovered: Some(true), floor: None }),
+            State::Asking => Some(resumed(known.epoch, after)),
             _ => None,
         };
         if !is_consecutive(after, view, page) || (page.read_to <= after && head > after) {
@@ -122,6 +162,13 @@ impl Cursor {
         }
     }
 
+    /// Reads on after `head`, up to which everything was delivered: what came next was not.
+    pub(crate) fn fall_back(&mut self, head: u64) {
+        if self.state == State::Live {
+            *self = Self { offset: self.offset.max(head), state: State::CatchingUp };
+        }
+    }
+
     /// Reads on after a park.
     pub(crate) fn resume(&mut self, head: u64) {
         if self.state == State::Parked {
@@ -131,17 +178,17 @@ impl Cursor {
 }
 
 /// Offsets of a log have no gap; those of a view only rise, up to what was looked at.
-fn is_consecutive(after: u64, view: &View, page: &LogPage) -> bool {
+fn is_consecutive(after: u64, view: &View, page: &Page) -> bool {
     let mut last = after;
-    for event in &page.events {
+    for (offset, _) in &page.events {
         let is_next = match view {
-            View::All => event.offset == last + 1,
-            View::Order(_) | View::Customer(_) => event.offset > last,
+            View::All => *offset == last + 1,
+            View::Order(_) | View::Customer(_) => *offset > last,
         };
         if !is_next {
             return false;
         }
-        last = event.offset;
+        last = *offset;
     }
     match view {
         View::All => page.read_to <= after || page.read_to == last,
@@ -154,19 +201,30 @@ fn is_consecutive(after: u64, view: &View, page: &LogPage) -> bool {
 pub(crate) struct Subscription {
     /// Tells it from an earlier one of the same channel.
     pub(crate) id: u32,
+    pub(crate) form: Form,
     pub(crate) channel: Channel,
-    /// Its place in the log; never used for an ephemeral channel.
+    /// Its place; never used for a channel of which nothing is kept.
     pub(crate) cursor: Cursor,
+    /// Where it is in the list of those who get the same bytes.
+    pub(crate) place: u32,
+    /// The last publication that was sent to it, from which the next may differ; 0 for none.
+    pub(crate) delta_base: u64,
+    /// What was asked for beside the events.
+    pub(crate) options: Options,
+}
+
+/// What a subscription has beside its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) first_page: bool,
+    pub(crate) is_present: bool,
+    pub(crate) join_leave: bool,
 }
 
 impl Subscription {
-    /// An ephemeral channel has no place and is always live.
-    pub(crate) fn ephemeral(id: u32, channel: Channel) -> Self {
-        Self { id, channel, cursor: Cursor { offset: 0, state: State::Live } }
-    }
-
+    /// Whether nothing of its channel is kept.
     pub(crate) fn is_ephemeral(&self) -> bool {
-        matches!(self.channel.source, Source::Stats)
+        self.channel.source == Source::Memory(Retention::NONE)
     }
 }
 

@@ -1,21 +1,15 @@
-use ordercast_protocol::channel::Log;
-use ordercast_protocol::position::Epoch;
-use ordercast_store::log::StoredEvent;
-
 use super::*;
 
-fn log(head: u64, floor: u64) -> LogState {
-    LogState { log: Log::Orders, epoch: Epoch("e".into()), head, floor }
+fn log(head: u64, floor: u64) -> Extent {
+    Extent { epoch: Epoch("e".into()), head, floor }
 }
 
-fn page(offsets: &[u64], read_to: u64, state: LogState) -> LogPage {
-    let event =
-        |offset: &u64| StoredEvent { offset: *offset, at_ms: 0, body: "{}".into(), order_id: None, customer_id: None };
-    LogPage { events: offsets.iter().map(event).collect(), read_to, state }
+fn page(offsets: &[u64], read_to: u64, extent: Extent) -> Page {
+    Page { events: offsets.iter().map(|offset| (*offset, "{}".into())).collect(), read_to, extent }
 }
 
-fn start(epoch: &str, offset: u64, log: &LogState) -> (Cursor, Option<Subscribed>) {
-    Cursor::start(Some(&Position { epoch: Epoch(epoch.into()), offset }), log)
+fn start(epoch: &str, offset: u64, log: &Extent) -> (Cursor, Option<Subscribed>) {
+    Cursor::start(Some(&Position { epoch: Epoch(epoch.into()), offset }), log, false)
 }
 
 #[test]
@@ -38,10 +32,11 @@ fn subscriptions_start_where_they_may() {
             offset: position,
             recovered: Some(recovered),
             floor,
+            events: Vec::new(),
         });
         assert_eq!(answer, expected, "{epoch}.{offset}");
     }
-    let (cursor, answer) = Cursor::start(None, &known);
+    let (cursor, answer) = Cursor::start(None, &known, true);
     assert_eq!((cursor.state, cursor.offset, answer.unwrap().recovered), (State::Live, 10, None));
 }
 
@@ -62,7 +57,7 @@ fn pages_lead_to_the_head_and_then_runs_are_taken() {
 
 #[test]
 fn a_live_view_stands_at_the_head_even_without_events() {
-    let (mut cursor, _) = Cursor::start(None, &log(10, 0));
+    let (mut cursor, _) = Cursor::start(None, &log(10, 0), false);
     assert_eq!(cursor.position(20), 20);
     assert_eq!(cursor.take_run(20, 22), Some(20));
     cursor.park(21);

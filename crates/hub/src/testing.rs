@@ -1,13 +1,13 @@
 //! A connection without a socket, for the tests of sessions.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Channel;
-use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
 
-use crate::session::{Connection, Replies, ReplyPath, SubscribeError};
+use crate::session::{Connection, Message, Replies, ReplyPath, Subscribe, SubscribeError};
 
 /// Records what a session does. Subscriptions are recorded and not answered: call
 /// [`crate::session::Session::on_subscribed`] yourself.
@@ -19,7 +19,9 @@ pub struct RecordingConnection {
     /// Messages sent by the session itself, in order.
     pub sent: Vec<Vec<u8>>,
     /// Subscriptions in force, in the order they were made.
-    pub subscriptions: Vec<(Channel, Option<Position>)>,
+    pub subscriptions: Vec<(Channel, Subscribe)>,
+    /// The wake-up that is set, if any.
+    pub wake_after: Option<Duration>,
     /// Most subscriptions.
     pub max_channels: usize,
     /// The first close, if any.
@@ -51,6 +53,7 @@ impl RecordingConnection {
             principal,
             sent: Vec::new(),
             subscriptions: Vec::new(),
+            wake_after: None,
             max_channels: ordercast_protocol::limits::MAX_CHANNELS,
             closed: None,
             replies: Arc::default(),
@@ -82,15 +85,27 @@ impl Connection for RecordingConnection {
         &self.principal
     }
 
+    fn set_principal(&mut self, principal: Principal) {
+        self.principal = principal;
+    }
+
     fn send(&mut self, message: &[u8]) {
         self.sent.push(message.to_vec());
+    }
+
+    fn send_as(&mut self, message: Message<'_>) {
+        self.sent.push(message.bytes().to_vec());
+    }
+
+    fn wake_after(&mut self, delay: Duration) {
+        self.wake_after = Some(delay);
     }
 
     fn send_shared(&mut self, message: Bytes) {
         self.sent.push(message.to_vec());
     }
 
-    fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Result<(), SubscribeError> {
+    fn subscribe(&mut self, channel: Channel, options: Subscribe) -> Result<(), SubscribeError> {
         if self.closed.is_some() {
             return Err(SubscribeError::Closing);
         }
@@ -99,7 +114,7 @@ impl Connection for RecordingConnection {
             return Err(SubscribeError::TooMany);
         }
         self.subscriptions.retain(|(present, _)| present.name != channel.name);
-        self.subscriptions.push((channel, since));
+        self.subscriptions.push((channel, options));
         Ok(())
     }
 

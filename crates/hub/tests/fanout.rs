@@ -271,10 +271,10 @@ fn views_get_their_own_events_live_and_from_the_log() {
 fn ephemeral_messages_are_told_to_who_is_there() {
     let rig = Rig::start(config());
     let mut client = rig.connect();
-    rig.hub.publish_ephemeral("stats", "{\"n\":1}".into());
+    rig.hub.publish_ephemeral("stats", &"{\"n\":1}".into());
     client.say("sub stats");
     client.text();
     rig.broker.announce(Message::Ephemeral { channel: "stats".into(), body: "{\"n\":2}".into() });
-    rig.hub.publish_ephemeral("stats", "{\"n\":3}".into());
+    rig.hub.publish_ephemeral("stats", &"{\"n\":3}".into());
     client.expect("stats", [2, 3]);
 }

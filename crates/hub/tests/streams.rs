@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use ordercast_hub::session::{Connection, Session, Subscribed};
+use ordercast_hub::session::{Connection, Message, Session, Subscribed};
 use ordercast_hub::{EventStream, HubConfig};
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::envelope::Wire;
@@ -165,7 +165,7 @@ struct DeadlySession;
 
 impl Session for DeadlySession {
     fn on_open(&mut self, _: &mut dyn Connection) {}
-    fn on_message(&mut self, _: &[u8], _: &mut dyn Connection) {}
+    fn on_message(&mut self, _: Message<'_>, _: &mut dyn Connection) {}
     fn on_subscribed(&mut self, _: &Channel, _: &Subscribed, _: &mut dyn Connection) {}
     fn wire(&self) -> Wire {
         panic!("as the test wants")

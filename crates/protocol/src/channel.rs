@@ -1,7 +1,8 @@
 //! Channel names, and the logs and views behind them.
 //!
 //! A *log* has a counter and gapless offsets. A *view* is a filter over a log and shares its offsets, so
-//! they increase but are not contiguous. An *ephemeral* channel has neither: it is never stored.
+//! they increase but are not contiguous. A *memory* channel has a counter of its own for as long as the process
+//! runs, and keeps its last publications or none at all.
 
 use std::sync::Arc;
 
@@ -64,13 +65,27 @@ impl View {
     }
 }
 
+/// What a memory channel keeps for subscribers who come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Retention {
+    /// Most publications; 0 keeps none, and a subscriber that is slow or away misses what is published.
+    pub events: u32,
+    /// How old a kept publication may get, in seconds; 0 for no limit.
+    pub age_s: u32,
+}
+
+impl Retention {
+    /// Nothing is kept.
+    pub const NONE: Self = Self { events: 0, age_s: 0 };
+}
+
 /// Where a channel's events come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A log, or a view of it.
     Log(Log, View),
-    /// One number a second about the server; never stored.
-    Stats,
+    /// The memory of this process.
+    Memory(Retention),
 }
 
 /// A channel as a client named it.
@@ -116,7 +131,7 @@ impl Channel {
                 "orders" => Source::Log(Log::Orders, View::All),
                 "products" | "market_data" => Source::Log(Log::Products, View::All),
                 "adjustments" => Source::Log(Log::Adjustments, View::All),
-                "stats" => Source::Stats,
+                "stats" => Source::Memory(Retention::NONE),
                 _ => return Err(ChannelError::Unknown),
             },
             Some((_, "")) => return Err(ChannelError::Unknown),
@@ -131,7 +146,7 @@ impl Channel {
     pub fn log(&self) -> Option<Log> {
         match self.source {
             Source::Log(log, _) => Some(log),
-            Source::Stats => None,
+            Source::Memory(_) => None,
         }
     }
 }
@@ -147,7 +162,7 @@ mod tests {
             ("market_data", Ok(Source::Log(Log::Products, View::All))),
             ("order:a:b", Ok(Source::Log(Log::Orders, View::Order("a:b".into())))),
             ("orders:c_1", Ok(Source::Log(Log::Orders, View::Customer("c_1".into())))),
-            ("stats", Ok(Source::Stats)),
+            ("stats", Ok(Source::Memory(Retention::NONE))),
             ("order:", Err(ChannelError::Unknown)),
             ("Orders", Err(ChannelError::Unknown)),
             ("", Err(ChannelError::Length)),

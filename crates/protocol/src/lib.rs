@@ -6,6 +6,7 @@
 //! Bodies are encoded once, when an event is written ([`event`]), and wrapped by concatenation for each
 //! protocol ([`envelope`]); everything a client may send is parsed in [`frame`] and [`intake`].
 
+pub mod centrifuge;
 pub mod channel;
 pub mod close;
 pub mod envelope;

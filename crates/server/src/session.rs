@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ordercast_domain::draft::{Draft, draft_catalogue_order};
 use ordercast_engine::intake::Placed;
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Connection, Replies, Session, Subscribed};
+use ordercast_hub::session::{Connection, Message, Replies, Session, Subscribe, Subscribed};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close::POLICY;
 use ordercast_protocol::envelope::Wire;
@@ -107,7 +107,7 @@ impl PlainSession {
                     let limit = |error: ordercast_hub::session::SubscribeError| {
                         Problem::new(ErrorCode::ChannelLimit, error.to_string())
                     };
-                    connection.subscribe(channel, since).map_err(limit)
+                    connection.subscribe(channel, Subscribe::since(since)).map_err(limit)
                 });
             if let Err(problem) = subscribed {
                 self.fail(connection, reference, &problem);
@@ -126,13 +126,14 @@ impl Session for PlainSession {
         connection.send(&frame);
         connection.send_shared(self.app.product_list());
         for channel in std::mem::take(&mut self.channels) {
-            if let Err(error) = connection.subscribe(channel, None) {
+            if let Err(error) = connection.subscribe(channel, Subscribe::default()) {
                 self.fail(connection, None, &Problem::new(ErrorCode::ChannelLimit, error.to_string()));
             }
         }
     }
 
-    fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection) {
+    fn on_message(&mut self, message: Message<'_>, connection: &mut dyn Connection) {
+        let message = message.bytes();
         let frame = match parse_frame(message) {
             Ok(frame) => frame,
             Err(wrong) => return self.fail(connection, wrong.reference, &wrong.error.into()),
@@ -168,7 +169,7 @@ impl Session for PlainSession {
 
     fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection) {
         let mut frame = Vec::with_capacity(128);
-        let Subscribed { epoch, offset, recovered, floor } = subscribed;
+        let Subscribed { epoch, offset, recovered, floor, events: _ } = subscribed;
         write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut frame);
         connection.send(&frame);
     }

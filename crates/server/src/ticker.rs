@@ -32,7 +32,7 @@ pub(crate) async fn run(app: Arc<App>) {
                 ticks.pop_front();
             }
         }
-        app.hub.publish_ephemeral("stats", body);
+        app.hub.publish_ephemeral("stats", &body);
         before = tick;
     }
 }

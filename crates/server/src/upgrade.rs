@@ -14,7 +14,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use ordercast_hub::Slot;
+use ordercast_hub::{Slot, Upgraded};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::Principal;
@@ -70,9 +70,10 @@ fn adopt(app: &Arc<App>, slot: Slot, peer: SocketAddr, channels: Vec<Channel>, u
         return;
     };
     let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
-    let stream = parts.io.into_inner().into_std();
-    let adopted =
-        stream.and_then(|stream| app.hub.adopt(slot, stream, &parts.read_buf, Principal::local_admin(), session));
+    let adopted = parts.io.into_inner().into_std().and_then(|stream| {
+        let upgraded = Upgraded { stream, already_read: &parts.read_buf, max_message_bytes: None, compression: false };
+        app.hub.adopt(slot, upgraded, Principal::local_admin(), session)
+    });
     if let Err(error) = adopted {
         tracing::debug!(%peer, %error, "a socket broke before it was taken over");
     }

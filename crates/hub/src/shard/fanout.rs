@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
-use ordercast_protocol::envelope::Wire;
 
 use super::Shard;
-use super::subscriber::Subscriber;
+use super::subscriber::{Heads, Subscriber, Telling};
 use crate::config::HubConfig;
 use crate::counters::{Counter, Tally};
-use crate::feed::{Feed, Run};
-use crate::frames::{Frames, Wrapper};
-use crate::index::{Group, Index, Member};
-use crate::outbox::Entry;
+use crate::feed::Run;
+use crate::frames::{Form, Frames, Wrapper};
+use crate::index::{Group, Index, LocalChannel, Member};
+use crate::presence::Changes;
 use crate::slab::{Key, Slab};
 
 /// Bodies delivered in one write: several commits that wait together are one run, up to about so many bytes.
@@ -23,67 +22,108 @@ const MAX_RUN_BYTES: usize = 256 * 1024;
 /// A view, and what of a run belongs to it.
 type ViewEvents<'a> = (&'a Group, Vec<(u64, &'a Bytes)>);
 
-/// What delivering needs of a shard, beside the index that it walks.
+/// Consecutive events on their way: `head` was delivered before, `last` is the last of them.
+#[derive(Clone, Copy)]
+struct Span {
+    head: u64,
+    last: u64,
+}
+
+/// What delivering needs of a shard.
 struct Delivery<'a> {
     subscribers: &'a mut Slab<Subscriber>,
-    feeds: &'a [Feed],
+    heads: Heads<'a>,
     config: &'a HubConfig,
     tally: &'a mut Tally,
     dirty: &'a mut Vec<Key>,
 }
 
 impl Shard {
-    /// Delivers every event that the feeds have ready.
+    /// Delivers every event that the feeds and the memory channels have ready.
     pub(super) fn deliver_runs(&mut self) {
         for log in Log::ALL {
             while let Some(run) = self.feeds[log.index()].take_run(MAX_RUN_BYTES) {
                 self.deliver_run(log, &run);
-                self.feeds[log.index()].delivered(&run);
+                self.feeds[log.index()].delivered(run);
             }
+        }
+        for name in std::mem::take(&mut self.pending) {
+            self.deliver_memory(&name);
         }
     }
 
     fn deliver_run(&mut self, log: Log, run: &Run) {
-        let (index, wrapper, mut delivery) = self.delivery();
+        let span = Span { head: self.feeds[log.index()].known().head, last: run.last };
+        let (wrapper, mut delivery) = self.delivery();
+        let index = delivery.heads.index;
         for group in index.all(log) {
-            delivery.tell_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, run.bodies()));
+            delivery.tell_group(span, group, |form| wrapper.wrap(form, &group.name, run.bodies()));
         }
         if !index.has_views(log) {
             return;
         }
         for (group, events) in view_events(index, log, run) {
             let events = || events.iter().copied();
-            delivery.tell_group(log, run, group, |wire| wrapper.wrap(wire, &group.name, events()));
+            delivery.tell_group(span, group, |form| wrapper.wrap(form, &group.name, events()));
         }
     }
 
-    /// Tells something that is never stored to whoever listens and is not behind.
-    pub(super) fn deliver_ephemeral(&mut self, channel: &str, offset: u64, body: &Bytes) {
-        self.ephemeral_offset = offset;
-        let (index, wrapper, mut delivery) = self.delivery();
-        let Some(group) = index.ephemeral(channel) else {
+    /// Delivers what a memory channel has ready.
+    fn deliver_memory(&mut self, name: &str) {
+        let Some(local) = self.index.memory.get_mut(name) else {
             return;
         };
-        for wire in Wire::ALL {
-            let members = group.members(wire);
-            if !members.is_empty() {
-                let frames = Arc::new(wrapper.wrap(wire, &group.name, [(offset, body)].into_iter()));
-                for member in members {
-                    delivery.tell_ephemeral(*member, &frames);
+        let events = std::mem::take(&mut local.ready);
+        let Some((last, _)) = events.last().cloned() else {
+            return;
+        };
+        let (wrapper, mut delivery) = self.delivery();
+        if let Some(local) = delivery.heads.index.memory.get(name) {
+            let span = Span { head: local.head, last };
+            let bodies = || events.iter().map(|(offset, body)| (*offset, body));
+            let wrap = |form, base: Option<&Bytes>| wrapper.wrap_publications(form, &local.group.name, bodies(), base);
+            delivery.tell_local(span, local, wrap);
+        }
+        if let Some(local) = self.index.memory.get_mut(name) {
+            local.head = last;
+            local.previous = events.into_iter().last();
+        }
+    }
+
+    /// Tells who came to a channel and who left it.
+    pub(super) fn deliver_changes(&mut self, changes: &Changes) {
+        let (wrapper, mut delivery) = self.delivery();
+        let Some(group) = delivery.heads.index.group(&changes.channel) else {
+            return;
+        };
+        for (form, members) in group.by_form() {
+            let mut frames = None;
+            for member in members {
+                let subscription = delivery
+                    .subscribers
+                    .get_mut(member.subscriber)
+                    .and_then(|s| s.subscription_mut(member.subscription));
+                if subscription.is_some_and(|subscription| subscription.options.join_leave) {
+                    let frames = frames.get_or_insert_with(|| Arc::new(wrapper.wrap_changes(form, changes)));
+                    delivery.tell_ephemeral(*member, frames);
                 }
             }
         }
     }
 
-    fn delivery(&mut self) -> (&Index, &mut Wrapper, Delivery<'_>) {
+    fn delivery(&mut self) -> (&mut Wrapper, Delivery<'_>) {
         let delivery = Delivery {
             subscribers: &mut self.subscribers,
-            feeds: &self.feeds,
+            heads: Heads { feeds: &self.feeds, index: &self.index },
             config: &self.config,
             tally: &mut self.tally,
             dirty: &mut self.dirty,
         };
-        (&self.index, &mut self.wrapper, delivery)
+        (&mut self.wrapper, delivery)
+    }
+
+    pub(super) fn heads(&self) -> Heads<'_> {
+        Heads { feeds: &self.feeds, index: &self.index }
     }
 }
 
@@ -101,76 +141,98 @@ fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<ViewEvents<'
 }
 
 impl Delivery<'_> {
-    /// Wraps once for each protocol that is spoken in the group.
-    fn tell_group(&mut self, log: Log, run: &Run, group: &Group, mut wrap: impl FnMut(Wire) -> Frames) {
-        for wire in Wire::ALL {
-            let members = group.members(wire);
-            if !members.is_empty() {
-                let frames = Arc::new(wrap(wire));
-                for member in members {
-                    self.tell_member(log, run, *member, &frames);
+    /// Wraps once for each form that is spoken in the group.
+    fn tell_group(&mut self, span: Span, group: &Group, mut wrap: impl FnMut(Form) -> Frames) {
+        for (form, members) in group.by_form() {
+            let frames = Arc::new(wrap(form));
+            for member in members {
+                self.tell_member(span, *member, &frames);
+            }
+        }
+    }
+
+    fn tell_member(&mut self, span: Span, member: Member, frames: &Arc<Frames>) {
+        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
+            return;
+        };
+        let cursor = subscriber.subscription_mut(member.subscription).map(|subscription| &mut subscription.cursor);
+        let Some(before) = cursor.and_then(|cursor| cursor.take_run(span.head, span.last)) else {
+            return;
+        };
+        let start = if before == span.head { 0 } else { frames.start_after(before) };
+        if start < frames.len() {
+            let telling = Telling { frames, start, before, is_ephemeral: false };
+            tell(subscriber, member, &telling, self.heads, self.config, self.tally, self.dirty);
+        }
+    }
+
+    /// As [`Delivery::tell_group`]. Those who take differences get them when they have what came before.
+    fn tell_local(&mut self, span: Span, local: &LocalChannel, mut wrap: impl FnMut(Form, Option<&Bytes>) -> Frames) {
+        let base = local.previous.as_ref();
+        for (form, members) in local.group.by_form() {
+            let (mut whole, mut different) = (None, None);
+            for member in members {
+                let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
+                    continue;
+                };
+                let Some(subscription) = subscriber.subscription_mut(member.subscription) else {
+                    continue;
+                };
+                let Some(before) = subscription.cursor.take_run(span.head, span.last) else {
+                    continue;
+                };
+                let is_ephemeral = subscription.is_ephemeral();
+                let has_base = form.is_delta && base.is_some_and(|(offset, _)| subscription.delta_base == *offset);
+                subscription.delta_base = span.last;
+                let frames = match base.filter(|_| has_base && before == span.head) {
+                    Some((_, base)) => different.get_or_insert_with(|| Arc::new(wrap(form, Some(base)))),
+                    None => whole.get_or_insert_with(|| Arc::new(wrap(form, None))),
+                };
+                if is_ephemeral {
+                    self.tell_ephemeral(*member, frames);
+                    continue;
+                }
+                let start = if before == span.head { 0 } else { frames.start_after(before) };
+                if start < frames.len() {
+                    let telling = Telling { frames, start, before, is_ephemeral };
+                    tell(subscriber, *member, &telling, self.heads, self.config, self.tally, self.dirty);
                 }
             }
         }
     }
 
-    fn tell_member(&mut self, log: Log, run: &Run, member: Member, frames: &Arc<Frames>) {
-        let head = self.feeds[log.index()].known().head;
-        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
-            return;
-        };
-        let cursor = subscriber.subscription_mut(member.subscription).map(|subscription| &mut subscription.cursor);
-        let Some(before) = cursor.and_then(|cursor| cursor.take_run(head, run.last)) else {
-            return;
-        };
-        let start = frames.start_after(before);
-        if start == frames.len() {
-            return;
-        }
-        let entry = Entry {
-            subscription: member.subscription,
-            frames: Arc::clone(frames),
-            start,
-            at: start,
-            end: frames.len(),
-            before,
-            is_ephemeral: false,
-            positions: subscriber.positions(self.feeds, member.subscription),
-        };
-        self.push(member.subscriber, entry);
-    }
-
+    /// Tells something that is never stored to whoever is not behind.
     fn tell_ephemeral(&mut self, member: Member, frames: &Arc<Frames>) {
         let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
             return;
         };
         if subscriber.is_parked || subscriber.data_bytes() + frames.len() > self.config.outbox_bytes {
+            if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
+                subscription.delta_base = 0;
+            }
             self.tally.add(Counter::Dropped, 1);
             return;
         }
-        let entry = Entry {
-            subscription: member.subscription,
-            frames: Arc::clone(frames),
-            start: 0,
-            at: 0,
-            end: frames.len(),
-            before: 0,
-            is_ephemeral: true,
-            positions: None,
-        };
-        self.push(member.subscriber, entry);
+        let telling = Telling { frames, start: 0, before: 0, is_ephemeral: true };
+        tell(subscriber, member, &telling, self.heads, self.config, self.tally, self.dirty);
     }
+}
 
-    fn push(&mut self, key: Key, entry: Entry) {
-        let Some(subscriber) = self.subscribers.get_mut(key) else {
-            return;
-        };
-        if subscriber.push_data(entry, self.tally) > self.config.outbox_bytes {
-            subscriber.park(self.feeds, self.tally);
-        }
-        if subscriber.wants_flush() && !subscriber.is_dirty {
-            subscriber.is_dirty = true;
-            self.dirty.push(key);
-        }
+/// Sends, parks whoever is too far behind, and has the rest sent before the turn ends.
+fn tell(
+    subscriber: &mut Subscriber,
+    member: Member,
+    telling: &Telling<'_>,
+    heads: Heads<'_>,
+    config: &HubConfig,
+    tally: &mut Tally,
+    dirty: &mut Vec<Key>,
+) {
+    if subscriber.tell(member.subscription, telling, heads, tally) > config.outbox_bytes {
+        subscriber.park(heads, tally);
+    }
+    if subscriber.wants_flush() && !subscriber.is_dirty {
+        subscriber.is_dirty = true;
+        dirty.push(member.subscriber);
     }
 }

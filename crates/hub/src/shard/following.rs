@@ -3,27 +3,30 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_protocol::channel::{Channel, Log, Source, View};
+use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::close;
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Position, encode_positions};
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState};
 
-use super::subscriber::{Action, Sink, Subscriber};
+use super::subscriber::{Action, Sink, Subscriber, Telling};
 use super::{Letter, PageLetter, Shard};
 use crate::counters::Counter;
+use crate::frames::{Form, message_frame};
 use crate::index::Member;
-use crate::outbox::Entry;
+use crate::memory::MemoryChannel;
 use crate::pages::PageRequest;
-use crate::session::Subscribed;
+use crate::session::{Subscribe, Subscribed};
 use crate::slab::Key;
-use crate::subscription::{Cursor, PageVerdict, Subscription};
+use crate::subscription::{Cursor, Extent, Options, Page, PageVerdict, Subscription};
 
 /// First wait before a page is read again, in milliseconds; doubled after each failure in a row.
 const FIRST_RETRY_MS: u64 = 50;
 /// Longest wait before a page is read again, in milliseconds.
 const MAX_RETRY_MS: u64 = 5_000;
+/// Most pages that are read from memory for one subscriber before others have their turn.
+const MAX_PAGES_A_TURN: usize = 8;
 
 impl Shard {
     /// Does what the session asked for, until it asks for nothing more.
@@ -38,53 +41,72 @@ impl Shard {
             }
             for action in std::mem::take(&mut subscriber.actions) {
                 match action {
-                    Action::Subscribe(channel, since) => self.subscribe(key, subscriber, channel, since),
-                    Action::Unsubscribe(name) => self.unsubscribe(key, subscriber, &name),
+                    Action::Subscribe(asked) => self.subscribe(key, subscriber, &asked.0, asked.1),
+                    Action::Unsubscribe(name) => self.unsubscribe(subscriber, &name),
                 }
             }
         }
     }
 
-    pub(super) fn subscribe(
-        &mut self,
-        key: Key,
-        subscriber: &mut Subscriber,
-        channel: Channel,
-        since: Option<Position>,
-    ) {
-        if let Some(answer) = self.start(key, subscriber, &channel, since.as_ref()) {
-            self.answer(key, subscriber, &channel, &answer, "");
+    fn subscribe(&mut self, key: Key, subscriber: &mut Subscriber, channel: &Channel, options: Subscribe) {
+        if let Some(answer) = self.start(key, subscriber, channel, options) {
+            self.answer(key, subscriber, channel, &answer, "");
         }
         self.mark_dirty(key, subscriber);
     }
 
-    /// Starts a subscription; gives where, unless the log must be asked first.
+    /// Starts a subscription; gives where, unless a page must be read first.
     fn start(
         &mut self,
         key: Key,
         subscriber: &mut Subscriber,
         channel: &Channel,
-        since: Option<&Position>,
+        options: Subscribe,
     ) -> Option<Subscribed> {
-        self.unsubscribe(key, subscriber, &channel.name);
+        self.unsubscribe(subscriber, &channel.name);
         let id = subscriber.next_subscription;
         subscriber.next_subscription += 1;
-        let (subscription, answer) = match channel.log() {
-            Some(log) => {
-                self.follow(log);
-                let (cursor, answer) = Cursor::start(since, self.feeds[log.index()].known());
-                (Subscription { id, channel: channel.clone(), cursor }, answer)
+        let member = Member { subscriber: key, subscription: id };
+        let is_memory = matches!(channel.source, Source::Memory(_));
+        let form = Form { is_delta: options.delta && is_memory && subscriber.form.wire.has_delta(), ..subscriber.form };
+        let (place, extent) = match &channel.source {
+            Source::Log(log, view) => {
+                self.follow(*log);
+                let place = self.index.add(*log, view, channel, form, member);
+                (place, Extent::of(self.feeds[log.index()].known()))
             }
-            None => {
-                let (epoch, offset) = (self.boot_epoch.clone(), self.ephemeral_offset);
-                let recovered = since.map(|since| since.epoch == epoch && since.offset == offset);
-                let answer = Subscribed { epoch, offset, recovered, floor: None };
-                (Subscription::ephemeral(id, channel.clone()), Some(answer))
-            }
+            Source::Memory(retention) => self.join_memory(channel, *retention, form, member),
         };
+        let (cursor, answer) = Cursor::start(options.since.as_ref(), &extent, options.first_page);
+        let own = Options {
+            first_page: options.first_page,
+            is_present: options.presence.is_some(),
+            join_leave: options.join_leave,
+        };
+        let channel = channel.clone();
+        if let Some(presence) = options.presence {
+            self.presence.join(&channel, subscriber.entry.record().shared_id(), presence);
+        }
+        let subscription = Subscription { id, form, channel, cursor, place, delta_base: 0, options: own };
         subscriber.subscriptions.push(subscription);
-        self.index.add(channel, subscriber.wire, Member { subscriber: key, subscription: id });
         answer
+    }
+
+    /// Adds a subscription of a memory channel; gives where the channel stands. That may be ahead of what has been
+    /// delivered here: what was published meanwhile waits in the mailbox, and is cut off by the cursor.
+    fn join_memory(&mut self, channel: &Channel, retention: Retention, form: Form, member: Member) -> (u32, Extent) {
+        let (memory, number) = (&self.memory, self.number);
+        let mut opened = None;
+        let place = self.index.add_memory(channel, form, member, || {
+            let memory = memory.open(&channel.name);
+            let extent = memory.listen(number, retention);
+            let head = extent.head;
+            opened = Some(extent);
+            (memory, head)
+        });
+        let present = || self.index.memory.get(&channel.name).map(|local| local.channel.extent());
+        let extent = opened.or_else(present);
+        (place, extent.unwrap_or(Extent { epoch: self.boot_epoch.clone(), head: 0, floor: 0 }))
     }
 
     /// Starts the subscriptions of a stream, and answers when all have begun: every answer names the position
@@ -97,7 +119,7 @@ impl Shard {
     ) {
         let mut answers = Vec::with_capacity(channels.len());
         for (channel, since) in channels {
-            let answer = self.start(key, subscriber, &channel, since.as_ref());
+            let answer = self.start(key, subscriber, &channel, Subscribe::since(since.clone()));
             answers.push((channel, since, answer));
         }
         // A channel named twice has one subscription: the later.
@@ -150,17 +172,37 @@ impl Shard {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, key: Key, subscriber: &mut Subscriber, name: &str) {
+    fn unsubscribe(&mut self, subscriber: &mut Subscriber, name: &str) {
         let place = subscriber.subscriptions.iter().position(|subscription| &*subscription.channel.name == name);
         let Some(place) = place else {
             return;
         };
         let subscription = subscriber.subscriptions.remove(place);
-        let member = Member { subscriber: key, subscription: subscription.id };
-        self.index.remove(&subscription.channel, subscriber.wire, member);
+        self.leave(subscriber, &subscription);
+        if subscriber.page_in_flight == Some(subscription.id) {
+            // The page would be for nobody; the next may be read at once.
+            subscriber.page_in_flight = None;
+        }
         if let Sink::Socket(socket) = &mut subscriber.sink {
             let dropped = socket.outbox.drop_subscription(subscription.id);
             self.tally.add(Counter::Dropped, dropped.ephemeral);
+        }
+    }
+
+    /// Takes a subscription, which its subscriber no longer has, out of everything else.
+    pub(super) fn leave(&mut self, subscriber: &Subscriber, subscription: &Subscription) {
+        let (moved, left) = self.index.remove(&subscription.channel, subscription.form, subscription.place);
+        if let Some(moved) = moved
+            && let Some(other) = self.subscribers.get_mut(moved.subscriber)
+            && let Some(other) = other.subscription_mut(moved.subscription)
+        {
+            other.place = subscription.place;
+        }
+        if let Some(memory) = left {
+            memory.unlisten(self.number);
+        }
+        if subscription.options.is_present {
+            self.presence.leave(&subscription.channel, subscriber.entry.record().id());
         }
     }
 
@@ -168,16 +210,17 @@ impl Shard {
     /// line must not be ahead of those that wait, and is empty when some may.
     fn answer(&mut self, key: Key, subscriber: &mut Subscriber, channel: &Channel, answer: &Subscribed, id: &str) {
         match &subscriber.sink {
-            Sink::Socket(_) => {
+            _ if subscriber.form.wire.has_session() => {
                 self.call_session(key, subscriber, |session, connection| {
                     session.on_subscribed(channel, answer, connection);
                 });
             }
+            Sink::Socket(_) => {}
             Sink::Stream(pipe) => {
                 let mut event = b"event: subscribed\n".to_vec();
                 event.extend_from_slice(id.as_bytes());
                 event.extend_from_slice(b"data: ");
-                let Subscribed { epoch, offset, recovered, floor } = answer;
+                let Subscribed { epoch, offset, recovered, floor, events: _ } = answer;
                 write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut event);
                 event.extend_from_slice(b"\n\n");
                 pipe.push_control(event.into());
@@ -187,33 +230,54 @@ impl Shard {
 
     /// Has the next page read, when one is wanted and nearly nothing waits for the client.
     pub(super) fn pump(&mut self, key: Key, subscriber: &mut Subscriber) {
-        let is_held = subscriber.is_parked || subscriber.page_in_flight.is_some() || subscriber.closing.is_some();
-        if is_held || subscriber.is_dead || subscriber.retry_at_ms > self.now_ms {
-            return;
-        }
-        let wanting = subscriber.subscriptions.iter().find_map(|subscription| {
-            let Source::Log(log, view) = &subscription.channel.source else {
-                return None;
+        for _ in 0..MAX_PAGES_A_TURN {
+            let is_held = subscriber.is_parked || subscriber.page_in_flight.is_some() || subscriber.closing.is_some();
+            if is_held || subscriber.is_dead || subscriber.retry_at_ms > self.now_ms {
+                return;
+            }
+            let wanting = subscriber.subscriptions.iter().find_map(|subscription| {
+                Some((subscription.id, subscription.channel.clone(), subscription.cursor.wants_page()?))
+            });
+            let Some((id, channel, after)) = wanting else {
+                return;
             };
-            Some((subscription.id, *log, view.clone(), subscription.cursor.wants_page()?))
-        });
-        let Some((id, log, view, after)) = wanting else {
+            let has_room = match &subscriber.sink {
+                Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
+                Sink::Stream(pipe) => pipe.want_drained(),
+            };
+            if !has_room {
+                return;
+            }
+            let Some(page) = self.page_in_memory(&channel, after) else {
+                return self.request_page_for(key, subscriber, (id, channel, after));
+            };
+            self.take_page(key, subscriber, id, after, page);
+            subscriber.flush(&mut self.tally);
+        }
+        self.again.push(key);
+    }
+
+    /// A page that needs no reading.
+    fn page_in_memory(&self, channel: &Channel, after: u64) -> Option<Page> {
+        match &channel.source {
+            Source::Memory(_) => Some(self.index.memory.get(&channel.name)?.channel.page(after, self.config.page)),
+            Source::Log(..) => None,
+        }
+    }
+
+    fn request_page_for(&mut self, key: Key, subscriber: &mut Subscriber, wanted: (u32, Channel, u64)) {
+        let (subscription, channel, after) = wanted;
+        let Source::Log(log, view) = channel.source else {
             return;
         };
-        let has_room = match &subscriber.sink {
-            Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
-            Sink::Stream(pipe) => pipe.want_drained(),
+        subscriber.page_in_flight = Some(subscription);
+        let port = Arc::clone(&self.port);
+        let on_page = move |page: Result<LogPage, StoreError>| {
+            let letter = PageLetter { key, subscription, log, after, page: page.map(Page::of) };
+            // A shard that has ended has no use for pages.
+            let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
         };
-        if has_room {
-            subscriber.page_in_flight = Some(id);
-            let port = Arc::clone(&self.port);
-            let on_page = move |page| {
-                let letter = PageLetter { key, subscription: id, after, page };
-                // A shard that has ended has no use for pages.
-                let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
-            };
-            self.request_page(log, view, after, Box::new(on_page));
-        }
+        self.request_page(log, view, after, Box::new(on_page));
     }
 
     pub(super) fn request_page(&self, log: Log, view: View, after: u64, on_page: crate::pages::OnPage) {
@@ -223,40 +287,45 @@ impl Shard {
     }
 
     pub(super) fn on_page(&mut self, letter: PageLetter) {
-        let PageLetter { key, subscription, after, page } = letter;
+        let PageLetter { key, subscription, log, after, page } = letter;
         self.with(key, |shard, subscriber| {
+            if subscriber.page_in_flight != Some(subscription) {
+                return;
+            }
             subscriber.page_in_flight = None;
             shard.mark_dirty(key, subscriber);
             match page {
-                Ok(page) => shard.take_page(key, subscriber, subscription, after, &page),
+                // The next look at the log closes whoever read the old one.
+                Ok(page) if page.extent.epoch != shard.feeds[log.index()].known().epoch => {
+                    let error = StoreError::Failed("the log was replaced".to_owned());
+                    shard.on_page_failure(subscriber, after, &error);
+                }
+                Ok(page) => shard.take_page(key, subscriber, subscription, after, page),
                 Err(error) => shard.on_page_failure(subscriber, after, &error),
             }
         });
     }
 
-    fn take_page(&mut self, key: Key, subscriber: &mut Subscriber, id: u32, after: u64, page: &LogPage) {
+    fn take_page(&mut self, key: Key, subscriber: &mut Subscriber, id: u32, after: u64, mut page: Page) {
         self.tally.add(Counter::PagesRead, 1);
-        let known = self.feeds[page.state.log.index()].known();
-        if page.state.epoch != known.epoch {
-            // The next look at the log closes whoever read the old one.
-            return self.on_page_failure(subscriber, after, &StoreError::Failed("the log was replaced".to_owned()));
-        }
-        let head = known.head;
         let Some(subscription) = subscriber.subscription_mut(id) else {
             return;
         };
-        let Source::Log(_, view) = &subscription.channel.source else {
-            return;
-        };
-        let view = view.clone();
         let channel = subscription.channel.clone();
-        match subscription.cursor.on_page(after, &view, page, head) {
+        let head = self.heads().of(&channel);
+        let view = match &channel.source {
+            Source::Log(_, view) => view,
+            Source::Memory(_) => &View::All,
+        };
+        let last = page.events.last().map(|(offset, _)| *offset);
+        match subscription.cursor.on_page(after, view, &page, head) {
             PageVerdict::Stale => {}
             PageVerdict::Bad => {
                 let error = StoreError::Damaged(format!("a page of {} after {after} has a hole", channel.name));
                 self.on_page_failure(subscriber, after, &error);
             }
             PageVerdict::Restarted(answer) => {
+                subscription.delta_base = 0;
                 if let Sink::Socket(socket) = &mut subscriber.sink {
                     // The answer overtakes events; those from before it must not follow it. A stream has none
                     // of this channel: its pages are read when nothing waits.
@@ -265,28 +334,34 @@ impl Shard {
                 self.answer(key, subscriber, &channel, &answer, "");
             }
             PageVerdict::Send(answer) => {
+                subscription.delta_base = last.unwrap_or(subscription.delta_base);
+                let in_answer = subscription.options.first_page;
                 (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
-                if let Some(answer) = answer {
+                if let Some(mut answer) = answer {
+                    if in_answer {
+                        answer.events = std::mem::take(&mut page.events);
+                    }
                     self.answer(key, subscriber, &channel, &answer, "");
                 }
-                self.send_page(subscriber, id, &channel, after, page);
+                self.send_page(subscriber, id, &channel, after, &page);
             }
         }
     }
 
-    fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &LogPage) {
+    fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &Page) {
         // The answer may have made the session unsubscribe or close.
-        if page.events.is_empty() || subscriber.closing.is_some() || subscriber.subscription_mut(id).is_none() {
+        if page.events.is_empty() || subscriber.closing.is_some() {
             return;
         }
-        let events = page.events.iter().map(|event| (event.offset, &event.body));
-        let frames = Arc::new(self.wrapper.wrap(subscriber.wire, &channel.name, events));
-        let positions = subscriber.positions(&self.feeds, id);
-        let end = frames.len();
-        let entry =
-            Entry { subscription: id, frames, start: 0, at: 0, end, before: after, is_ephemeral: false, positions };
+        let Some(form) = subscriber.subscription_mut(id).map(|subscription| subscription.form) else {
+            return;
+        };
+        let events = page.events.iter().map(|(offset, body)| (*offset, body));
+        let frames = self.wrapper.wrap_publications(form, &channel.name, events, None);
+        let telling = Telling { frames: &Arc::new(frames), start: 0, before: after, is_ephemeral: false };
+        let heads = super::Heads { feeds: &self.feeds, index: &self.index };
         // Bounded by the low water mark and one page, so that even one huge event gets through.
-        subscriber.push_data(entry, &mut self.tally);
+        subscriber.tell(id, &telling, heads, &mut self.tally);
     }
 
     fn on_page_failure(&mut self, subscriber: &mut Subscriber, after: u64, error: &StoreError) {
@@ -352,11 +427,72 @@ impl Shard {
         }
     }
 
-    /// A text message of a session that answers later.
-    pub(super) fn on_reply(&mut self, key: Key, frame: Bytes) {
+    /// A message of a session that answers later.
+    pub(super) fn on_reply(&mut self, key: Key, message: &[u8]) {
         self.with(key, |shard, subscriber| {
+            let frame = message_frame(subscriber.form.wire, message);
             subscriber.push_replies([frame], shard.config.control_bytes, &mut shard.tally);
             shard.mark_dirty(key, subscriber);
         });
+    }
+
+    /// A publication that was queued for this shard.
+    pub(super) fn on_publication(&mut self, channel: &Arc<MemoryChannel>, offset: u64, body: Bytes) {
+        let Some(local) = self.index.memory.get_mut(channel.name()) else {
+            return;
+        };
+        // Another life of a channel that everybody left in between.
+        if !Arc::ptr_eq(&local.channel, channel) || offset <= local.accepted() {
+            return;
+        }
+        if local.ready.is_empty() {
+            self.pending.push(Arc::clone(channel.name()));
+        }
+        // What is not kept is lost when it did not wait.
+        if offset == local.accepted() + 1 || !local.is_kept {
+            local.ready.push((offset, body));
+        } else {
+            self.fill(channel);
+        }
+    }
+
+    /// Reads what was not queued, because too much waited.
+    pub(super) fn on_behind(&mut self, channel: &Arc<MemoryChannel>) {
+        channel.catch_up(self.number);
+        let is_known = self
+            .index
+            .memory
+            .get(channel.name())
+            .is_some_and(|local| local.ready.is_empty() && Arc::ptr_eq(&local.channel, channel));
+        if is_known {
+            self.pending.push(Arc::clone(channel.name()));
+        }
+        self.fill(channel);
+    }
+
+    /// Takes over what a memory channel still has of what this shard missed. Subscribers for whom that does not
+    /// reach back far enough read a page, and are told.
+    fn fill(&mut self, channel: &MemoryChannel) {
+        let Some(local) = self.index.memory.get_mut(channel.name()) else {
+            return;
+        };
+        let page =
+            channel.page(local.accepted(), ordercast_store::log::PageLimit { events: usize::MAX, bytes: usize::MAX });
+        if page.extent.floor <= local.accepted() {
+            local.ready.extend(page.events);
+            return;
+        }
+        local.ready.clear();
+        let head = std::mem::replace(&mut local.head, page.extent.head);
+        local.previous = None;
+        let members: Vec<_> = local.group.by_form().flat_map(|(_, members)| members.to_vec()).collect();
+        for member in members {
+            self.with(member.subscriber, |shard, subscriber| {
+                if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
+                    subscription.cursor.fall_back(head);
+                }
+                shard.mark_dirty(member.subscriber, subscriber);
+            });
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! A connection as its session sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close;
-use ordercast_protocol::position::Position;
+use ordercast_protocol::envelope::Carrier;
 use ordercast_protocol::principal::Principal;
 
 use super::subscriber::{Action, Sink, Subscriber};
 use crate::config::HubConfig;
 use crate::counters::Tally;
-use crate::session::{Connection, Replies, ReplyPath, SubscribeError};
+use crate::frames::message_frame;
+use crate::session::{Connection, Message, Replies, ReplyPath, Subscribe, SubscribeError};
 use crate::slab::Key;
 use crate::ws;
 
@@ -26,6 +28,8 @@ pub(super) struct Handle<'a> {
     pub(super) config: &'a HubConfig,
     pub(super) tally: &'a mut Tally,
     pub(super) path: Arc<dyn ReplyPath>,
+    /// In milliseconds of the shard's clock.
+    pub(super) now_ms: u64,
 }
 
 impl Subscriber {
@@ -62,9 +66,9 @@ impl Subscriber {
 
     fn has_channel(&self, name: &str) -> bool {
         let action = self.actions.iter().rev().find_map(|action| match action {
-            Action::Subscribe(channel, _) if &*channel.name == name => Some(true),
+            Action::Subscribe(asked) if &*asked.0.name == name => Some(true),
             Action::Unsubscribe(channel) if &**channel == name => Some(false),
-            Action::Subscribe(..) | Action::Unsubscribe(_) => None,
+            Action::Subscribe(_) | Action::Unsubscribe(_) => None,
         });
         action.unwrap_or_else(|| self.subscriptions.iter().any(|subscription| &*subscription.channel.name == name))
     }
@@ -79,16 +83,36 @@ impl Connection for Handle<'_> {
         &self.subscriber.principal
     }
 
+    fn set_principal(&mut self, principal: Principal) {
+        self.subscriber.principal = principal;
+    }
+
     fn send(&mut self, message: &[u8]) {
-        self.subscriber.push_replies([ws::text_frame(message)], self.config.control_bytes, self.tally);
+        let frame = message_frame(self.subscriber.form.wire, message);
+        self.subscriber.push_replies([frame], self.config.control_bytes, self.tally);
+    }
+
+    fn send_as(&mut self, message: Message<'_>) {
+        let frame = match message {
+            Message::Text(text) => ws::text_frame(text),
+            Message::Binary(bytes) => ws::binary_frame(bytes),
+        };
+        self.subscriber.push_replies([frame], self.config.control_bytes, self.tally);
     }
 
     fn send_shared(&mut self, message: Bytes) {
+        if self.subscriber.form.wire.carrier() != Carrier::TextFrames {
+            return self.send(&message);
+        }
         let frames = [ws::text_header(message.len()), message];
         self.subscriber.push_replies(frames, self.config.control_bytes, self.tally);
     }
 
-    fn subscribe(&mut self, channel: Channel, since: Option<Position>) -> Result<(), SubscribeError> {
+    fn wake_after(&mut self, delay: Duration) {
+        self.subscriber.wake_at_ms = self.now_ms + delay.as_millis().max(1) as u64;
+    }
+
+    fn subscribe(&mut self, channel: Channel, options: Subscribe) -> Result<(), SubscribeError> {
         if self.subscriber.closing.is_some() || self.subscriber.wanted_close.is_some() {
             return Err(SubscribeError::Closing);
         }
@@ -102,7 +126,7 @@ impl Connection for Handle<'_> {
             }
             self.subscriber.channel_count += 1;
         }
-        self.subscriber.actions.push(Action::Subscribe(channel, since));
+        self.subscriber.actions.push(Action::Subscribe(Box::new((channel, options))));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! How connections begin and end, and what happens by the clock.
+//! How connections begin and end.
 
 use std::collections::VecDeque;
 use std::net::Shutdown;
@@ -7,12 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Interest, Token};
 use ordercast_protocol::close;
-use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::envelope::{Carrier, Wire};
 
 use super::subscriber::{Closing, Sink, Socket, Subscriber};
-use super::{Adoption, Opening, Shard};
+use super::{Adoption, Content, Opening, Shard};
 use crate::counters::Counter;
+use crate::frames::{Form, message_frame};
 use crate::outbox::Outbox;
+use crate::session::Farewell;
 use crate::slab::Key;
 use crate::ws::{self, Decoder};
 
@@ -38,17 +40,21 @@ pub(super) struct Draining {
 impl Shard {
     /// Takes a socket over and lets its session speak first.
     pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { entry, stream, mut already_read, principal, session } = adoption;
+        let Adoption { entry, stream, mut already_read, max_message_bytes, is_compressed, principal, session } =
+            adoption;
         if self.draining.is_some() {
             return;
         }
         let wire = match session.wire() {
             // Events of streams are not frames; nobody could read them from a socket.
-            Wire::ServerSentEvents | Wire::PlainJson => Wire::PlainJson,
+            wire if wire.carrier() == Carrier::Stream => Wire::PlainJson,
+            wire => wire,
         };
+        let form = Form { is_compressed, ..Form::plain(wire) };
         let stream = mio::net::TcpStream::from_std(stream);
-        let socket = Socket { stream, decoder: Decoder::default(), outbox: Outbox::default(), is_blocked: false };
-        let subscriber = Subscriber::new(Sink::Socket(socket), entry, principal, wire, self.now_ms);
+        let (decoder, outbox) = (Decoder::default(), Outbox::default());
+        let socket = Socket { stream, decoder, outbox, max_message_bytes, is_blocked: false };
+        let subscriber = Subscriber::new(Sink::Socket(socket), entry, principal, form, self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
             subscriber.session = Some(session);
@@ -70,26 +76,49 @@ impl Shard {
 
     /// Starts a stream with its subscriptions.
     pub(super) fn open(&mut self, opening: Opening) {
-        let Opening { entry, pipe, principal, channels } = opening;
+        let Opening { entry, pipe, principal, content } = opening;
         if self.draining.is_some() {
             // Dropping the pipe ends the stream.
             return;
         }
-        let sink = Sink::Stream(pipe);
-        let subscriber = Subscriber::new(sink, entry, principal, Wire::ServerSentEvents, self.now_ms);
+        let wire = match &content {
+            Content::Channels(_) => Wire::ServerSentEvents,
+            Content::Session(session, _) => session.wire(),
+        };
+        let subscriber = Subscriber::new(Sink::Stream(pipe), entry, principal, Form::plain(wire), self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
             if let Sink::Stream(pipe) = &subscriber.sink {
                 subscriber.is_dead = !pipe.attach(key.to_u64());
             }
-            subscriber.push_control(Bytes::from_static(STREAM_RETRY));
-            shard.subscribe_stream(key, subscriber, channels);
+            match content {
+                Content::Channels(channels) => {
+                    subscriber.push_control(Bytes::from_static(STREAM_RETRY));
+                    shard.subscribe_stream(key, subscriber, channels);
+                }
+                Content::Session(session, first) => {
+                    subscriber.session = Some(session);
+                    subscriber.entry.give_address(shard.number, key.to_u64());
+                    shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
+                    shard.apply_actions(key, subscriber);
+                    shard.on_message(key, subscriber, subscriber.form.message(&first));
+                }
+            }
         });
     }
 
     /// Begins a closing handshake; only the first counts.
     pub(super) fn begin_close(&mut self, key: Key, subscriber: &mut Subscriber, code: u16, reason: &str, flush: bool) {
-        self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), reason), flush);
+        if subscriber.closing.is_some() {
+            return;
+        }
+        let goodbye = subscriber.session.as_mut().map(|session| session.farewell(code, reason));
+        let Farewell { code, reason, message } =
+            goodbye.unwrap_or_else(|| Farewell { code, reason: reason.into(), message: None });
+        if let (Some(message), Sink::Stream(_)) = (message, &subscriber.sink) {
+            subscriber.push_control(message_frame(subscriber.form.wire, &message));
+        }
+        self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), &reason), flush);
     }
 
     /// As [`Shard::begin_close`], with the close frame. Events that wait are sent before it if `flush` is true.
@@ -104,7 +133,7 @@ impl Shard {
         if subscriber.closing.is_some() {
             return;
         }
-        self.end_subscriptions(key, subscriber);
+        self.end_subscriptions(subscriber);
         match &mut subscriber.sink {
             Sink::Socket(socket) => {
                 if !flush {
@@ -130,10 +159,9 @@ impl Shard {
         self.mark_dirty(key, subscriber);
     }
 
-    fn end_subscriptions(&mut self, key: Key, subscriber: &mut Subscriber) {
+    fn end_subscriptions(&mut self, subscriber: &mut Subscriber) {
         for subscription in std::mem::take(&mut subscriber.subscriptions) {
-            let member = crate::index::Member { subscriber: key, subscription: subscription.id };
-            self.index.remove(&subscription.channel, subscriber.wire, member);
+            self.leave(subscriber, &subscription);
         }
         if std::mem::take(&mut subscriber.is_parked) {
             self.tally.add(Counter::ParkEnded, 1);
@@ -159,7 +187,7 @@ impl Shard {
     }
 
     pub(super) fn dispose(&mut self, key: Key, mut subscriber: Box<Subscriber>) {
-        self.end_subscriptions(key, &mut subscriber);
+        self.end_subscriptions(&mut subscriber);
         if let Sink::Socket(socket) = &mut subscriber.sink {
             if subscriber.closing.is_none() {
                 self.port.counters.closed(ABNORMAL);
@@ -176,44 +204,10 @@ impl Shard {
         self.subscribers.remove(key);
     }
 
-    /// Deadlines, pings and heartbeats, at every tick; and the next closes of a drain.
-    pub(super) fn on_time(&mut self) {
-        self.drain_some();
-        if self.now_ms < self.next_tick_ms {
-            return;
-        }
-        self.next_tick_ms = self.now_ms + self.config.tick().as_millis() as u64;
-        for key in self.subscribers.keys().collect::<Vec<_>>() {
-            let Some(subscriber) = self.subscribers.get_mut(key) else {
-                continue;
-            };
-            let is_due = match &subscriber.sink {
-                Sink::Socket(_) => subscriber.on_tick(&self.config, self.now_ms),
-                Sink::Stream(_) => self.now_ms - subscriber.active_at_ms >= millis(self.config.stream_heartbeat),
-            };
-            let is_retry = subscriber.retry_at_ms != 0 && subscriber.retry_at_ms <= self.now_ms;
-            if is_due || is_retry {
-                self.with(key, |shard, subscriber| shard.beat(subscriber));
-            }
-        }
-    }
-
-    /// A comment for a silent stream; its id spares the client to look again at what did not concern it.
-    fn beat(&mut self, subscriber: &mut Subscriber) {
-        let Sink::Stream(pipe) = &subscriber.sink else {
-            return;
-        };
-        if self.now_ms - subscriber.active_at_ms >= millis(self.config.stream_heartbeat) && pipe.is_empty() {
-            let id = subscriber.id_line(&self.feeds);
-            pipe.push_control(format!(": ping\n{id}\n").into());
-            subscriber.active_at_ms = self.now_ms;
-        }
-    }
-
     /// Closes every connection one after the other, within half of `grace`; the first call counts.
     pub(super) fn begin_drain(&mut self, grace: Duration) {
         let waiting: VecDeque<_> = self.subscribers.keys().collect();
-        let (started_ms, grace_ms) = (self.now_ms, millis(grace));
+        let (started_ms, grace_ms) = (self.now_ms, grace.as_millis() as u64);
         self.draining.get_or_insert(Draining {
             total: waiting.len() as u64,
             spread_ms: (waiting.len() as u64 * DRAIN_STEP_MS).min(grace_ms / 2),
@@ -223,7 +217,7 @@ impl Shard {
         });
     }
 
-    fn drain_some(&mut self) {
+    pub(super) fn drain_some(&mut self) {
         let Some(draining) = &mut self.draining else {
             return;
         };
@@ -257,30 +251,4 @@ impl Shard {
         }
         self.port.counters.join(&mut self.tally);
     }
-}
-
-impl Subscriber {
-    /// Whether a socket needs to be looked after now.
-    fn on_tick(&mut self, config: &crate::config::HubConfig, now_ms: u64) -> bool {
-        let Sink::Socket(socket) = &mut self.sink else {
-            return false;
-        };
-        if socket.outbox.is_urgent() {
-            let since_ms = *self.urgent_since_ms.get_or_insert(now_ms);
-            self.is_dead |= now_ms - since_ms >= millis(config.write_timeout);
-        }
-        let silent_ms = now_ms - self.active_at_ms;
-        self.is_dead |= silent_ms >= millis(config.read_timeout);
-        self.is_dead |= self.closing.as_ref().is_some_and(|closing| now_ms >= closing.deadline_ms);
-        let wants_ping = silent_ms >= millis(config.ping_interval) && !self.is_pinged && self.closing.is_none();
-        if wants_ping {
-            self.is_pinged = true;
-            socket.outbox.push_control(ws::ping_frame());
-        }
-        self.is_dead || wants_ping
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    duration.as_millis() as u64
 }

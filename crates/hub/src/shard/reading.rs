@@ -2,9 +2,12 @@
 
 use std::io::{ErrorKind, Read};
 
+use bytes::Bytes;
+
 use super::subscriber::{Sink, Subscriber};
 use super::{SCRATCH_BYTES, Shard};
 use crate::counters::Counter;
+use crate::session::Message;
 use crate::slab::Key;
 use crate::ws::{self, Flow, Item, Violation};
 
@@ -62,12 +65,15 @@ impl Shard {
         };
         // Lifted out, because a message may do anything with the connection, and put back afterwards.
         let mut decoder = std::mem::take(&mut socket.decoder);
-        let max = self.config.max_message_bytes;
+        let max = socket.max_message_bytes;
+        let mut inflater = std::mem::take(&mut self.inflater);
+        let own = subscriber.form.is_compressed.then_some(&mut inflater);
         let mut messages = 0;
-        let result = decoder.decode(bytes, max, &mut |item| {
+        let result = decoder.decode(bytes, max, own, &mut |item| {
             messages += u64::from(matches!(item, Item::Text(_) | Item::Binary(_)));
             self.on_item(key, subscriber, item)
         });
+        self.inflater = inflater;
         subscriber.entry.record().on_activity(messages, self.started_unix_ms + self.now_ms);
         if let Sink::Socket(socket) = &mut subscriber.sink {
             socket.decoder = decoder;
@@ -84,12 +90,8 @@ impl Shard {
     fn on_item(&mut self, key: Key, subscriber: &mut Subscriber, item: Item<'_>) -> Flow {
         self.tally.add(Counter::FramesIn, 1);
         match item {
-            Item::Text(message) | Item::Binary(message) => {
-                if subscriber.closing.is_none() {
-                    self.call_session(key, subscriber, |session, connection| session.on_message(message, connection));
-                    self.apply_actions(key, subscriber);
-                }
-            }
+            Item::Text(text) => self.on_message(key, subscriber, Message::Text(text)),
+            Item::Binary(bytes) => self.on_message(key, subscriber, Message::Binary(bytes)),
             Item::Ping(payload) => {
                 subscriber.push_replies([ws::pong_frame(payload)], self.config.control_bytes, &mut self.tally);
                 self.apply_actions(key, subscriber);
@@ -98,6 +100,23 @@ impl Shard {
             Item::Close(code) => self.on_peer_close(key, subscriber, code),
         }
         Flow::Continue(())
+    }
+
+    pub(super) fn on_message(&mut self, key: Key, subscriber: &mut Subscriber, message: Message<'_>) {
+        if subscriber.closing.is_none() {
+            self.call_session(key, subscriber, |session, connection| session.on_message(message, connection));
+            self.apply_actions(key, subscriber);
+        }
+    }
+
+    /// A message that came beside the stream that carries the answers.
+    pub(super) fn on_delivered(&mut self, key: Key, message: &Bytes) {
+        self.tally.add(Counter::BytesIn, message.len());
+        let at_ms = self.started_unix_ms + self.now_ms;
+        self.with(key, |shard, subscriber| {
+            subscriber.entry.record().on_activity(1, at_ms);
+            shard.on_message(key, subscriber, subscriber.form.message(message));
+        });
     }
 
     /// The client closes, or answers our close.

@@ -4,16 +4,18 @@ use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_protocol::channel::Channel;
+use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::envelope::Wire;
-use ordercast_protocol::position::{Position, encode_positions};
+use ordercast_protocol::position::{Epoch, encode_positions};
 use ordercast_protocol::principal::Principal;
 
 use crate::counters::{Counter, Tally};
 use crate::feed::Feed;
+use crate::frames::{Form, Frames};
+use crate::index::Index;
 use crate::outbox::{Entry, Outbox, Positions, Sent};
 use crate::registry;
-use crate::session::Session;
+use crate::session::{Session, Subscribe};
 use crate::stream::Inlet;
 use crate::subscription::Subscription;
 use crate::ws::Decoder;
@@ -26,6 +28,7 @@ pub(super) struct Socket {
     pub(super) stream: mio::net::TcpStream,
     pub(super) decoder: Decoder,
     pub(super) outbox: Outbox,
+    pub(super) max_message_bytes: usize,
     /// The kernel's buffer was full at the last write.
     pub(super) is_blocked: bool,
 }
@@ -38,8 +41,38 @@ pub(super) enum Sink {
 
 /// What a session asked for, done when it has returned.
 pub(super) enum Action {
-    Subscribe(Channel, Option<Position>),
+    Subscribe(Box<(Channel, Subscribe)>),
     Unsubscribe(Arc<str>),
+}
+
+/// How far the shard has got in each channel.
+#[derive(Clone, Copy)]
+pub(super) struct Heads<'a> {
+    pub(super) feeds: &'a [Feed],
+    pub(super) index: &'a Index,
+}
+
+impl<'a> Heads<'a> {
+    pub(super) fn of(self, channel: &Channel) -> u64 {
+        match &channel.source {
+            Source::Log(log, _) => self.feeds[log.index()].known().head,
+            Source::Memory(_) => self.index.memory.get(&channel.name).map_or(0, |local| local.head),
+        }
+    }
+
+    fn epoch(self, channel: &Channel) -> Option<&'a Epoch> {
+        Some(&self.feeds[channel.log()?.index()].known().epoch)
+    }
+}
+
+/// Events of one channel that all subscribers of one form are told.
+pub(super) struct Telling<'a> {
+    pub(super) frames: &'a Arc<Frames>,
+    /// The subscriber's part begins here.
+    pub(super) start: usize,
+    /// Where the subscription stood.
+    pub(super) before: u64,
+    pub(super) is_ephemeral: bool,
 }
 
 /// A closing handshake.
@@ -59,7 +92,7 @@ pub(super) struct Subscriber {
     pub(super) session: Option<Box<dyn Session>>,
     pub(super) entry: registry::Entry,
     pub(super) principal: Principal,
-    pub(super) wire: Wire,
+    pub(super) form: Form,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) next_subscription: u32,
     /// Subscriptions there will be when all actions are done.
@@ -72,6 +105,10 @@ pub(super) struct Subscriber {
     pub(super) page_failures: u32,
     /// No page is read before, in milliseconds of the shard's clock; 0 when there was no failure.
     pub(super) retry_at_ms: u64,
+    /// When the session is to be woken, in milliseconds of the shard's clock; 0 for never.
+    pub(super) wake_at_ms: u64,
+    /// When the wheel has it looked at next, in milliseconds of the shard's clock; 0 for never.
+    pub(super) armed_ms: u64,
     /// Last received (sockets) or sent (streams), in milliseconds of the shard's clock.
     pub(super) active_at_ms: u64,
     /// Since when a reply waits and nothing is taken, in milliseconds of the shard's clock.
@@ -85,13 +122,13 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(sink: Sink, entry: registry::Entry, principal: Principal, wire: Wire, now_ms: u64) -> Self {
+    pub(super) fn new(sink: Sink, entry: registry::Entry, principal: Principal, form: Form, now_ms: u64) -> Self {
         Self {
             sink,
             session: None,
             entry,
             principal,
-            wire,
+            form,
             subscriptions: Vec::new(),
             next_subscription: 0,
             channel_count: 0,
@@ -101,6 +138,8 @@ impl Subscriber {
             page_in_flight: None,
             page_failures: 0,
             retry_at_ms: 0,
+            wake_at_ms: 0,
+            armed_ms: 0,
             active_at_ms: now_ms,
             urgent_since_ms: None,
             is_parked: false,
@@ -148,20 +187,27 @@ impl Subscriber {
     }
 
     /// Sends events, straight when nothing waits before them; gives the bytes that wait now.
-    pub(super) fn push_data(&mut self, mut entry: Entry, tally: &mut Tally) -> usize {
-        let socket = match &mut self.sink {
-            Sink::Socket(socket) => socket,
-            Sink::Stream(pipe) => return pipe.push_data(entry),
-        };
-        if !socket.is_blocked && socket.outbox.is_empty() {
-            match socket.stream.write(&entry.frames.bytes()[entry.at..entry.end]) {
-                Ok(written) if written == entry.end - entry.at => {
-                    tally.sent(written, entry.frame_count(), 0);
+    pub(super) fn tell(
+        &mut self,
+        subscription: u32,
+        telling: &Telling<'_>,
+        heads: Heads<'_>,
+        tally: &mut Tally,
+    ) -> usize {
+        let Telling { frames, start, before, is_ephemeral } = *telling;
+        let mut at = start;
+        if let Sink::Socket(socket) = &mut self.sink
+            && !socket.is_blocked
+            && socket.outbox.is_empty()
+        {
+            match socket.stream.write(&frames.bytes()[start..]) {
+                Ok(written) if written == frames.len() - start => {
+                    tally.sent(written, frames.count(start, frames.len()), 0);
                     return 0;
                 }
                 Ok(written) => {
                     tally.sent(written, 0, 0);
-                    entry.at += written;
+                    at += written;
                     socket.is_blocked = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.is_blocked = true,
@@ -172,8 +218,16 @@ impl Subscriber {
                 }
             }
         }
-        socket.outbox.push_data(entry);
-        socket.outbox.data_bytes()
+        let positions = if is_ephemeral { None } else { self.positions(heads, subscription) };
+        let end = frames.len();
+        let entry = Entry { subscription, frames: Arc::clone(frames), start, at, end, before, is_ephemeral, positions };
+        match &mut self.sink {
+            Sink::Socket(socket) => {
+                socket.outbox.push_data(entry);
+                socket.outbox.data_bytes()
+            }
+            Sink::Stream(pipe) => pipe.push_data(entry),
+        }
     }
 
     /// Whether something can be written now, or the socket is to be given up.
@@ -215,17 +269,18 @@ impl Subscriber {
     }
 
     /// Drops the events that wait and stops every subscription where its client really is.
-    pub(super) fn park(&mut self, feeds: &[Feed], tally: &mut Tally) {
+    pub(super) fn park(&mut self, heads: Heads<'_>, tally: &mut Tally) {
         let dropped = match &mut self.sink {
             Sink::Socket(socket) => socket.outbox.drop_data(),
             Sink::Stream(pipe) => pipe.drop_data(),
         };
         tally.add(Counter::Dropped, dropped.ephemeral);
-        for subscription in &mut self.subscriptions {
-            if let Some(log) = subscription.channel.log() {
-                let reached = dropped.reached.iter().find(|(id, _)| *id == subscription.id).map(|(_, offset)| *offset);
-                let position = subscription.cursor.position(feeds[log.index()].known().head);
-                subscription.cursor.park(reached.unwrap_or(position));
+        for subscription in self.subscriptions.iter_mut().filter(|subscription| !subscription.is_ephemeral()) {
+            let reached = dropped.reached.iter().find(|(id, _)| *id == subscription.id).map(|(_, offset)| *offset);
+            let position = subscription.cursor.position(heads.of(&subscription.channel));
+            subscription.cursor.park(reached.unwrap_or(position));
+            if reached.is_some() {
+                subscription.delta_base = 0;
             }
         }
         if !self.is_parked {
@@ -238,38 +293,35 @@ impl Subscriber {
     }
 
     /// Reads on where it was parked.
-    pub(super) fn unpark(&mut self, feeds: &[Feed], tally: &mut Tally) {
+    pub(super) fn unpark(&mut self, heads: Heads<'_>, tally: &mut Tally) {
         if !std::mem::take(&mut self.is_parked) {
             return;
         }
-        for subscription in &mut self.subscriptions {
-            if let Some(log) = subscription.channel.log() {
-                subscription.cursor.resume(feeds[log.index()].known().head);
-            }
+        for subscription in self.subscriptions.iter_mut().filter(|subscription| !subscription.is_ephemeral()) {
+            subscription.cursor.resume(heads.of(&subscription.channel));
         }
         tally.add(Counter::ParkEnded, 1);
         tally.add(Counter::Resumed, 1);
     }
 
-    /// Where a stream's log channels stand, for the ids of events of subscription `own`; none for sockets.
-    pub(super) fn positions(&self, feeds: &[Feed], own: u32) -> Option<Arc<Positions>> {
-        let Sink::Stream(_) = &self.sink else {
+    /// Where a stream's log channels stand, for the ids of events of subscription `own`; none for others.
+    pub(super) fn positions(&self, heads: Heads<'_>, own: u32) -> Option<Arc<Positions>> {
+        if self.form.wire != Wire::ServerSentEvents {
             return None;
-        };
-        let logs = || self.subscriptions.iter().filter(|subscription| !subscription.is_ephemeral());
+        }
+        let logs = || self.subscriptions.iter().filter(|subscription| subscription.channel.log().is_some());
         let own = logs().position(|subscription| subscription.id == own)?;
         let channels = logs().filter_map(|subscription| {
-            let known = feeds[subscription.channel.log()?.index()].known();
-            let offset = subscription.cursor.position(known.head);
-            Some((Arc::clone(&subscription.channel.name), known.epoch.clone(), offset))
+            let offset = subscription.cursor.position(heads.of(&subscription.channel));
+            Some((Arc::clone(&subscription.channel.name), heads.epoch(&subscription.channel)?.clone(), offset))
         });
         Some(Arc::new(Positions { channels: channels.collect(), own }))
     }
 
     /// The line that tells a stream's client where it stands; empty without log channels.
-    pub(super) fn id_line(&self, feeds: &[Feed]) -> String {
-        let own = self.subscriptions.iter().find(|subscription| !subscription.is_ephemeral());
-        let Some(positions) = own.and_then(|own| self.positions(feeds, own.id)) else {
+    pub(super) fn id_line(&self, heads: Heads<'_>) -> String {
+        let own = self.subscriptions.iter().find(|subscription| subscription.channel.log().is_some());
+        let Some(positions) = own.and_then(|own| self.positions(heads, own.id)) else {
             return String::new();
         };
         let places = positions.channels.iter().map(|(name, epoch, offset)| (&**name, epoch, *offset));

@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 
 use ordercast_protocol::close;
 
-use super::{BINARY, CLOSE, CONTINUATION, FINAL, MAX_CONTROL_BYTES, PING, PONG, TEXT};
+use super::deflate::{InflateError, Inflater, max_compressed_bytes};
+use super::header::{
+    BINARY, CLOSE, CONTINUATION, Header, MAX_CONTROL_BYTES, MAX_HEADER_BYTES, Opcode, PING, PONG, TEXT,
+};
 
-const RESERVED_BITS: u8 = 0x70;
-const OPCODE_BITS: u8 = 0x0F;
-const MASK_BIT: u8 = 0x80;
-const LENGTH_BITS: u8 = 0x7F;
-const MASK_BYTES: usize = 4;
+/// Least room that is made for a message that comes in parts, in bytes.
+const MIN_ROOM_BYTES: usize = 64;
 
 /// What a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,33 +44,51 @@ const fn broken(reason: &'static str) -> Violation {
 }
 
 const NOT_UTF8: Violation = Violation { code: close::INVALID_UTF8, reason: "text that is not UTF-8" };
+/// RFC 7692 names no code. By RFC 6455 §7.4.1 it is that of data which is not what its message says it is.
+const NOT_DEFLATE: Violation = Violation { code: close::INVALID_UTF8, reason: "compressed data that cannot be read" };
+const TOO_BIG: Violation = Violation { code: close::TOO_BIG, reason: "message too big" };
 
-/// The state between reads. Holds memory only while a frame or a fragmented message is incomplete.
+/// The state between reads. Holds memory only while a frame or a fragmented message is incomplete, and then
+/// in proportion to what has come, not to what was announced.
 #[derive(Default)]
 pub struct Decoder {
-    /// The first bytes of a frame that has not arrived as a whole, header included.
-    partial: Vec<u8>,
-    /// The fragments of a message so far.
-    message: Option<Box<Message>>,
+    pending: Option<Box<Pending>>,
 }
 
+/// What is incomplete.
+#[derive(Default)]
+struct Pending {
+    /// The first bytes of a header.
+    head: [u8; MAX_HEADER_BYTES],
+    head_len: usize,
+    /// The frame whose payload has not come as a whole, and how much of it has.
+    frame: Option<(Header, usize)>,
+    /// The payload of a control frame so far. It may stand inside a message.
+    control: Vec<u8>,
+    message: Option<Message>,
+}
+
+/// A message so far, over its frames.
 struct Message {
-    is_text: bool,
+    opcode: Opcode,
+    is_compressed: bool,
     bytes: Vec<u8>,
-    /// So many bytes are known to be UTF-8.
+    /// So many bytes are known to be UTF-8, if that is asked of them.
     valid: usize,
 }
 
-struct Header {
-    is_final: bool,
-    opcode: u8,
-    mask: [u8; MASK_BYTES],
-    size: usize,
-    len: usize,
+/// What one call works with.
+struct Call<'a> {
+    max_message_bytes: usize,
+    inflater: Option<&'a mut Inflater>,
+    visit: &'a mut dyn FnMut(Item<'_>) -> Flow,
 }
 
 impl Decoder {
-    /// Feeds bytes as they came; they are unmasked in place. Messages above `max_message_bytes` break a rule.
+    /// Feeds bytes as they came; they are unmasked in place. Messages above `max_message_bytes`, compressed or
+    /// not, break a rule; so do compressed ones without an `inflater`, which is there when the client has an
+    /// [`super::Agreement`]. Text is judged at its first wrong byte, however much of its frame is missing;
+    /// compressed text when the message is whole.
     ///
     /// # Errors
     /// The [`Violation`] to close with. Nothing may be fed afterwards.
@@ -78,69 +96,81 @@ impl Decoder {
         &mut self,
         input: &mut [u8],
         max_message_bytes: usize,
+        inflater: Option<&mut Inflater>,
         visit: &mut dyn FnMut(Item<'_>) -> Flow,
     ) -> Result<(), Violation> {
+        let mut call = Call { max_message_bytes, inflater, visit };
         let mut rest = input;
-        loop {
-            if !self.partial.is_empty() {
-                let Some(header) = self.complete_partial(&mut rest, max_message_bytes)? else {
-                    return Ok(());
-                };
-                let mut frame = std::mem::take(&mut self.partial);
-                if self.on_frame(&header, &mut frame[header.size..], visit)?.is_break() {
-                    return Ok(());
-                }
-                continue;
-            }
-            let header = Header::parse(rest)?;
-            if let Some(header) = &header {
-                self.check(header, max_message_bytes)?;
-            }
-            match header {
-                Some(header) if rest.len() - header.size >= header.len => {
-                    let (frame, tail) = rest.split_at_mut(header.size + header.len);
-                    rest = tail;
-                    if self.on_frame(&header, &mut frame[header.size..], visit)?.is_break() {
-                        return Ok(());
+        while !rest.is_empty() {
+            let under_way = self.pending.as_mut().and_then(|pending| pending.frame.take());
+            let (header, at) = match under_way {
+                Some(frame) => frame,
+                None => match self.next_header(&mut rest)? {
+                    Some(header) => {
+                        self.check(&header, &call)?;
+                        (header, 0)
                     }
-                }
-                _ => {
-                    self.partial.extend_from_slice(rest);
-                    return Ok(());
-                }
+                    None => return Ok(()),
+                },
+            };
+            let (part, tail) = rest.split_at_mut(rest.len().min(header.len - at));
+            rest = tail;
+            header.unmask(part, at);
+            let flow = if at == 0 && part.len() == header.len {
+                self.on_whole(&header, part, &mut call)?
+            } else {
+                self.on_part(&header, part, at, &mut call)?
+            };
+            if flow.is_break() {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Whether nothing is kept between reads.
     pub fn is_idle(&self) -> bool {
-        self.partial.is_empty() && self.message.is_none()
+        self.pending.is_none()
     }
 
-    /// Moves bytes from `rest` until the frame is whole; `None` when it needs more than there are.
-    fn complete_partial(&mut self, rest: &mut &mut [u8], max: usize) -> Result<Option<Header>, Violation> {
-        loop {
-            let header = Header::parse(&self.partial)?;
-            // Without a header, one byte more: what follows the frame must not be taken along.
-            let missing = match &header {
-                Some(header) => {
-                    self.check(header, max)?;
-                    header.size + header.len - self.partial.len()
-                }
-                None => 1,
-            };
-            let taken = missing.min(rest.len());
-            let (head, tail) = std::mem::take(rest).split_at_mut(taken);
-            self.partial.extend_from_slice(head);
-            *rest = tail;
-            if header.is_some() || taken == 0 {
-                return Ok(header.filter(|_| taken == missing));
-            }
+    /// Memory that is kept between reads, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let held = |pending: &Pending| {
+            let message = pending.message.as_ref().map_or(0, |message| message.bytes.capacity());
+            size_of::<Pending>() + pending.control.capacity() + message
+        };
+        self.pending.as_deref().map_or(0, held)
+    }
+
+    /// Takes a header from the front of `rest`; what is too short for one is kept.
+    fn next_header(&mut self, rest: &mut &mut [u8]) -> Result<Option<Header>, Violation> {
+        let held = self.pending.as_ref().map_or(0, |pending| pending.head_len);
+        if held == 0
+            && let Some(header) = Header::parse(rest).map_err(broken)?
+        {
+            *rest = &mut std::mem::take(rest)[header.size..];
+            return Ok(Some(header));
         }
+        let pending = self.pending.get_or_insert_default();
+        let taken = rest.len().min(MAX_HEADER_BYTES - held);
+        pending.head[held..held + taken].copy_from_slice(&rest[..taken]);
+        let header = Header::parse(&pending.head[..held + taken]).map_err(broken)?;
+        let (used, head_len) = match &header {
+            Some(header) => (header.size - held, 0),
+            None => (taken, held + taken),
+        };
+        pending.head_len = head_len;
+        *rest = &mut std::mem::take(rest)[used..];
+        Ok(header)
     }
 
-    fn check(&self, header: &Header, max_message_bytes: usize) -> Result<(), Violation> {
-        match (header.opcode, &self.message) {
+    /// What can be said of a frame before its payload has come.
+    fn check(&self, header: &Header, call: &Call<'_>) -> Result<(), Violation> {
+        let message = self.pending.as_ref().and_then(|pending| pending.message.as_ref());
+        if header.is_compressed && !(matches!(header.opcode, TEXT | BINARY) && call.inflater.is_some()) {
+            return Err(broken("a reserved bit is set"));
+        }
+        match (header.opcode, message) {
             (CLOSE | PING | PONG, _) if !header.is_final => Err(broken("a control frame in fragments")),
             (CLOSE | PING | PONG, _) if header.len > MAX_CONTROL_BYTES => {
                 Err(broken("a control frame above 125 bytes"))
@@ -149,116 +179,150 @@ impl Decoder {
             (CONTINUATION, None) => Err(broken("a continuation of nothing")),
             (TEXT | BINARY, Some(_)) => Err(broken("a new message inside another")),
             (CONTINUATION | TEXT | BINARY, message) => {
-                let before = message.as_ref().map_or(0, |message| message.bytes.len());
-                if header.len > max_message_bytes.saturating_sub(before) {
-                    return Err(Violation { code: close::TOO_BIG, reason: "message too big" });
-                }
-                Ok(())
+                let before = message.map_or(0, |message| message.bytes.len());
+                let is_compressed = message.map_or(header.is_compressed, |message| message.is_compressed);
+                let max_bytes = call.max_bytes(is_compressed);
+                if header.len > max_bytes.saturating_sub(before) { Err(TOO_BIG) } else { Ok(()) }
             }
             _ => Err(broken("a reserved opcode")),
         }
     }
 
-    fn on_frame(
-        &mut self,
-        header: &Header,
-        payload: &mut [u8],
-        visit: &mut dyn FnMut(Item<'_>) -> Flow,
-    ) -> Result<Flow, Violation> {
-        unmask(payload, header.mask);
-        match header.opcode {
-            PING => Ok(visit(Item::Ping(payload))),
-            PONG => Ok(visit(Item::Pong)),
-            CLOSE => {
+    /// Takes a payload that lies in the input as a whole, unmasked.
+    fn on_whole(&mut self, header: &Header, payload: &[u8], call: &mut Call<'_>) -> Result<Flow, Violation> {
+        if header.is_control() {
+            return self.on_control(header.opcode, payload, call);
+        }
+        if header.is_final && header.opcode != CONTINUATION {
+            self.release();
+            return call.on_message(header.message_opcode(), header.is_compressed, payload, 0);
+        }
+        self.on_part(header, payload, 0, call)
+    }
+
+    /// Takes a part of a payload, unmasked, that begins `at` bytes into it.
+    fn on_part(&mut self, header: &Header, part: &[u8], at: usize, call: &mut Call<'_>) -> Result<Flow, Violation> {
+        let is_complete = at + part.len() == header.len;
+        let pending = self.pending.get_or_insert_default();
+        if !is_complete {
+            pending.frame = Some((*header, at + part.len()));
+            if part.is_empty() {
+                // The rest may come as a whole.
+                return Ok(Flow::Continue(()));
+            }
+        }
+        if header.is_control() {
+            pending.control.extend_from_slice(part);
+            if !is_complete {
+                return Ok(Flow::Continue(()));
+            }
+            let payload = std::mem::take(&mut pending.control);
+            return self.on_control(header.opcode, &payload, call);
+        }
+        pending.message(header).append(part, header, at, call)?;
+        let Some(message) = pending.message.take_if(|_| is_complete && header.is_final) else {
+            return Ok(Flow::Continue(()));
+        };
+        self.release();
+        call.on_message(message.opcode, message.is_compressed, &message.bytes, message.valid)
+    }
+
+    fn on_control(&mut self, opcode: u8, payload: &[u8], call: &mut Call<'_>) -> Result<Flow, Violation> {
+        self.release();
+        match opcode {
+            PING => Ok((call.visit)(Item::Ping(payload))),
+            PONG => Ok((call.visit)(Item::Pong)),
+            _ => {
                 let code = close_code(payload)?;
                 // Nothing counts after a close, whatever the visitor wants.
-                let _ = visit(Item::Close(code));
+                let _ = (call.visit)(Item::Close(code));
                 Ok(Flow::Break(()))
             }
-            TEXT if header.is_final => {
-                std::str::from_utf8(payload).map_err(|_| NOT_UTF8)?;
-                Ok(visit(Item::Text(payload)))
-            }
-            BINARY if header.is_final => Ok(visit(Item::Binary(payload))),
-            opcode => self.on_fragment(opcode, header.is_final, payload, visit),
         }
     }
 
-    fn on_fragment(
-        &mut self,
-        opcode: u8,
-        is_final: bool,
-        payload: &[u8],
-        visit: &mut dyn FnMut(Item<'_>) -> Flow,
-    ) -> Result<Flow, Violation> {
-        let mut message = self
-            .message
-            .take()
-            .unwrap_or_else(|| Box::new(Message { is_text: opcode == TEXT, bytes: Vec::new(), valid: 0 }));
-        message.bytes.extend_from_slice(payload);
-        if message.is_text {
-            match std::str::from_utf8(&message.bytes[message.valid..]) {
-                Ok(_) => message.valid = message.bytes.len(),
-                // A character cut by the end of a fragment may go on in the next.
-                Err(error) if error.error_len().is_none() && !is_final => message.valid += error.valid_up_to(),
+    /// Frees what was kept for a frame, unless it stood inside a message. Called when a frame is complete.
+    fn release(&mut self) {
+        self.pending.take_if(|pending| pending.message.is_none());
+    }
+}
+
+impl Pending {
+    /// The message that a frame of data belongs to.
+    fn message(&mut self, header: &Header) -> &mut Message {
+        self.message.get_or_insert_with(|| Message {
+            opcode: header.message_opcode(),
+            is_compressed: header.is_compressed,
+            bytes: Vec::new(),
+            valid: 0,
+        })
+    }
+}
+
+impl Message {
+    /// Adds a part that begins `at` bytes into the payload of its frame.
+    fn append(&mut self, part: &[u8], header: &Header, at: usize, call: &Call<'_>) -> Result<(), Violation> {
+        let before = self.bytes.len();
+        let needed = before + part.len();
+        if needed > self.bytes.capacity() {
+            // Doubling, but not beyond the end where that is known.
+            let end = if header.is_final { before - at + header.len } else { call.max_bytes(self.is_compressed) };
+            let room = needed.saturating_mul(2).max(MIN_ROOM_BYTES).min(end);
+            self.bytes.reserve_exact(room.saturating_sub(before));
+        }
+        self.bytes.extend_from_slice(part);
+        if self.opcode == Opcode::Text && !self.is_compressed {
+            match std::str::from_utf8(&self.bytes[self.valid..]) {
+                Ok(_) => self.valid = self.bytes.len(),
+                // A character may go on in the next part.
+                Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
                 Err(_) => return Err(NOT_UTF8),
             }
         }
-        if !is_final {
-            self.message = Some(message);
-            return Ok(Flow::Continue(()));
-        }
-        Ok(visit(if message.is_text { Item::Text(&message.bytes) } else { Item::Binary(&message.bytes) }))
+        Ok(())
     }
 }
 
-impl Header {
-    /// `None` when there are too few bytes to tell.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, Violation> {
-        let [first, second, rest @ ..] = bytes else {
-            return Ok(None);
-        };
-        if first & RESERVED_BITS != 0 {
-            return Err(broken("a reserved bit is set"));
+impl Call<'_> {
+    /// Most bytes of a message on the wire.
+    fn max_bytes(&self, is_compressed: bool) -> usize {
+        if is_compressed { max_compressed_bytes(self.max_message_bytes) } else { self.max_message_bytes }
+    }
+
+    /// Passes a whole message on; its first `valid` bytes are known to be UTF-8 if that is asked of them.
+    fn on_message(
+        &mut self,
+        opcode: Opcode,
+        is_compressed: bool,
+        bytes: &[u8],
+        valid: usize,
+    ) -> Result<Flow, Violation> {
+        if !is_compressed {
+            return visit_message(self.visit, opcode, bytes, valid);
         }
-        if second & MASK_BIT == 0 {
-            return Err(broken("a frame of a client must be masked"));
-        }
-        let (len, len_bytes) = match (second & LENGTH_BITS, rest) {
-            (126, [a, b, ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 2),
-            (127, [a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 8),
-            (126 | 127, _) => return Ok(None),
-            (len, _) => (u64::from(len), 0),
+        let Some(inflater) = &mut self.inflater else {
+            return Err(broken("compression was not agreed on"));
         };
-        let shortest = match len_bytes {
-            2 => 126,
-            8 => 65_536,
-            _ => 0,
+        let flow = match inflater.inflate(bytes, self.max_message_bytes) {
+            Ok(bytes) => visit_message(self.visit, opcode, bytes, 0),
+            Err(InflateError::Invalid) => Err(NOT_DEFLATE),
+            Err(InflateError::TooBig) => Err(TOO_BIG),
         };
-        if len < shortest || len >> 63 != 0 {
-            return Err(broken("a length in a form that is not allowed"));
-        }
-        let Some(mask) = rest.get(len_bytes..).and_then(|rest| rest.first_chunk()) else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            is_final: first & FINAL != 0,
-            opcode: first & OPCODE_BITS,
-            mask: *mask,
-            size: 2 + len_bytes + MASK_BYTES,
-            len: usize::try_from(len).unwrap_or(usize::MAX),
-        }))
+        inflater.shrink();
+        flow
     }
 }
 
-fn unmask(payload: &mut [u8], mask: [u8; MASK_BYTES]) {
-    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
-    let (words, tail) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, mask) in tail.iter_mut().zip(mask.into_iter().cycle()) {
-        *byte ^= mask;
+fn visit_message(
+    visit: &mut dyn FnMut(Item<'_>) -> Flow,
+    opcode: Opcode,
+    bytes: &[u8],
+    valid: usize,
+) -> Result<Flow, Violation> {
+    match opcode {
+        Opcode::Text if std::str::from_utf8(&bytes[valid..]).is_err() => Err(NOT_UTF8),
+        Opcode::Text => Ok(visit(Item::Text(bytes))),
+        Opcode::Binary => Ok(visit(Item::Binary(bytes))),
     }
 }
 

@@ -1,30 +1,63 @@
-//! Frames from the server: never masked, never fragmented.
+//! Frames from the server: never masked, never fragmented. [`super::Deflater`] makes those that are compressed.
 
 use bytes::Bytes;
 
-use super::{CLOSE, FINAL, MAX_CONTROL_BYTES, PING, PONG, TEXT};
+use super::header::{CLOSE, FINAL, MAX_CONTROL_BYTES, Opcode, PING, PONG, push_header};
 
 /// Longest reason of a close frame, in bytes: a control frame less the code.
 pub const MAX_CLOSE_REASON_BYTES: usize = MAX_CONTROL_BYTES - 2;
 
+/// Longest header of a frame from a server, in bytes.
+const MAX_HEADER_BYTES: usize = 10;
+
+/// Appends a frame. The payload of a text must be UTF-8.
+pub fn push_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    push_header(FINAL | opcode as u8, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
 /// Appends a text frame. `payload` must be UTF-8.
 pub fn push_text_frame(payload: &[u8], out: &mut Vec<u8>) {
-    push_header(TEXT, payload.len(), out);
-    out.extend_from_slice(payload);
+    push_frame(Opcode::Text, payload, out);
+}
+
+/// Appends a binary frame.
+pub fn push_binary_frame(payload: &[u8], out: &mut Vec<u8>) {
+    push_frame(Opcode::Binary, payload, out);
+}
+
+/// A frame. The payload of a text must be UTF-8.
+pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(payload.len() + MAX_HEADER_BYTES);
+    push_frame(opcode, payload, &mut out);
+    out.into()
 }
 
 /// A text frame. `payload` must be UTF-8.
 pub fn text_frame(payload: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(payload.len() + 10);
-    push_text_frame(payload, &mut out);
+    frame(Opcode::Text, payload)
+}
+
+/// A binary frame.
+pub fn binary_frame(payload: &[u8]) -> Bytes {
+    frame(Opcode::Binary, payload)
+}
+
+/// The header of a frame whose payload of `len` bytes is sent apart.
+pub fn header(opcode: Opcode, len: usize) -> Bytes {
+    let mut out = Vec::with_capacity(MAX_HEADER_BYTES);
+    push_header(FINAL | opcode as u8, len, &mut out);
     out.into()
 }
 
 /// The header of a text frame whose payload of `len` bytes is sent apart.
 pub fn text_header(len: usize) -> Bytes {
-    let mut out = Vec::with_capacity(10);
-    push_header(TEXT, len, &mut out);
-    out.into()
+    header(Opcode::Text, len)
+}
+
+/// The header of a binary frame whose payload of `len` bytes is sent apart.
+pub fn binary_header(len: usize) -> Bytes {
+    header(Opcode::Binary, len)
 }
 
 /// A ping without payload.
@@ -50,22 +83,9 @@ pub fn close_frame(code: Option<u16>, reason: &str) -> Bytes {
 
 fn control_frame(opcode: u8, payload: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(payload.len() + 2);
-    push_header(opcode, payload.len(), &mut out);
+    push_header(FINAL | opcode, payload.len(), &mut out);
     out.extend_from_slice(payload);
     out.into()
-}
-
-fn push_header(opcode: u8, len: usize, out: &mut Vec<u8>) {
-    out.push(FINAL | opcode);
-    if len <= MAX_CONTROL_BYTES {
-        out.push(len as u8);
-    } else if let Ok(len) = u16::try_from(len) {
-        out.push(126);
-        out.extend_from_slice(&len.to_be_bytes());
-    } else {
-        out.push(127);
-        out.extend_from_slice(&(len as u64).to_be_bytes());
-    }
 }
 
 #[cfg(test)]
@@ -74,17 +94,21 @@ mod tests {
 
     #[test]
     fn lengths_take_their_shortest_form() {
-        for (len, header) in [
-            (0, vec![0x81, 0]),
-            (125, vec![0x81, 125]),
-            (126, vec![0x81, 126, 0, 126]),
-            (65_535, vec![0x81, 126, 0xff, 0xff]),
-            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        for (len, lengths) in [
+            (0, vec![0]),
+            (125, vec![125]),
+            (126, vec![126, 0, 126]),
+            (65_535, vec![126, 0xff, 0xff]),
+            (65_536, vec![127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
-            let frame = text_frame(&vec![b'x'; len]);
-            assert_eq!(frame.len(), header.len() + len);
-            assert_eq!(frame[..header.len()], header);
-            assert_eq!(text_header(len), header);
+            let payload = vec![b'x'; len];
+            for (first, frame, apart) in
+                [(0x81, text_frame(&payload), text_header(len)), (0x82, binary_frame(&payload), binary_header(len))]
+            {
+                let expected = [&[first][..], &lengths, &payload].concat();
+                assert!(frame == expected, "{first:x} of {len}");
+                assert_eq!(apart, [&[first][..], &lengths].concat());
+            }
         }
     }
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
-use ordercast_hub::session::{Connection, Session, Subscribed};
-use ordercast_hub::{Hub, HubConfig, LimitReached};
-use ordercast_protocol::channel::{Channel, Log, View};
+use ordercast_hub::session::{Connection, Farewell, Message as Received, Presence, Session, Subscribe, Subscribed};
+use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
+use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
@@ -150,9 +150,17 @@ impl Stage {
     }
 }
 
-/// Understands a few words: `sub CHANNEL [EPOCH OFFSET]`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
+/// A channel by name; those that begin with `room:` keep their last ten publications in memory.
+pub(crate) fn channel(name: &str) -> Channel {
+    match name.starts_with("room:") {
+        true => Channel { name: name.into(), source: Source::Memory(Retention { events: 10, age_s: 0 }) },
+        false => Channel::parse(name).unwrap(),
+    }
+}
+
+/// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
 /// `later TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
-struct WordSession(Arc<Stage>);
+pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
 
 impl Session for WordSession {
     fn on_open(&mut self, connection: &mut dyn Connection) {
@@ -163,17 +171,25 @@ impl Session for WordSession {
         }
     }
 
-    fn on_message(&mut self, message: &[u8], connection: &mut dyn Connection) {
-        let text = std::str::from_utf8(message).unwrap();
+    fn on_message(&mut self, message: Received<'_>, connection: &mut dyn Connection) {
+        let text = std::str::from_utf8(message.bytes()).unwrap();
         let words: Vec<_> = text.split(' ').collect();
         match words[..] {
-            ["sub", channel] => connection.subscribe(Channel::parse(channel).unwrap(), None).unwrap(),
-            ["sub", channel, epoch, offset] => {
+            ["sub", name] => connection.subscribe(channel(name), Subscribe::default()).unwrap(),
+            ["sub", name, epoch, offset, ..] => {
                 let since = Position { epoch: Epoch(epoch.into()), offset: offset.parse().unwrap() };
-                connection.subscribe(Channel::parse(channel).unwrap(), Some(since)).unwrap();
+                let first_page = words.len() > 4;
+                connection.subscribe(channel(name), Subscribe { first_page, ..Subscribe::since(Some(since)) }).unwrap();
             }
+            ["join", name, user] => {
+                let info = format!("{{\"user\":\"{user}\"}}").into();
+                let presence = Some(Presence { user: user.into(), info, is_announced: true });
+                let options = Subscribe { presence, join_leave: true, ..Subscribe::default() };
+                connection.subscribe(channel(name), options).unwrap();
+            }
+            ["wake", ms] => connection.wake_after(Duration::from_millis(ms.parse().unwrap())),
             ["subs", channel, count] => {
-                let subscribe = |_: &usize| connection.subscribe(Channel::parse(channel).unwrap(), None).is_err();
+                let subscribe = |_: &usize| connection.subscribe(self::channel(channel), Subscribe::default()).is_err();
                 let refused = (0..count.parse().unwrap()).filter(subscribe).count();
                 connection.send(format!("refused {refused}").as_bytes());
             }
@@ -207,13 +223,29 @@ impl Session for WordSession {
 
     fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection) {
         let mut out = Vec::new();
-        let Subscribed { epoch, offset, recovered, floor } = subscribed;
+        let Subscribed { epoch, offset, recovered, floor, events } = subscribed;
         write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut out);
+        for (offset, body) in events {
+            out.extend_from_slice(format!(" {offset}:").as_bytes());
+            out.extend_from_slice(body);
+        }
         connection.send(&out);
     }
 
+    fn on_wake(&mut self, connection: &mut dyn Connection) {
+        connection.send(b"awake");
+    }
+
+    fn on_signal(&mut self, signal: &(dyn std::any::Any + Send + Sync), connection: &mut dyn Connection) {
+        connection.send(signal.downcast_ref::<&str>().unwrap().as_bytes());
+    }
+
+    fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
+        Farewell { code, reason: reason.into(), message: Some(format!("farewell {code}").into_bytes()) }
+    }
+
     fn wire(&self) -> Wire {
-        Wire::PlainJson
+        self.1
     }
 }
 
@@ -262,7 +294,8 @@ impl Rig {
     }
 
     pub(crate) fn try_connect(&self, already_read: &[u8]) -> Result<Client, LimitReached> {
-        let mut client = self.connect_with(already_read, Box::new(WordSession(Arc::clone(&self.stage))))?;
+        let mut client =
+            self.connect_with(already_read, Box::new(WordSession(Arc::clone(&self.stage), Wire::PlainJson)))?;
         assert_eq!(client.next(), Frame::Text("hello".to_owned()));
         Ok(client)
     }
@@ -273,7 +306,8 @@ impl Rig {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let (accepted, _) = self.listener.accept().unwrap();
-        self.hub.adopt(slot, accepted, already_read, Principal::local_admin(), session).unwrap();
+        let upgraded = Upgraded { stream: accepted, already_read, max_message_bytes: None, compression: false };
+        self.hub.adopt(slot, upgraded, Principal::local_admin(), session).unwrap();
         Ok(Client { stream, buffer: Vec::new() })
     }
 
