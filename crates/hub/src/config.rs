@@ -15,6 +15,8 @@ const DEFAULT_CONTROL_BYTES: usize = 256 * 1024;
 const DEFAULT_PAGE: PageLimit = PageLimit { events: 512, bytes: 64 * 1024 };
 const DEFAULT_PAGE_READS: usize = 8;
 const DEFAULT_LOG_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_RECENT_BYTES: usize = 4 * 1024 * 1024;
+const DEFAULT_FOLLOW_LINGER: Duration = Duration::from_secs(30);
 /// One shard thread for so many cores: the write side needs the others.
 const CORES_PER_SHARD: usize = 2;
 const MAX_TICK: Duration = Duration::from_secs(1);
@@ -52,6 +54,11 @@ pub struct HubConfig {
     pub page_reads: usize,
     /// How often the heads of the logs are read, which repairs what the broker lost.
     pub log_poll_interval: Duration,
+    /// Bytes of events of one log that each shard keeps for those who come back soon, as announced; as many again
+    /// as they were read.
+    pub recent_bytes: usize,
+    /// How long a shard goes on hearing of a log after its last subscriber has left.
+    pub follow_linger: Duration,
     /// Most subscriptions of one connection.
     pub max_channels: usize,
 }
@@ -72,6 +79,8 @@ impl Default for HubConfig {
             page: DEFAULT_PAGE,
             page_reads: DEFAULT_PAGE_READS,
             log_poll_interval: DEFAULT_LOG_POLL_INTERVAL,
+            recent_bytes: DEFAULT_RECENT_BYTES,
+            follow_linger: DEFAULT_FOLLOW_LINGER,
             max_channels: MAX_CHANNELS,
         }
     }

@@ -15,24 +15,39 @@ use ordercast_store::log::{LogPage, LogState};
 const MAX_EARLY: usize = 64;
 
 /// Events of one announcement from `skip` on.
-struct Segment {
+pub(crate) struct Segment {
     announcement: Arc<Announcement>,
     skip: usize,
 }
 
+impl Segment {
+    /// All events of an announcement.
+    #[cfg(test)]
+    pub(crate) fn whole(announcement: Arc<Announcement>) -> Self {
+        Self { announcement, skip: 0 }
+    }
+
+    pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &AnnouncedEvent)> + Clone {
+        let events = self.announcement.events.iter().enumerate().skip(self.skip);
+        events.map(|(index, event)| (self.announcement.first + index as u64, event))
+    }
+
+    /// Bytes of the bodies.
+    pub(crate) fn bytes(&self) -> usize {
+        self.announcement.events[self.skip..].iter().map(|event| event.body.len()).sum()
+    }
+}
+
 /// Consecutive events to be delivered.
 pub(crate) struct Run {
-    segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
     pub(crate) first: u64,
     pub(crate) last: u64,
 }
 
 impl Run {
     pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &AnnouncedEvent)> + Clone {
-        self.segments.iter().flat_map(|segment| {
-            let events = segment.announcement.events.iter().enumerate().skip(segment.skip);
-            events.map(|(index, event)| (segment.announcement.first + index as u64, event))
-        })
+        self.segments.iter().flat_map(Segment::events)
     }
 
     pub(crate) fn bodies(&self) -> impl Iterator<Item = (u64, &Bytes)> + Clone {
@@ -106,7 +121,7 @@ impl Feed {
         let mut segments = Vec::new();
         let mut bytes = 0;
         while let Some(segment) = self.ready.pop_front() {
-            bytes += segment.announcement.events[segment.skip..].iter().map(|event| event.body.len()).sum::<usize>();
+            bytes += segment.bytes();
             segments.push(segment);
             if bytes >= max_bytes {
                 break;
@@ -117,7 +132,7 @@ impl Feed {
     }
 
     /// A run that was taken is with the subscribers now.
-    pub(crate) fn delivered(&mut self, run: Run) {
+    pub(crate) fn delivered(&mut self, run: &Run) {
         debug_assert_eq!(run.first, self.known.head + 1, "a hole between two runs");
         self.known.head = run.last;
     }

@@ -33,7 +33,7 @@ fn drain(feed: &mut Feed) -> Vec<u64> {
             offsets.push(offset);
         }
         assert_eq!(offsets.last(), Some(&run.last));
-        feed.delivered(run);
+        feed.delivered(&run);
     }
     offsets
 }

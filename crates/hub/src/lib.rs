@@ -23,6 +23,7 @@ mod memory;
 mod outbox;
 mod pages;
 mod presence;
+mod recent;
 mod registry;
 pub mod session;
 mod shard;

@@ -6,6 +6,7 @@
 //! a bounded time on it.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use crate::mailbox::{Heads as Skipped, Mailbox, Queueing};
 use crate::memory::{MemoryChannel, MemoryChannels};
 use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
+use crate::recent::Recent;
 use crate::registry;
 use crate::session::{Connection, ReplyPath, Session};
 use crate::slab::{Key, Slab};
@@ -41,12 +43,14 @@ mod fanout;
 mod following;
 mod handle;
 mod lifecycle;
+mod paging;
 mod reading;
 mod subscriber;
 mod timing;
 
 use handle::Handle;
 use lifecycle::Draining;
+use paging::PageWaiter;
 use subscriber::{Heads, Sink, Subscriber};
 
 /// The poll token of a shard's mailbox; no key has it.
@@ -125,6 +129,8 @@ pub(crate) enum Letter {
     Reply(Key, Vec<u8>),
     Close(Key, u16, &'static str),
     Page(Box<PageLetter>),
+    /// A page after an offset that several may wait for.
+    SharedPage(Log, u64, Box<Result<Page, StoreError>>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
     Look(Arc<Vec<LogState>>),
     Drained(Key),
@@ -216,6 +222,9 @@ pub(crate) struct Shard {
     port: Arc<Port>,
     pages: PageSender,
     feeds: Vec<Feed>,
+    /// In the order of [`Log::ALL`], as the feeds.
+    recent: Vec<Recent>,
+    page_waiters: HashMap<(Log, u64), Vec<PageWaiter>>,
     boot_epoch: Epoch,
     memory: Arc<MemoryChannels>,
     presence: Arc<PresenceTable>,
@@ -224,6 +233,8 @@ pub(crate) struct Shard {
     index: Index,
     /// The logs whose commits the mailbox takes, in the order of [`Log::ALL`]: at least those with subscribers.
     is_following: [bool; Log::ALL.len()],
+    /// Since when nobody has had a subscription of a followed log, in milliseconds of the shard's clock.
+    idle_since_ms: [Option<u64>; Log::ALL.len()],
     wrapper: Wrapper,
     scratch: Vec<u8>,
     inflater: Inflater,
@@ -249,6 +260,9 @@ impl Shard {
         let Parts { config, poll, port, pages, logs, boot_epoch, memory, presence } = parts;
         Self {
             wheel: Wheel::new(TICK_MS.min(config.tick().as_millis() as u64)),
+            recent: Log::ALL.map(|_| Recent::new(config.recent_bytes)).into(),
+            page_waiters: HashMap::new(),
+            idle_since_ms: Default::default(),
             config,
             poll,
             number: port.number,
@@ -377,6 +391,7 @@ impl Shard {
                 self.with(key, |shard, subscriber| shard.begin_close(key, subscriber, code, reason, false));
             }
             Letter::Page(page) => self.on_page(*page),
+            Letter::SharedPage(log, from, page) => self.on_shared_page(log, from, *page),
             Letter::Repair(log, page) => self.on_repair(log, *page),
             Letter::Look(states) => self.on_look(&states),
             Letter::Drained(key) => self.with(key, |shard, subscriber| {

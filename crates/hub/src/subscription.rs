@@ -150,9 +150,19 @@ impl Cursor {
         if !is_consecutive(after, view, page) || (page.read_to <= after && head > after) {
             return PageVerdict::Bad;
         }
-        self.offset = page.read_to.max(after);
-        self.state = if self.offset >= head { State::Live } else { State::CatchingUp };
+        self.advance(page.read_to.max(after), head);
         PageVerdict::Send(answer)
+    }
+
+    /// Moves over events up to `read_to`.
+    pub(crate) fn advance(&mut self, read_to: u64, head: u64) {
+        self.offset = read_to;
+        self.state = if self.offset >= head { State::Live } else { State::CatchingUp };
+    }
+
+    /// Whether the first page comes with the answer.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.state == State::Asking
     }
 
     /// Stops reading; the client has everything up to `reached`.

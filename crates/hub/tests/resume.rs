@@ -105,3 +105,36 @@ fn another_life_of_the_log_sends_everybody_to_ask_again() {
     assert!(answer.contains(r#""epoch":"e2","offset":3,"recovered":false"#), "{answer}");
     assert_eq!(&*rig.hub.log_state(Log::Orders).epoch.0, "e2");
 }
+
+/// All are cut off at once and come back from near offsets: what they missed is read once for all of them, or not at
+/// all when it went by lately.
+#[test]
+fn those_who_come_back_together_share_what_is_read() {
+    const CLIENTS: u64 = 200;
+    let rig = Rig::start(HubConfig { shards: 1, ..config() });
+    rig.commit(1_000, 100);
+    let resume = |head: u64| {
+        let mut clients: Vec<_> = (0..CLIENTS).map(|_| rig.connect()).collect();
+        for (client, missed) in clients.iter_mut().zip(1..) {
+            client.say(&format!("sub orders e1 {}", head - missed));
+        }
+        for (client, missed) in clients.iter_mut().zip(1..) {
+            let answer = client.text();
+            assert!(answer.contains("\"recovered\":true"), "{answer}");
+            client.expect("orders", head - missed + 1..=head);
+        }
+    };
+    resume(1_000);
+    let read = rig.hub.stats().pages_read;
+    assert!(read <= 8, "{read} pages for {CLIENTS} clients");
+    rig.wait("nobody", |hub| hub.stats().active == 0);
+    let mut witness = rig.connect();
+    witness.subscribe("orders");
+    rig.commit(500, 100);
+    witness.expect("orders", 1_001..=1_500);
+    drop(witness);
+    rig.wait("nobody", |hub| hub.stats().active == 0);
+    rig.commit(100, 100);
+    resume(1_600);
+    assert_eq!(rig.hub.stats().pages_read, read, "the shard has what went by");
+}

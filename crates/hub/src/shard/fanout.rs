@@ -44,7 +44,8 @@ impl Shard {
         for log in Log::ALL {
             while let Some(run) = self.feeds[log.index()].take_run(MAX_RUN_BYTES) {
                 self.deliver_run(log, &run);
-                self.feeds[log.index()].delivered(run);
+                self.feeds[log.index()].delivered(&run);
+                self.recent[log.index()].push(run);
             }
         }
         for name in std::mem::take(&mut self.pending) {

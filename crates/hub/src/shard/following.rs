@@ -3,30 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
-use ordercast_protocol::close;
+use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Position, encode_positions};
-use ordercast_store::StoreError;
-use ordercast_store::log::{LogPage, LogState};
 
-use super::subscriber::{Action, Sink, Subscriber, Telling};
-use super::{Letter, PageLetter, Shard};
+use super::Shard;
+use super::subscriber::{Action, Sink, Subscriber};
 use crate::counters::Counter;
 use crate::frames::{Form, message_frame};
 use crate::index::Member;
 use crate::memory::MemoryChannel;
-use crate::pages::PageRequest;
 use crate::session::{Subscribe, Subscribed};
 use crate::slab::Key;
-use crate::subscription::{Cursor, Extent, Options, Page, PageVerdict, Subscription};
-
-/// First wait before a page is read again, in milliseconds; doubled after each failure in a row.
-const FIRST_RETRY_MS: u64 = 50;
-/// Longest wait before a page is read again, in milliseconds.
-const MAX_RETRY_MS: u64 = 5_000;
-/// Most pages that are read from memory for one subscriber before others have their turn.
-const MAX_PAGES_A_TURN: usize = 8;
+use crate::subscription::{Cursor, Extent, Options, Subscription};
 
 impl Shard {
     /// Does what the session asked for, until it asks for nothing more.
@@ -161,12 +150,19 @@ impl Shard {
         }
     }
 
-    /// Commits of logs without subscribers need not wake this shard. Once a turn, so that one subscriber who
-    /// replaces another costs nothing.
+    /// Commits of logs that have long had no subscribers need not wake this shard. Not at once: those who were cut
+    /// off together come back together, and what they missed had better be here.
     pub(super) fn unfollow_idle(&mut self) {
+        let linger_ms = self.config.follow_linger.as_millis() as u64;
         for log in Log::ALL {
-            if self.is_following[log.index()] && self.index.is_idle(log) {
+            if !self.is_following[log.index()] || !self.index.is_idle(log) {
+                self.idle_since_ms[log.index()] = None;
+                continue;
+            }
+            let since_ms = *self.idle_since_ms[log.index()].get_or_insert(self.now_ms);
+            if self.now_ms - since_ms >= linger_ms {
                 self.is_following[log.index()] = false;
+                self.recent[log.index()].clear();
                 self.port.mailbox.unfollow(log);
             }
         }
@@ -208,7 +204,14 @@ impl Shard {
 
     /// Tells where a subscription begins, before any event of it. The answer overtakes events: a stream's `id`
     /// line must not be ahead of those that wait, and is empty when some may.
-    fn answer(&mut self, key: Key, subscriber: &mut Subscriber, channel: &Channel, answer: &Subscribed, id: &str) {
+    pub(super) fn answer(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        channel: &Channel,
+        answer: &Subscribed,
+        id: &str,
+    ) {
         match &subscriber.sink {
             _ if subscriber.form.wire.has_session() => {
                 self.call_session(key, subscriber, |session, connection| {
@@ -225,205 +228,6 @@ impl Shard {
                 event.extend_from_slice(b"\n\n");
                 pipe.push_control(event.into());
             }
-        }
-    }
-
-    /// Has the next page read, when one is wanted and nearly nothing waits for the client.
-    pub(super) fn pump(&mut self, key: Key, subscriber: &mut Subscriber) {
-        for _ in 0..MAX_PAGES_A_TURN {
-            let is_held = subscriber.is_parked || subscriber.page_in_flight.is_some() || subscriber.closing.is_some();
-            if is_held || subscriber.is_dead || subscriber.retry_at_ms > self.now_ms {
-                return;
-            }
-            let wanting = subscriber.subscriptions.iter().find_map(|subscription| {
-                Some((subscription.id, subscription.channel.clone(), subscription.cursor.wants_page()?))
-            });
-            let Some((id, channel, after)) = wanting else {
-                return;
-            };
-            let has_room = match &subscriber.sink {
-                Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
-                Sink::Stream(pipe) => pipe.want_drained(),
-            };
-            if !has_room {
-                return;
-            }
-            let Some(page) = self.page_in_memory(&channel, after) else {
-                return self.request_page_for(key, subscriber, (id, channel, after));
-            };
-            self.take_page(key, subscriber, id, after, page);
-            subscriber.flush(&mut self.tally);
-        }
-        self.again.push(key);
-    }
-
-    /// A page that needs no reading.
-    fn page_in_memory(&self, channel: &Channel, after: u64) -> Option<Page> {
-        match &channel.source {
-            Source::Memory(_) => Some(self.index.memory.get(&channel.name)?.channel.page(after, self.config.page)),
-            Source::Log(..) => None,
-        }
-    }
-
-    fn request_page_for(&mut self, key: Key, subscriber: &mut Subscriber, wanted: (u32, Channel, u64)) {
-        let (subscription, channel, after) = wanted;
-        let Source::Log(log, view) = channel.source else {
-            return;
-        };
-        subscriber.page_in_flight = Some(subscription);
-        let port = Arc::clone(&self.port);
-        let on_page = move |page: Result<LogPage, StoreError>| {
-            let letter = PageLetter { key, subscription, log, after, page: page.map(Page::of) };
-            // A shard that has ended has no use for pages.
-            let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
-        };
-        self.request_page(log, view, after, Box::new(on_page));
-    }
-
-    pub(super) fn request_page(&self, log: Log, view: View, after: u64, on_page: crate::pages::OnPage) {
-        if self.pages.send(PageRequest { log, view, after, on_page }).is_err() {
-            tracing::error!("the reader of log pages has ended before the shards");
-        }
-    }
-
-    pub(super) fn on_page(&mut self, letter: PageLetter) {
-        let PageLetter { key, subscription, log, after, page } = letter;
-        self.with(key, |shard, subscriber| {
-            if subscriber.page_in_flight != Some(subscription) {
-                return;
-            }
-            subscriber.page_in_flight = None;
-            shard.mark_dirty(key, subscriber);
-            match page {
-                // The next look at the log closes whoever read the old one.
-                Ok(page) if page.extent.epoch != shard.feeds[log.index()].known().epoch => {
-                    let error = StoreError::Failed("the log was replaced".to_owned());
-                    shard.on_page_failure(subscriber, after, &error);
-                }
-                Ok(page) => shard.take_page(key, subscriber, subscription, after, page),
-                Err(error) => shard.on_page_failure(subscriber, after, &error),
-            }
-        });
-    }
-
-    fn take_page(&mut self, key: Key, subscriber: &mut Subscriber, id: u32, after: u64, mut page: Page) {
-        self.tally.add(Counter::PagesRead, 1);
-        let Some(subscription) = subscriber.subscription_mut(id) else {
-            return;
-        };
-        let channel = subscription.channel.clone();
-        let head = self.heads().of(&channel);
-        let view = match &channel.source {
-            Source::Log(_, view) => view,
-            Source::Memory(_) => &View::All,
-        };
-        let last = page.events.last().map(|(offset, _)| *offset);
-        match subscription.cursor.on_page(after, view, &page, head) {
-            PageVerdict::Stale => {}
-            PageVerdict::Bad => {
-                let error = StoreError::Damaged(format!("a page of {} after {after} has a hole", channel.name));
-                self.on_page_failure(subscriber, after, &error);
-            }
-            PageVerdict::Restarted(answer) => {
-                subscription.delta_base = 0;
-                if let Sink::Socket(socket) = &mut subscriber.sink {
-                    // The answer overtakes events; those from before it must not follow it. A stream has none
-                    // of this channel: its pages are read when nothing waits.
-                    socket.outbox.drop_subscription(id);
-                }
-                self.answer(key, subscriber, &channel, &answer, "");
-            }
-            PageVerdict::Send(answer) => {
-                subscription.delta_base = last.unwrap_or(subscription.delta_base);
-                let in_answer = subscription.options.first_page;
-                (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
-                if let Some(mut answer) = answer {
-                    if in_answer {
-                        answer.events = std::mem::take(&mut page.events);
-                    }
-                    self.answer(key, subscriber, &channel, &answer, "");
-                }
-                self.send_page(subscriber, id, &channel, after, &page);
-            }
-        }
-    }
-
-    fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &Page) {
-        // The answer may have made the session unsubscribe or close.
-        if page.events.is_empty() || subscriber.closing.is_some() {
-            return;
-        }
-        let Some(form) = subscriber.subscription_mut(id).map(|subscription| subscription.form) else {
-            return;
-        };
-        let events = page.events.iter().map(|(offset, body)| (*offset, body));
-        let frames = self.wrapper.wrap_publications(form, &channel.name, events, None);
-        let telling = Telling { frames: &Arc::new(frames), start: 0, before: after, is_ephemeral: false };
-        let heads = super::Heads { feeds: &self.feeds, index: &self.index };
-        // Bounded by the low water mark and one page, so that even one huge event gets through.
-        subscriber.tell(id, &telling, heads, &mut self.tally);
-    }
-
-    fn on_page_failure(&mut self, subscriber: &mut Subscriber, after: u64, error: &StoreError) {
-        let wait_ms = (FIRST_RETRY_MS << subscriber.page_failures.min(16)).min(MAX_RETRY_MS);
-        subscriber.page_failures += 1;
-        subscriber.retry_at_ms = self.now_ms + wait_ms;
-        self.tally.add(Counter::Errors, 1);
-        let connection = subscriber.entry.record().id();
-        tracing::warn!(%error, connection, after, wait_ms, "cannot read a page of a log; trying again");
-    }
-
-    /// Has what the broker lost read from the logs.
-    pub(super) fn request_repairs(&mut self) {
-        for log in Log::ALL {
-            if let Some(after) = self.feeds[log.index()].repair() {
-                self.tally.add(Counter::Repairs, 1);
-                let port = Arc::clone(&self.port);
-                let on_page = move |page| {
-                    // A shard that has ended has no use for pages.
-                    let _ = port.mailbox.push(Letter::Repair(log, Box::new(page)));
-                };
-                self.request_page(log, View::All, after, Box::new(on_page));
-            }
-        }
-    }
-
-    pub(super) fn on_repair(&mut self, log: Log, page: Result<LogPage, StoreError>) {
-        let state = page.as_ref().map(|page| page.state.clone()).ok();
-        let page = page.inspect_err(|error| {
-            self.tally.add(Counter::Errors, 1);
-            tracing::warn!(%error, log = log.name(), "cannot read what was not announced; trying again");
-        });
-        let result = self.feeds[log.index()].on_page(page.ok());
-        if let (Err(crate::feed::Broken), Some(state)) = (result, state) {
-            self.on_broken_log(&state);
-        }
-    }
-
-    pub(super) fn on_look(&mut self, states: &[LogState]) {
-        for state in states {
-            if self.index.is_idle(state.log) {
-                // Nobody is owed what is missing.
-                let head = Position { epoch: state.epoch.clone(), offset: state.head };
-                self.feeds[state.log.index()].skip_to(&head);
-            }
-            if self.feeds[state.log.index()].on_look(state).is_err() {
-                self.on_broken_log(state);
-            }
-        }
-    }
-
-    /// Nobody can go on with this log: each client reconnects, asks for its position and is told the truth.
-    fn on_broken_log(&mut self, state: &LogState) {
-        tracing::warn!(log = state.log.name(), epoch = %state.epoch, floor = state.floor, "a log was replaced");
-        self.feeds[state.log.index()].restart(state.clone());
-        for key in self.subscribers.keys().collect::<Vec<_>>() {
-            self.with(key, |shard, subscriber| {
-                let logs = subscriber.subscriptions.iter().filter_map(|subscription| subscription.channel.log());
-                if logs.into_iter().any(|log| log == state.log) {
-                    shard.begin_close(key, subscriber, close::GOING_AWAY, "the log was replaced", false);
-                }
-            });
         }
     }
 

@@ -102,6 +102,8 @@ pub(super) struct Subscriber {
     pub(super) closing: Option<Closing>,
     /// The subscription a page is being read for.
     pub(super) page_in_flight: Option<u32>,
+    /// The shared page did not reach as far as this subscriber is.
+    pub(super) wants_exact_page: bool,
     pub(super) page_failures: u32,
     /// No page is read before, in milliseconds of the shard's clock; 0 when there was no failure.
     pub(super) retry_at_ms: u64,
@@ -136,6 +138,7 @@ impl Subscriber {
             wanted_close: None,
             closing: None,
             page_in_flight: None,
+            wants_exact_page: false,
             page_failures: 0,
             retry_at_ms: 0,
             wake_at_ms: 0,

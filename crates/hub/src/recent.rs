@@ -1,0 +1,226 @@
+//! The last events of a log that went through a shard, and pages that were read lately: what many subscribers who
+//! come back at once want, wrapped once for all of them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_protocol::channel::View;
+
+use crate::feed::{Run, Segment};
+use crate::frames::{Form, Frames, Wrapper};
+
+/// A block is full with so many bytes of bodies. One commit is never cut.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Most forms of a block that are kept wrapped.
+const MAX_WRAPPED: usize = 4;
+
+/// Where a block's events are.
+enum Content {
+    /// As they were announced.
+    Announced(Vec<Segment>),
+    /// As they were read.
+    Read(Vec<(u64, Bytes)>),
+}
+
+/// Consecutive events of a log.
+pub(crate) struct Block {
+    first: u64,
+    last: u64,
+    bytes: usize,
+    content: Content,
+    /// Wrapped for whoever wanted them, by channel name and form.
+    wrapped: Vec<(Arc<str>, Form, Arc<Frames>)>,
+}
+
+impl Block {
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    fn holds(&self, offset: u64) -> bool {
+        (self.first..=self.last).contains(&offset)
+    }
+
+    /// The events above `after` that belong to a view.
+    pub(crate) fn events(&self, after: u64, view: &View) -> Vec<(u64, Bytes)> {
+        match &self.content {
+            Content::Read(events) => {
+                debug_assert_eq!(*view, View::All, "what was read tells not whose it is");
+                events.iter().filter(|(offset, _)| *offset > after).cloned().collect()
+            }
+            Content::Announced(segments) => {
+                let events = segments.iter().flat_map(Segment::events).filter(|(offset, event)| {
+                    *offset > after && view.holds(event.order_id.as_deref(), event.customer_id.as_deref())
+                });
+                events.map(|(offset, event)| (offset, event.body.clone())).collect()
+            }
+        }
+    }
+
+    /// All events, wrapped.
+    pub(crate) fn frames(&mut self, channel: &Arc<str>, form: Form, wrapper: &mut Wrapper) -> Arc<Frames> {
+        let known = self.wrapped.iter().find(|(name, own, _)| name == channel && *own == form);
+        if let Some((_, _, frames)) = known {
+            return Arc::clone(frames);
+        }
+        let frames = Arc::new(match &self.content {
+            Content::Read(events) => wrapper.wrap(form, channel, events.iter().map(|(offset, body)| (*offset, body))),
+            Content::Announced(segments) => {
+                let events = segments.iter().flat_map(Segment::events);
+                wrapper.wrap(form, channel, events.map(|(offset, event)| (offset, &event.body)))
+            }
+        });
+        if self.wrapped.len() >= MAX_WRAPPED {
+            self.wrapped.remove(0);
+        }
+        self.wrapped.push((Arc::clone(channel), form, Arc::clone(&frames)));
+        frames
+    }
+}
+
+/// Blocks up to a number of bytes, oldest first: those that were announced, without a gap, and those that were read.
+pub(crate) struct Recent {
+    announced: VecDeque<Block>,
+    read: VecDeque<Block>,
+    announced_bytes: usize,
+    read_bytes: usize,
+    max_bytes: usize,
+}
+
+impl Recent {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { announced: VecDeque::new(), read: VecDeque::new(), announced_bytes: 0, read_bytes: 0, max_bytes }
+    }
+
+    /// Adds what was delivered.
+    pub(crate) fn push(&mut self, run: Run) {
+        let Run { segments, first, last } = run;
+        let bytes: usize = segments.iter().map(Segment::bytes).sum();
+        self.announced_bytes += bytes;
+        match self.announced.back_mut() {
+            Some(Block { last: before, bytes: own, content: Content::Announced(present), wrapped, .. })
+                if *own < BLOCK_BYTES && *before + 1 == first =>
+            {
+                (*before, *own) = (last, *own + bytes);
+                present.extend(segments);
+                wrapped.clear();
+            }
+            _ => {
+                let content = Content::Announced(segments);
+                self.announced.push_back(Block { first, last, bytes, content, wrapped: Vec::new() });
+            }
+        }
+        self.announced_bytes -= evict(&mut self.announced, self.announced_bytes, self.max_bytes);
+    }
+
+    /// Adds a page of the log that was read; it must not be empty.
+    pub(crate) fn push_read(&mut self, events: Vec<(u64, Bytes)>) {
+        let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
+            return;
+        };
+        let (first, last) = (*first, *last);
+        let bytes = events.iter().map(|(_, body)| body.len()).sum();
+        self.read_bytes += bytes;
+        self.read.push_back(Block { first, last, bytes, content: Content::Read(events), wrapped: Vec::new() });
+        self.read_bytes -= evict(&mut self.read, self.read_bytes, self.max_bytes);
+    }
+
+    /// The block with the event after `after`. Only announced blocks tell whose an event is.
+    pub(crate) fn find(&mut self, after: u64, view: &View) -> Option<&mut Block> {
+        let wanted = after + 1;
+        let index = self.announced.partition_point(|block| block.last < wanted);
+        if self.announced.get(index).is_some_and(|block| block.holds(wanted)) {
+            return self.announced.get_mut(index);
+        }
+        self.read.iter_mut().rev().find(|block| *view == View::All && block.holds(wanted))
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.max_bytes);
+    }
+}
+
+/// Drops the oldest blocks above the bound, but never the last one; gives their bytes.
+fn evict(blocks: &mut VecDeque<Block>, bytes: usize, max_bytes: usize) -> usize {
+    let mut evicted = 0;
+    while bytes - evicted > max_bytes && blocks.len() > 1 {
+        evicted += blocks.pop_front().map_or(0, |block| block.bytes);
+    }
+    evicted
+}
+
+#[cfg(test)]
+mod tests {
+    use ordercast_broker::{AnnouncedEvent, Announcement};
+    use ordercast_protocol::channel::Log;
+    use ordercast_protocol::envelope::Wire;
+    use ordercast_protocol::position::Epoch;
+
+    use super::*;
+
+    const BODY_BYTES: usize = 1_000;
+
+    fn run(first: u64, count: u64) -> Run {
+        let event = |offset: u64| AnnouncedEvent {
+            body: vec![b'x'; BODY_BYTES].into(),
+            order_id: Some(format!("order-{}", offset % 2).into()),
+            customer_id: None,
+        };
+        let events = (first..first + count).map(event).collect();
+        let announcement = Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events };
+        Run { segments: vec![Segment::whole(Arc::new(announcement))], first, last: first + count - 1 }
+    }
+
+    fn offsets(block: &Block, after: u64, view: &View) -> Vec<u64> {
+        block.events(after, view).into_iter().map(|(offset, _)| offset).collect()
+    }
+
+    #[test]
+    fn the_last_events_are_found_and_older_ones_forgotten() {
+        let mut recent = Recent::new(100 * BODY_BYTES);
+        assert!(recent.find(0, &View::All).is_none());
+        for first in (1..=391).step_by(10) {
+            recent.push(run(first, 10));
+        }
+        assert!(recent.find(400, &View::All).is_none(), "nothing comes after the head");
+        assert!(recent.find(200, &View::All).is_none(), "too long ago");
+        let block = recent.find(396, &View::All).unwrap();
+        assert_eq!((offsets(block, 396, &View::All), block.last()), (vec![397, 398, 399, 400], 400));
+        assert_eq!(offsets(block, 396, &View::Order("order-1".into())), [397, 399]);
+        let mut seen = 350;
+        while let Some(block) = recent.find(seen, &View::All) {
+            assert_eq!(offsets(block, seen, &View::All)[0], seen + 1);
+            seen = block.last();
+        }
+        assert_eq!(seen, 400);
+        assert!(recent.announced_bytes <= 100 * BODY_BYTES + BLOCK_BYTES);
+    }
+
+    #[test]
+    fn frames_are_shared_until_something_is_added() {
+        let mut recent = Recent::new(1_000_000);
+        let (name, form, mut wrapper) = ("orders".into(), Form::plain(Wire::PlainJson), Wrapper::default());
+        recent.push(run(1, 10));
+        let mut frames = |recent: &mut Recent| recent.find(3, &View::All).unwrap().frames(&name, form, &mut wrapper);
+        let first = frames(&mut recent);
+        assert!(Arc::ptr_eq(&first, &frames(&mut recent)));
+        assert_eq!(first.count(first.start_after(3), first.len()), 7);
+        recent.push(run(11, 1));
+        assert_eq!(frames(&mut recent).count(0, first.len() * 2), 11);
+    }
+
+    #[test]
+    fn pages_that_were_read_are_found_too() {
+        let mut recent = Recent::new(10_000);
+        recent.push(run(1_000, 1));
+        for first in [1, 101, 201] {
+            recent.push_read((first..first + 5).map(|offset| (offset, vec![b'x'; BODY_BYTES].into())).collect());
+        }
+        assert!(recent.find(1, &View::All).is_none(), "only so many are kept");
+        assert_eq!(recent.find(102, &View::All).unwrap().last(), 105);
+        assert!(recent.find(102, &View::Order("a".into())).is_none());
+        assert!(recent.find(205, &View::All).is_none());
+    }
+}

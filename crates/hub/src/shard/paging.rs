@@ -1,0 +1,321 @@
+//! Pages for subscriptions that catch up, from memory where it reaches back far enough, and what the broker lost.
+//!
+//! Whoever wants all events of a log shares: blocks of recent events and of pages that were read lately are wrapped
+//! once, and a page that several wait for is read once. Pages of views are read for each subscriber.
+
+use std::sync::Arc;
+
+use ordercast_protocol::channel::{Channel, Log, Source, View};
+use ordercast_protocol::close;
+use ordercast_protocol::position::Position;
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, LogState};
+
+use super::subscriber::{Heads, Sink, Subscriber, Telling};
+use super::{Letter, PageLetter, Shard};
+use crate::counters::Counter;
+use crate::pages::PageRequest;
+use crate::slab::Key;
+use crate::subscription::{Extent, Page, PageVerdict};
+
+/// First wait before a page is read again, in milliseconds; doubled after each failure in a row.
+const FIRST_RETRY_MS: u64 = 50;
+/// Longest wait before a page is read again, in milliseconds.
+const MAX_RETRY_MS: u64 = 5_000;
+/// Shared pages begin at multiples of so many offsets, so that those who come back from near offsets want the same.
+const PAGE_STEP: u64 = 128;
+/// Most pages that are taken from memory for one subscriber before others have their turn.
+const MAX_PAGES_A_TURN: usize = 8;
+
+/// Who waits for a page that others may wait for as well.
+pub(super) struct PageWaiter {
+    key: Key,
+    subscription: u32,
+    after: u64,
+}
+
+impl Shard {
+    /// Has the next page read, when one is wanted and nearly nothing waits for the client.
+    pub(super) fn pump(&mut self, key: Key, subscriber: &mut Subscriber) {
+        for _ in 0..MAX_PAGES_A_TURN {
+            let is_held = subscriber.is_parked || subscriber.page_in_flight.is_some() || subscriber.closing.is_some();
+            if is_held || subscriber.is_dead || subscriber.retry_at_ms > self.now_ms {
+                return;
+            }
+            let wanting = subscriber.subscriptions.iter().find_map(|subscription| {
+                Some((subscription.id, subscription.channel.clone(), subscription.cursor.wants_page()?))
+            });
+            let Some((id, channel, after)) = wanting else {
+                return;
+            };
+            let has_room = match &subscriber.sink {
+                Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
+                Sink::Stream(pipe) => pipe.want_drained(),
+            };
+            if !has_room {
+                return;
+            }
+            if !self.take_from_memory(key, subscriber, id, &channel, after) {
+                return self.want_page(key, subscriber, (id, channel, after));
+            }
+            subscriber.flush(&mut self.tally);
+        }
+        self.again.push(key);
+    }
+
+    /// Moves a subscription on by what needs no reading; false when there is none of it.
+    fn take_from_memory(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        id: u32,
+        channel: &Channel,
+        after: u64,
+    ) -> bool {
+        let Some(subscription) = subscriber.subscription_mut(id) else {
+            return true;
+        };
+        let (log, view) = match &channel.source {
+            Source::Log(log, view) => (*log, view),
+            Source::Memory(_) => {
+                let Some(local) = self.index.memory.get(&channel.name) else {
+                    return true;
+                };
+                let page = local.channel.page(after, self.config.page);
+                self.take_page(key, subscriber, id, after, page);
+                return true;
+            }
+        };
+        let known = self.feeds[log.index()].known();
+        let (head, extent) = (known.head, Extent::of(known));
+        if !(known.floor..head).contains(&after) {
+            return false;
+        }
+        let Some(block) = self.recent[log.index()].find(after, view) else {
+            return false;
+        };
+        let last = block.last();
+        if *view != View::All || subscription.cursor.is_asking() {
+            let page = Page { events: block.events(after, view), read_to: last, extent };
+            self.take_page(key, subscriber, id, after, page);
+            return true;
+        }
+        let frames = block.frames(&channel.name, subscription.form, &mut self.wrapper);
+        subscription.cursor.advance(last, head);
+        (subscriber.page_failures, subscriber.retry_at_ms, subscriber.wants_exact_page) = (0, 0, false);
+        let telling = Telling { frames: &frames, start: frames.start_after(after), before: after, is_ephemeral: false };
+        let heads = Heads { feeds: &self.feeds, index: &self.index };
+        subscriber.tell(id, &telling, heads, &mut self.tally);
+        true
+    }
+
+    /// Has a page read: one for all who want it where that is possible.
+    fn want_page(&mut self, key: Key, subscriber: &mut Subscriber, wanted: (u32, Channel, u64)) {
+        let (subscription, channel, after) = wanted;
+        let Source::Log(log, view) = channel.source else {
+            return;
+        };
+        subscriber.page_in_flight = Some(subscription);
+        let known = self.feeds[log.index()].known();
+        let port = Arc::clone(&self.port);
+        if view != View::All || !(known.floor..known.head).contains(&after) {
+            let on_page = move |page: Result<LogPage, StoreError>| {
+                let letter = PageLetter { key, subscription, log, after, page: page.map(Page::of) };
+                // A shard that has ended has no use for pages.
+                let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
+            };
+            return self.request_page(log, view, after, Box::new(on_page));
+        }
+        let from = match subscriber.wants_exact_page {
+            true => after,
+            false => (after - after % PAGE_STEP).max(known.floor),
+        };
+        let waiting = self.page_waiters.entry((log, from)).or_default();
+        waiting.push(PageWaiter { key, subscription, after });
+        if waiting.len() == 1 {
+            let on_page = move |page: Result<LogPage, StoreError>| {
+                // A shard that has ended has no use for pages.
+                let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page.map(Page::of))));
+            };
+            self.request_page(log, view, from, Box::new(on_page));
+        }
+    }
+
+    /// A page that several may wait for.
+    pub(super) fn on_shared_page(&mut self, log: Log, from: u64, page: Result<Page, StoreError>) {
+        let waiters = self.page_waiters.remove(&(log, from)).unwrap_or_default();
+        let result = page.and_then(|page| {
+            if page.extent.epoch != self.feeds[log.index()].known().epoch {
+                // The next look at the log closes whoever read the old one.
+                return Err(StoreError::Failed("the log was replaced".to_owned()));
+            }
+            if !page.events.iter().zip(from + 1..).all(|((offset, _), expected)| *offset == expected) {
+                return Err(StoreError::Damaged(format!("a page of {} after {from} has a hole", log.name())));
+            }
+            self.tally.add(Counter::PagesRead, 1);
+            let last = page.events.last().map(|(offset, _)| *offset);
+            self.recent[log.index()].push_read(page.events);
+            last.ok_or_else(|| StoreError::Failed(format!("a page of {} after {from} is empty", log.name())))
+        });
+        for PageWaiter { key, subscription, after } in waiters {
+            self.with(key, |shard, subscriber| {
+                if subscriber.page_in_flight != Some(subscription) {
+                    return;
+                }
+                subscriber.page_in_flight = None;
+                match &result {
+                    // Large events: it did not reach as far as this subscriber is.
+                    Ok(last) => subscriber.wants_exact_page = *last <= after,
+                    Err(error) => shard.on_page_failure(subscriber, after, error),
+                }
+            });
+        }
+    }
+
+    pub(super) fn request_page(&self, log: Log, view: View, after: u64, on_page: crate::pages::OnPage) {
+        if self.pages.send(PageRequest { log, view, after, on_page }).is_err() {
+            tracing::error!("the reader of log pages has ended before the shards");
+        }
+    }
+
+    pub(super) fn on_page(&mut self, letter: PageLetter) {
+        let PageLetter { key, subscription, log, after, page } = letter;
+        self.with(key, |shard, subscriber| {
+            if subscriber.page_in_flight != Some(subscription) {
+                return;
+            }
+            subscriber.page_in_flight = None;
+            shard.tally.add(Counter::PagesRead, 1);
+            match page {
+                // The next look at the log closes whoever read the old one.
+                Ok(page) if page.extent.epoch != shard.feeds[log.index()].known().epoch => {
+                    let error = StoreError::Failed("the log was replaced".to_owned());
+                    shard.on_page_failure(subscriber, after, &error);
+                }
+                Ok(page) => shard.take_page(key, subscriber, subscription, after, page),
+                Err(error) => shard.on_page_failure(subscriber, after, &error),
+            }
+        });
+    }
+
+    fn take_page(&mut self, key: Key, subscriber: &mut Subscriber, id: u32, after: u64, mut page: Page) {
+        let Some(subscription) = subscriber.subscription_mut(id) else {
+            return;
+        };
+        let channel = subscription.channel.clone();
+        let head = self.heads().of(&channel);
+        let view = match &channel.source {
+            Source::Log(_, view) => view,
+            Source::Memory(_) => &View::All,
+        };
+        let last = page.events.last().map(|(offset, _)| *offset);
+        match subscription.cursor.on_page(after, view, &page, head) {
+            PageVerdict::Stale => {}
+            PageVerdict::Bad => {
+                let error = StoreError::Damaged(format!("a page of {} after {after} has a hole", channel.name));
+                self.on_page_failure(subscriber, after, &error);
+            }
+            PageVerdict::Restarted(answer) => {
+                subscription.delta_base = 0;
+                if let Sink::Socket(socket) = &mut subscriber.sink {
+                    // The answer overtakes events; those from before it must not follow it. A stream has none
+                    // of this channel: its pages are read when nothing waits.
+                    socket.outbox.drop_subscription(id);
+                }
+                self.answer(key, subscriber, &channel, &answer, "");
+            }
+            PageVerdict::Send(answer) => {
+                subscription.delta_base = last.unwrap_or(subscription.delta_base);
+                let in_answer = subscription.options.first_page;
+                (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
+                if let Some(mut answer) = answer {
+                    if in_answer {
+                        answer.events = std::mem::take(&mut page.events);
+                    }
+                    self.answer(key, subscriber, &channel, &answer, "");
+                }
+                self.send_page(subscriber, id, &channel, after, &page);
+            }
+        }
+    }
+
+    fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &Page) {
+        // The answer may have made the session unsubscribe or close.
+        if page.events.is_empty() || subscriber.closing.is_some() {
+            return;
+        }
+        let Some(form) = subscriber.subscription_mut(id).map(|subscription| subscription.form) else {
+            return;
+        };
+        let events = page.events.iter().map(|(offset, body)| (*offset, body));
+        let frames = self.wrapper.wrap_publications(form, &channel.name, events, None);
+        let telling = Telling { frames: &Arc::new(frames), start: 0, before: after, is_ephemeral: false };
+        let heads = Heads { feeds: &self.feeds, index: &self.index };
+        // Bounded by the low water mark and one page, so that even one huge event gets through.
+        subscriber.tell(id, &telling, heads, &mut self.tally);
+    }
+
+    fn on_page_failure(&mut self, subscriber: &mut Subscriber, after: u64, error: &StoreError) {
+        let wait_ms = (FIRST_RETRY_MS << subscriber.page_failures.min(16)).min(MAX_RETRY_MS);
+        subscriber.page_failures += 1;
+        subscriber.retry_at_ms = self.now_ms + wait_ms;
+        self.tally.add(Counter::Errors, 1);
+        let connection = subscriber.entry.record().id();
+        tracing::warn!(%error, connection, after, wait_ms, "cannot read a page of a log; trying again");
+    }
+
+    /// Has what the broker lost read from the logs.
+    pub(super) fn request_repairs(&mut self) {
+        for log in Log::ALL {
+            if let Some(after) = self.feeds[log.index()].repair() {
+                self.tally.add(Counter::Repairs, 1);
+                let port = Arc::clone(&self.port);
+                let on_page = move |page| {
+                    // A shard that has ended has no use for pages.
+                    let _ = port.mailbox.push(Letter::Repair(log, Box::new(page)));
+                };
+                self.request_page(log, View::All, after, Box::new(on_page));
+            }
+        }
+    }
+
+    pub(super) fn on_repair(&mut self, log: Log, page: Result<LogPage, StoreError>) {
+        let state = page.as_ref().map(|page| page.state.clone()).ok();
+        let page = page.inspect_err(|error| {
+            self.tally.add(Counter::Errors, 1);
+            tracing::warn!(%error, log = log.name(), "cannot read what was not announced; trying again");
+        });
+        let result = self.feeds[log.index()].on_page(page.ok());
+        if let (Err(crate::feed::Broken), Some(state)) = (result, state) {
+            self.on_broken_log(&state);
+        }
+    }
+
+    pub(super) fn on_look(&mut self, states: &[LogState]) {
+        for state in states {
+            if self.index.is_idle(state.log) {
+                // Nobody is owed what is missing.
+                let head = Position { epoch: state.epoch.clone(), offset: state.head };
+                self.feeds[state.log.index()].skip_to(&head);
+            }
+            if self.feeds[state.log.index()].on_look(state).is_err() {
+                self.on_broken_log(state);
+            }
+        }
+    }
+
+    /// Nobody can go on with this log: each client reconnects, asks for its position and is told the truth.
+    fn on_broken_log(&mut self, state: &LogState) {
+        tracing::warn!(log = state.log.name(), epoch = %state.epoch, floor = state.floor, "a log was replaced");
+        self.feeds[state.log.index()].restart(state.clone());
+        self.recent[state.log.index()].clear();
+        for key in self.subscribers.keys().collect::<Vec<_>>() {
+            self.with(key, |shard, subscriber| {
+                let logs = subscriber.subscriptions.iter().filter_map(|subscription| subscription.channel.log());
+                if logs.into_iter().any(|log| log == state.log) {
+                    shard.begin_close(key, subscriber, close::GOING_AWAY, "the log was replaced", false);
+                }
+            });
+        }
+    }
+}
