@@ -69,9 +69,12 @@ pub(crate) struct Sent {
     pub(crate) replies: usize,
 }
 
-/// The queue. Holds no memory when empty.
+/// The queue. Holds no memory when empty, and next to none of its own: most connections have nothing waiting.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Outbox(Option<Box<Queues>>);
+
+#[derive(Debug, Default)]
+struct Queues {
     control: VecDeque<Bytes>,
     control_bytes: usize,
     /// The largest reply since none waited.
@@ -83,46 +86,99 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.data.is_empty() && self.last.is_none()
+        self.0.is_none()
     }
 
     pub(crate) fn data_bytes(&self) -> usize {
-        self.data_bytes
+        self.0.as_ref().map_or(0, |queues| queues.data_bytes)
     }
 
     pub(crate) fn control_bytes(&self) -> usize {
-        self.control_bytes
+        self.0.as_ref().map_or(0, |queues| queues.control_bytes)
     }
 
     /// Bytes of replies that wait beside the largest one: a single large reply may take the kernel several
     /// turns, and says nothing about whether its client reads.
     pub(crate) fn reply_backlog(&self) -> usize {
-        self.control_bytes.saturating_sub(self.largest_reply)
+        self.0.as_ref().map_or(0, |queues| queues.control_bytes.saturating_sub(queues.largest_reply))
     }
 
     /// Whether something waits that must not wait for long.
     pub(crate) fn is_urgent(&self) -> bool {
-        !self.control.is_empty() || self.last.is_some()
+        self.0.as_ref().is_some_and(|queues| !queues.control.is_empty() || queues.last.is_some())
     }
 
     pub(crate) fn push_control(&mut self, frame: Bytes) {
-        self.control_bytes += frame.len();
-        self.largest_reply = self.largest_reply.max(frame.len());
-        self.control.push_back(frame);
+        if !frame.is_empty() {
+            let queues = self.0.get_or_insert_default();
+            queues.control_bytes += frame.len();
+            queues.largest_reply = queues.largest_reply.max(frame.len());
+            queues.control.push_back(frame);
+        }
     }
 
+    /// Adds events; an entry must have some left to send.
     pub(crate) fn push_data(&mut self, entry: Entry) {
-        self.data_bytes += entry.end - entry.at;
-        self.data.push_back(entry);
+        debug_assert!(entry.at < entry.end, "an entry without events would wait for ever");
+        let queues = self.0.get_or_insert_default();
+        queues.data_bytes += entry.end - entry.at;
+        queues.data.push_back(entry);
     }
 
     /// Sets what is sent after everything else; only the first counts.
     pub(crate) fn push_last(&mut self, frame: Bytes) {
-        self.last.get_or_insert(frame);
+        self.0.get_or_insert_default().last.get_or_insert(frame);
     }
 
-    /// Fills `slices` with what is to be sent next, in order.
+    /// Fills `slices` with what is to be sent next, in order; gives how many.
     pub(crate) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.0.as_ref().map_or(0, |queues| queues.gather(slices))
+    }
+
+    /// Notes that `written` bytes of what [`Outbox::gather`] gave are sent.
+    pub(crate) fn advance(&mut self, written: usize) -> Sent {
+        self.change(|queues| queues.advance(written))
+    }
+
+    /// Takes replies, to be sent elsewhere.
+    pub(crate) fn pop_control(&mut self) -> Option<Bytes> {
+        self.change(Queues::pop_control)
+    }
+
+    /// Takes events, to be sent elsewhere.
+    pub(crate) fn pop_data(&mut self) -> Option<Entry> {
+        self.change(Queues::pop_data)
+    }
+
+    /// Drops all events but the rest of a begun frame.
+    pub(crate) fn drop_data(&mut self) -> Dropped {
+        self.change(|queues| queues.drop_entries(|_| true))
+    }
+
+    /// Drops the events of one subscription but the rest of a begun frame.
+    pub(crate) fn drop_subscription(&mut self, subscription: u32) -> Dropped {
+        self.change(|queues| queues.drop_entries(|entry| entry.subscription == subscription))
+    }
+
+    /// Changes what waits, and gives the memory back when nothing does.
+    fn change<T: Default>(&mut self, change: impl FnOnce(&mut Queues) -> T) -> T {
+        let Some(queues) = &mut self.0 else {
+            return T::default();
+        };
+        let changed = change(queues);
+        if queues.is_empty() {
+            self.0 = None;
+        }
+        changed
+    }
+}
+
+impl Queues {
+    fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.data.is_empty() && self.last.is_none()
+    }
+
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut places = slices.iter_mut();
         let mut count = 0;
         let mut put = |bytes: &'a [u8]| {
@@ -149,8 +205,7 @@ impl Outbox {
         count
     }
 
-    /// Notes that `written` bytes of what [`Outbox::gather`] gave are sent.
-    pub(crate) fn advance(&mut self, mut written: usize) -> Sent {
+    fn advance(&mut self, mut written: usize) -> Sent {
         let mut sent = Sent::default();
         if let Some(end) = self.begun() {
             written = self.advance_data(written, end, &mut sent);
@@ -174,34 +229,22 @@ impl Outbox {
                 sent.replies += 1;
             }
         }
-        self.release();
+        if self.control.is_empty() {
+            self.largest_reply = 0;
+        }
         sent
     }
 
-    /// Takes replies, to be sent elsewhere.
-    pub(crate) fn pop_control(&mut self) -> Option<Bytes> {
+    fn pop_control(&mut self) -> Option<Bytes> {
         let frame = self.control.pop_front();
         self.control_bytes -= frame.as_ref().map_or(0, Bytes::len);
-        self.release();
         frame
     }
 
-    /// Takes events, to be sent elsewhere.
-    pub(crate) fn pop_data(&mut self) -> Option<Entry> {
+    fn pop_data(&mut self) -> Option<Entry> {
         let entry = self.data.pop_front();
         self.data_bytes -= entry.as_ref().map_or(0, |entry| entry.end - entry.at);
-        self.release();
         entry
-    }
-
-    /// Drops all events but the rest of a begun frame.
-    pub(crate) fn drop_data(&mut self) -> Dropped {
-        self.drop_entries(|_| true)
-    }
-
-    /// Drops the events of one subscription but the rest of a begun frame.
-    pub(crate) fn drop_subscription(&mut self, subscription: u32) -> Dropped {
-        self.drop_entries(|entry| entry.subscription == subscription)
     }
 
     fn drop_entries(&mut self, is_dropped: impl Fn(&Entry) -> bool) -> Dropped {
@@ -253,17 +296,6 @@ impl Outbox {
             self.data.pop_front();
         }
         written - step
-    }
-
-    /// Gives memory back, so that an idle connection has none.
-    fn release(&mut self) {
-        if self.data.is_empty() && self.data.capacity() > 0 {
-            self.data = VecDeque::new();
-        }
-        if self.control.is_empty() && self.control.capacity() > 0 {
-            self.control = VecDeque::new();
-            self.largest_reply = 0;
-        }
     }
 }
 

@@ -77,6 +77,8 @@ impl Shard {
             self.presence.join(&channel, subscriber.entry.record().shared_id(), presence);
         }
         let subscription = Subscription { id, form, channel, cursor, place, delta_base: 0, options: own };
+        // Most connections have one for long, and a list grows to four at once.
+        subscriber.subscriptions.reserve_exact(1);
         subscriber.subscriptions.push(subscription);
         answer
     }
