@@ -7,7 +7,7 @@ use ordercast_protocol::envelope::{Carrier, Wire};
 
 use crate::presence::Changes;
 use crate::session::Message;
-use crate::ws;
+use crate::ws::{self, Deflater, Opcode};
 
 /// Subscribers of one channel and one form get the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +17,13 @@ pub(crate) struct Form {
     pub(crate) is_delta: bool,
     /// Frames by RFC 7692.
     pub(crate) is_compressed: bool,
+    /// Not told as things happen, but when it can take the newest.
+    pub(crate) is_paced: bool,
 }
 
 impl Form {
     pub(crate) fn plain(wire: Wire) -> Self {
-        Self { wire, is_delta: false, is_compressed: false }
+        Self { wire, is_delta: false, is_compressed: false, is_paced: false }
     }
 
     /// A message that a client of this form sent without a frame that would say what it is.
@@ -92,6 +94,7 @@ impl Frames {
 #[derive(Default)]
 pub(crate) struct Wrapper {
     payload: Vec<u8>,
+    deflater: Deflater,
 }
 
 impl Wrapper {
@@ -110,7 +113,7 @@ impl Wrapper {
         for (offset, event) in events {
             self.payload.clear();
             form.wire.wrap(channel, offset, event, &mut self.payload);
-            push_frame(form, &self.payload, &mut bytes);
+            self.push_frame(form, &mut bytes);
             marks.push(Mark { offset, end: bytes.len() });
         }
         Frames { bytes: bytes.into(), marks }
@@ -135,11 +138,24 @@ impl Wrapper {
             let delta = before.as_ref().and_then(|before| fossil::create(before, &data));
             self.payload.clear();
             form.wire.wrap_delta(channel, offset, event, delta.as_deref(), &mut self.payload);
-            push_frame(form, &self.payload, &mut bytes);
+            self.push_frame(form, &mut bytes);
             marks.push(Mark { offset, end: bytes.len() });
             before = base.map(|_| data);
         }
         Frames { bytes: bytes.into(), marks }
+    }
+
+    /// Appends the payload as the form's carrier wants it; on a stream it is whole already.
+    fn push_frame(&mut self, form: Form, out: &mut Vec<u8>) {
+        let opcode = match form.wire.carrier() {
+            Carrier::TextFrames => Opcode::Text,
+            Carrier::BinaryFrames => Opcode::Binary,
+            Carrier::Stream => return out.extend_from_slice(&self.payload),
+        };
+        match form.is_compressed {
+            true => self.deflater.push_frame(opcode, &self.payload, out),
+            false => ws::push_frame(opcode, &self.payload, out),
+        }
     }
 
     /// Wraps who came and went as one frame.
@@ -148,18 +164,9 @@ impl Wrapper {
         let mut bytes = Vec::new();
         self.payload.clear();
         form.wire.wrap_presence(&changes.channel.name, changed, &mut self.payload);
-        push_frame(form, &self.payload, &mut bytes);
+        self.push_frame(form, &mut bytes);
         let marks = vec![Mark { offset: 0, end: bytes.len() }];
         Frames { bytes: bytes.into(), marks }
-    }
-}
-
-/// Appends one message of a form as its carrier wants it; on a stream it is whole already.
-fn push_frame(form: Form, payload: &[u8], out: &mut Vec<u8>) {
-    match form.wire.carrier() {
-        Carrier::TextFrames => ws::push_text_frame(payload, out),
-        Carrier::BinaryFrames => ws::push_binary_frame(payload, out),
-        Carrier::Stream => out.extend_from_slice(payload),
     }
 }
 

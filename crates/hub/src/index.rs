@@ -230,7 +230,7 @@ mod tests {
     use crate::memory::MemoryChannels;
     use crate::slab::Slab;
 
-    const FORM: Form = Form { wire: Wire::PlainJson, is_delta: false, is_compressed: false };
+    const FORM: Form = Form { wire: Wire::PlainJson, is_delta: false, is_compressed: false, is_paced: false };
 
     fn add(index: &mut Index, channels: &MemoryChannels, channel: &Channel, member: Member) -> u32 {
         match &channel.source {

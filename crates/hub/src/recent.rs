@@ -136,6 +136,16 @@ impl Recent {
         self.read.iter_mut().rev().find(|block| *view == View::All && block.holds(wanted))
     }
 
+    /// All events above `after` that belong to a view and are here without a gap, and up to where that is.
+    pub(crate) fn events(&mut self, after: u64, view: &View) -> (Vec<(u64, Bytes)>, u64) {
+        let (mut events, mut read_to) = (Vec::new(), after);
+        while let Some(block) = self.find(read_to, view) {
+            events.append(&mut block.events(read_to, view));
+            read_to = block.last();
+        }
+        (events, read_to)
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.max_bytes);

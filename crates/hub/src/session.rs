@@ -108,6 +108,21 @@ pub struct Subscribe {
     pub presence: Option<Presence>,
     /// Tell who joins and leaves.
     pub join_leave: bool,
+    /// How much of what happens is wanted.
+    pub pace: Pace,
+}
+
+/// How much of what happens a subscriber wants. A channel that keeps nothing tells everything or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Every event.
+    #[default]
+    All,
+    /// The newest of each subject (see [`ordercast_protocol::event::subject`]) among those that came while the
+    /// client was busy with the last; everything that has no subject is one.
+    Latest,
+    /// As [`Pace::Latest`], among those that came within this time.
+    Sampled(Duration),
 }
 
 impl Subscribe {

@@ -4,8 +4,11 @@
 //! everything up to the head that its shard has delivered. A live subscription has seen everything up to that
 //! head or its own offset, whichever is higher, so that runs without events for it need not touch it.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use ordercast_protocol::channel::{Channel, Retention, Source, View};
+use ordercast_protocol::event::subject;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::{LogPage, LogState};
 
@@ -221,6 +224,8 @@ pub(crate) struct Subscription {
     pub(crate) delta_base: u64,
     /// What was asked for beside the events.
     pub(crate) options: Options,
+    /// Nothing is delivered before, in milliseconds of the shard's clock; for those that are paced.
+    pub(crate) paced_until_ms: u64,
 }
 
 /// What a subscription has beside its events.
@@ -229,6 +234,8 @@ pub(crate) struct Options {
     pub(crate) first_page: bool,
     pub(crate) is_present: bool,
     pub(crate) join_leave: bool,
+    /// Least time between two deliveries, in milliseconds.
+    pub(crate) interval_ms: u32,
 }
 
 impl Subscription {
@@ -236,6 +243,14 @@ impl Subscription {
     pub(crate) fn is_ephemeral(&self) -> bool {
         self.channel.source == Source::Memory(Retention::NONE)
     }
+}
+
+/// Keeps the newest event of each subject.
+pub(crate) fn conflate(events: &mut Vec<(u64, Bytes)>) {
+    let mut seen = HashSet::new();
+    let mut newest: Vec<bool> = events.iter().rev().map(|(_, body)| seen.insert(subject(body))).collect();
+    drop(seen);
+    events.retain(|_| newest.pop().unwrap_or(true));
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct OrderEvent<'a> {
     pub lines: Option<&'a [LineView<'a>]>,
 }
 
+/// Longest of the short fields that every body begins with, in bytes.
+const MAX_FIELD_BYTES: usize = 64;
+
 /// Appends the body of an order event.
 pub fn write_order_event(event: &OrderEvent<'_>, out: &mut Vec<u8>) {
     let mut json = JsonWriter::new(out);
@@ -46,6 +49,27 @@ pub fn write_order_event(event: &OrderEvent<'_>, out: &mut Vec<u8>) {
     let lines = event.lines.filter(|lines| lines.len() <= MAX_EVENT_LINES);
     write_summary(&mut json, &event.order, lines);
     json.end_object();
+}
+
+/// What an event is about, as the JSON text of its id: the order or the product. `None` for anything else.
+///
+/// Reads only the first fields, as this module writes them.
+pub fn subject(body: &[u8]) -> Option<&[u8]> {
+    /// The type and the version stand before the id.
+    const FIELDS_BEFORE: usize = 2;
+    let mut rest = body.strip_prefix(b"{")?;
+    for _ in 0..FIELDS_BEFORE {
+        let comma = rest.iter().take(MAX_FIELD_BYTES).position(|byte| *byte == b',')?;
+        rest = &rest[comma + 1..];
+    }
+    let id = [&b"\"order_id\":\""[..], b"\"sku\":\""].into_iter().find_map(|key| rest.strip_prefix(key))?;
+    let mut is_escaped = false;
+    let end = id.iter().position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some(&id[..end])
 }
 
 /// A product as readers and events see it.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ordercast_protocol::event::{
-    AdjustmentView, OrderEvent, ProductView, StatsTick, write_adjustment_event, write_market_event, write_order_event,
-    write_stats_tick,
+    AdjustmentView, OrderEvent, ProductView, StatsTick, subject, write_adjustment_event, write_market_event,
+    write_order_event, write_stats_tick,
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::order::{LineView, OrderSummary, Processing};
@@ -120,4 +120,28 @@ fn a_second_of_the_server() {
     let mut body = Vec::new();
     write_stats_tick(&tick, &mut body);
     check("stats.v1.json", &body);
+}
+
+#[test]
+fn bodies_tell_what_they_are_about() {
+    for (name, id) in [
+        ("order.v1.json", Some("order_123")),
+        ("order_update.v1.json", Some("order_123")),
+        ("market_data.v1.json", Some("tea")),
+        ("adjustment.v1.json", None),
+        ("stats.v1.json", None),
+    ] {
+        let body = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name));
+        let body = body.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(subject(&body), id.map(str::as_bytes), "{name}");
+    }
+    for (body, id) in [
+        (r#"{"type":"x","v":1,"sku":"a\"b\\","c":1}"#, Some(r#"a\"b\\"#)),
+        (r#"{"type":"x","v":1,"sku":"never ends"#, None),
+        (r#"{"type":"publication","data":{"order_id":"x"}}"#, None),
+        ("{}", None),
+        ("", None),
+    ] {
+        assert_eq!(subject(body.as_bytes()), id.map(str::as_bytes), "{body}");
+    }
 }

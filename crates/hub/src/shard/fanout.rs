@@ -145,10 +145,27 @@ impl Delivery<'_> {
     /// Wraps once for each form that is spoken in the group.
     fn tell_group(&mut self, span: Span, group: &Group, mut wrap: impl FnMut(Form) -> Frames) {
         for (form, members) in group.by_form() {
+            if form.is_paced {
+                members.iter().for_each(|member| self.hold_back(span, *member));
+                continue;
+            }
             let frames = Arc::new(wrap(form));
             for member in members {
                 self.tell_member(span, *member, &frames);
             }
+        }
+    }
+
+    /// Lets a subscriber take the newest when it can.
+    fn hold_back(&mut self, span: Span, member: Member) {
+        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
+            return;
+        };
+        if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
+            subscription.cursor.fall_back(span.head);
+        }
+        if !std::mem::replace(&mut subscriber.is_dirty, true) {
+            self.dirty.push(member.subscriber);
         }
     }
 
@@ -171,6 +188,10 @@ impl Delivery<'_> {
     fn tell_local(&mut self, span: Span, local: &LocalChannel, mut wrap: impl FnMut(Form, Option<&Bytes>) -> Frames) {
         let base = local.previous.as_ref();
         for (form, members) in local.group.by_form() {
+            if form.is_paced {
+                members.iter().for_each(|member| self.hold_back(span, *member));
+                continue;
+            }
             let (mut whole, mut different) = (None, None);
             for member in members {
                 let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {

@@ -13,7 +13,7 @@ use crate::counters::Counter;
 use crate::frames::{Form, message_frame};
 use crate::index::Member;
 use crate::memory::MemoryChannel;
-use crate::session::{Subscribe, Subscribed};
+use crate::session::{Pace, Subscribe, Subscribed};
 use crate::slab::Key;
 use crate::subscription::{Cursor, Extent, Options, Subscription};
 
@@ -57,7 +57,9 @@ impl Shard {
         subscriber.next_subscription += 1;
         let member = Member { subscriber: key, subscription: id };
         let is_memory = matches!(channel.source, Source::Memory(_));
-        let form = Form { is_delta: options.delta && is_memory && subscriber.form.wire.has_delta(), ..subscriber.form };
+        let is_paced = options.pace != Pace::All && channel.source != Source::Memory(Retention::NONE);
+        let is_delta = options.delta && is_memory && !is_paced && subscriber.form.wire.has_delta();
+        let form = Form { is_delta, is_paced, ..subscriber.form };
         let (place, extent) = match &channel.source {
             Source::Log(log, view) => {
                 self.follow(*log);
@@ -71,12 +73,17 @@ impl Shard {
             first_page: options.first_page,
             is_present: options.presence.is_some(),
             join_leave: options.join_leave,
+            interval_ms: match options.pace {
+                Pace::All | Pace::Latest => 0,
+                Pace::Sampled(interval) => u32::try_from(interval.as_millis()).unwrap_or(u32::MAX),
+            },
         };
         let channel = channel.clone();
         if let Some(presence) = options.presence {
             self.presence.join(&channel, subscriber.entry.record().shared_id(), presence);
         }
-        let subscription = Subscription { id, form, channel, cursor, place, delta_base: 0, options: own };
+        let subscription =
+            Subscription { id, form, channel, cursor, place, delta_base: 0, options: own, paced_until_ms: 0 };
         // Most connections have one for long, and a list grows to four at once.
         subscriber.subscriptions.reserve_exact(1);
         subscriber.subscriptions.push(subscription);

@@ -16,7 +16,7 @@ use super::{Letter, PageLetter, Shard};
 use crate::counters::Counter;
 use crate::pages::PageRequest;
 use crate::slab::Key;
-use crate::subscription::{Extent, Page, PageVerdict};
+use crate::subscription::{Extent, Page, PageVerdict, conflate};
 
 /// First wait before a page is read again, in milliseconds; doubled after each failure in a row.
 const FIRST_RETRY_MS: u64 = 50;
@@ -42,8 +42,11 @@ impl Shard {
             if is_held || subscriber.is_dead || subscriber.retry_at_ms > self.now_ms {
                 return;
             }
+            let is_idle = subscriber.data_bytes() == 0;
             let wanting = subscriber.subscriptions.iter().find_map(|subscription| {
-                Some((subscription.id, subscription.channel.clone(), subscription.cursor.wants_page()?))
+                let is_early = subscription.form.is_paced && (!is_idle || subscription.paced_until_ms > self.now_ms);
+                let after = subscription.cursor.wants_page().filter(|_| !is_early)?;
+                Some((subscription.id, subscription.channel.clone(), after))
             });
             let Some((id, channel, after)) = wanting else {
                 return;
@@ -91,7 +94,16 @@ impl Shard {
         if !(known.floor..head).contains(&after) {
             return false;
         }
-        let Some(block) = self.recent[log.index()].find(after, view) else {
+        let recent = &mut self.recent[log.index()];
+        if subscription.form.is_paced {
+            // As much as there is, of which only the newest is sent.
+            let (events, read_to) = recent.events(after, view);
+            if read_to > after {
+                self.take_page(key, subscriber, id, after, Page { events, read_to, extent });
+            }
+            return read_to > after;
+        }
+        let Some(block) = recent.find(after, view) else {
             return false;
         };
         let last = block.last();
@@ -227,6 +239,10 @@ impl Shard {
             PageVerdict::Send(answer) => {
                 subscription.delta_base = last.unwrap_or(subscription.delta_base);
                 let in_answer = subscription.options.first_page;
+                if subscription.form.is_paced {
+                    conflate(&mut page.events);
+                    subscription.paced_until_ms = self.now_ms + u64::from(subscription.options.interval_ms);
+                }
                 (subscriber.page_failures, subscriber.retry_at_ms) = (0, 0);
                 if let Some(mut answer) = answer {
                     if in_answer {

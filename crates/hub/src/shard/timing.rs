@@ -100,6 +100,8 @@ impl Subscriber {
             }
         };
         let asked = [self.retry_at_ms, self.wake_at_ms].into_iter().filter(|at_ms| *at_ms != 0);
-        deadline.into_iter().chain(asked).min()
+        let paced = self.subscriptions.iter().filter(|subscription| subscription.cursor.wants_page().is_some());
+        let paced = paced.map(|subscription| subscription.paced_until_ms).filter(|until_ms| *until_ms > now_ms);
+        deadline.into_iter().chain(asked).chain(paced).min()
     }
 }

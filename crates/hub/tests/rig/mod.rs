@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
-use ordercast_hub::session::{Connection, Farewell, Message as Received, Presence, Session, Subscribe, Subscribed};
+use ordercast_hub::session::{
+    Connection, Farewell, Message as Received, Pace, Presence, Session, Subscribe, Subscribed,
+};
 use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::envelope::Wire;
@@ -158,7 +160,8 @@ pub(crate) fn channel(name: &str) -> Channel {
     }
 }
 
-/// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
+/// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
+/// `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
 /// `later TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
 pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
 
@@ -186,6 +189,14 @@ impl Session for WordSession {
                 let presence = Some(Presence { user: user.into(), info, is_announced: true });
                 let options = Subscribe { presence, join_leave: true, ..Subscribe::default() };
                 connection.subscribe(channel(name), options).unwrap();
+            }
+            ["latest", name] => {
+                let options = Subscribe { pace: Pace::Latest, ..Subscribe::default() };
+                connection.subscribe(channel(name), options).unwrap();
+            }
+            ["sample", name, ms] => {
+                let pace = Pace::Sampled(Duration::from_millis(ms.parse().unwrap()));
+                connection.subscribe(channel(name), Subscribe { pace, ..Subscribe::default() }).unwrap();
             }
             ["wake", ms] => connection.wake_after(Duration::from_millis(ms.parse().unwrap())),
             ["subs", channel, count] => {
