@@ -20,6 +20,8 @@ TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # lock file says, pages built from the sources as they are. The server embeds web/dist, so the pages are
 # built once, before anything that is linked.
 WEB_PACKAGES := web/node_modules/.packages-installed
+SDK_JAVASCRIPT := sdk/javascript/node_modules/.packages-installed
+SDK_PYTHON := sdk/python/.venv/.packages-installed
 WEB_PAGES := web/node_modules/.pages-built
 WEB_SOURCES := $(shell find web/src web/public web/scripts web/*.html web/*.ts web/*.json -type f 2>/dev/null)
 ifeq ($(wildcard web/dist),)
@@ -48,7 +50,7 @@ demo: build ## Build and serve on http://127.0.0.1:8080 with moving demo orders 
 
 .PHONY: test
 test: ## Everything CI runs: format, lints, tidy, web, Rust, browser; then times and totals
-	+@MAKE='$(MAKE)' scripts/test setup lint test-web test-rust test-browser
+	+@MAKE='$(MAKE)' scripts/test setup lint test-web test-rust test-browser test-sdk
 
 .PHONY: lint
 lint: ## Format, clippy and the house rules (cargo xtask tidy)
@@ -70,6 +72,11 @@ test-rust: build-tests ## All Rust tests
 test-browser: build-tests ## The pages in a real browser against the debug binary
 	cd web && ORDERCAST_BIN=$(TARGET_DIR)/debug/ordercast npm run test:browser
 
+.PHONY: test-sdk
+test-sdk: build-tests $(SDK_JAVASCRIPT) $(SDK_PYTHON) ## The official Centrifuge SDKs against the debug binary
+	cd sdk/javascript && ORDERCAST_BIN=$(TARGET_DIR)/debug/ordercast npm test
+	cd sdk/python && ORDERCAST_BIN=$(TARGET_DIR)/debug/ordercast .venv/bin/python -m unittest --verbose
+
 .PHONY: bench
 bench: build ## The benchmarks
 	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast cargo run --release --locked --package ordercast-loadgen -- bench
@@ -84,7 +91,7 @@ torture: build ## Kill and restart it COUNT times from SEED on, and look for any
 .PHONY: clean
 clean: ## Remove everything built; data stays
 	cargo clean
-	rm -rf web/dist web/node_modules web/.test-build
+	rm -rf web/dist web/node_modules web/.test-build sdk/javascript/node_modules sdk/python/.venv
 
 .PHONY: pages
 pages: $(WEB_PAGES)
@@ -101,6 +108,15 @@ $(WEB_PACKAGES): web/package.json web/package-lock.json | node
 
 $(WEB_PAGES): $(WEB_PACKAGES) $(WEB_SOURCES)
 	cd web && npm run build
+	@touch $@
+
+$(SDK_JAVASCRIPT): sdk/javascript/package.json sdk/javascript/package-lock.json | node
+	cd sdk/javascript && npm ci --ignore-scripts
+	@touch $@
+
+$(SDK_PYTHON): sdk/python/requirements.txt
+	python3 -m venv --clear sdk/python/.venv
+	sdk/python/.venv/bin/pip install --quiet --disable-pip-version-check --requirement sdk/python/requirements.txt
 	@touch $@
 
 .PHONY: node

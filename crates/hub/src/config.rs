@@ -59,6 +59,9 @@ pub struct HubConfig {
     pub recent_bytes: usize,
     /// How long a shard goes on hearing of a log after its last subscriber has left.
     pub follow_linger: Duration,
+    /// Over which time a drain spreads its closes, but at most half of its grace; a millisecond for each
+    /// connection when missing.
+    pub drain_spread: Option<Duration>,
     /// Most subscriptions of one connection.
     pub max_channels: usize,
 }
@@ -81,6 +84,7 @@ impl Default for HubConfig {
             log_poll_interval: DEFAULT_LOG_POLL_INTERVAL,
             recent_bytes: DEFAULT_RECENT_BYTES,
             follow_linger: DEFAULT_FOLLOW_LINGER,
+            drain_spread: None,
             max_channels: MAX_CHANNELS,
         }
     }

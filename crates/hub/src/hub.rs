@@ -1,6 +1,5 @@
 //! The hub as the rest of the program sees it.
 
-use std::any::Any;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -26,7 +25,7 @@ use crate::memory::{History, HistoryQuery, MAX_SHARDS, MemoryChannels};
 use crate::pages::read_pages;
 use crate::presence::{ANNOUNCE_INTERVAL, Changes, PresenceStats, PresenceTable};
 use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot, unix_ms};
-use crate::session::Session;
+use crate::session::{Session, Signal};
 use crate::shard::{Adoption, Audience, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
 use crate::slab::Key;
 use crate::stream::{EventStream, Inlet, Pipe};
@@ -216,7 +215,7 @@ impl Hub {
     }
 
     /// Tells sessions something; what, they know themselves (see [`Session::on_signal`]).
-    pub fn signal(&self, audience: Audience, signal: Arc<dyn Any + Send + Sync>) {
+    pub fn signal(&self, audience: Audience, signal: Signal) {
         for port in &self.inner.distributor.ports {
             // One that has ended has no sessions.
             let _ = port.mailbox.push(Letter::Signal(audience.clone(), Arc::clone(&signal)));
@@ -257,6 +256,11 @@ impl Hub {
     /// object that is told of each.
     pub fn presence(&self, channel: &str, limit: usize, after: Option<&str>) -> Vec<(Arc<str>, Bytes)> {
         self.inner.presence.list(channel, limit, after)
+    }
+
+    /// The memory channels that have subscribers, with their number, in no order.
+    pub fn channels(&self) -> Vec<(Arc<str>, usize)> {
+        self.inner.memory.subscribed()
     }
 
     /// Tells something to the live subscribers of a memory channel that keeps nothing. Slow subscribers do not get

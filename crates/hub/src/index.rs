@@ -129,6 +129,7 @@ impl Index {
             let is_kept = channel.source != Source::Memory(Retention::NONE);
             LocalChannel { channel: memory, group, is_kept, head, ready: Vec::new(), previous: None }
         });
+        local.channel.enter();
         local.group.add(form, member)
     }
 
@@ -147,7 +148,11 @@ impl Index {
         };
         match &channel.source {
             Source::Memory(_) => {
-                if self.memory.get_mut(&channel.name).is_some_and(|local| leave(&mut local.group)) {
+                let local = self.memory.get_mut(&channel.name);
+                if local.is_some_and(|local| {
+                    local.channel.exit();
+                    leave(&mut local.group)
+                }) {
                     return (None, self.memory.remove(&channel.name).map(|local| local.channel));
                 }
             }

@@ -4,7 +4,7 @@
 //! asks where the channel stands knows that everything above will reach its mailbox, and nothing below.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -79,6 +79,7 @@ impl Stream {
 pub(crate) struct MemoryChannel {
     name: Arc<str>,
     stream: Mutex<Stream>,
+    subscribers: AtomicUsize,
     /// Shards for which publications did not wait, because too much waited already; a bit each.
     behind: AtomicU64,
 }
@@ -124,6 +125,16 @@ impl MemoryChannel {
         let mut stream = self.lock();
         stream.listeners &= !(1 << shard);
         stream.used_at_ms = unix_ms();
+    }
+
+    /// Counts a subscriber.
+    pub(crate) fn enter(&self) {
+        self.subscribers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a subscriber who has left.
+    pub(crate) fn exit(&self) {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn extent(&self) -> Extent {
@@ -219,8 +230,12 @@ impl MemoryChannels {
                 listeners: 0,
                 used_at_ms: unix_ms(),
             };
-            let channel =
-                MemoryChannel { name: Arc::clone(name), stream: Mutex::new(stream), behind: AtomicU64::new(0) };
+            let channel = MemoryChannel {
+                name: Arc::clone(name),
+                stream: Mutex::new(stream),
+                subscribers: AtomicUsize::new(0),
+                behind: AtomicU64::new(0),
+            };
             Arc::new(channel)
         });
         Arc::clone(channel)
@@ -239,6 +254,17 @@ impl MemoryChannels {
             }
         };
         History { position: stream.position(), floor: stream.floor(), events }
+    }
+
+    /// The channels with subscribers, and how many those are.
+    pub(crate) fn subscribed(&self) -> Vec<(Arc<str>, usize)> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let count = |channel: &Arc<MemoryChannel>| channel.subscribers.load(Ordering::Relaxed);
+        table
+            .values()
+            .map(|channel| (Arc::clone(&channel.name), count(channel)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 
     pub(crate) fn remove_history(&self, name: &str) {

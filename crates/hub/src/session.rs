@@ -50,7 +50,7 @@ pub trait Session: Send {
         let _ = connection;
     }
 
-    /// Something of [`crate::Hub::signal`] that is meant for this connection.
+    /// Something of [`crate::Hub::signal`] that is meant for this connection, or of [`Replies::signal`].
     fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
         let _ = (signal, connection);
     }
@@ -76,7 +76,7 @@ pub struct Farewell {
     pub code: u16,
     /// The reason beside it.
     pub reason: Box<str>,
-    /// What is sent first on a stream, which has no close frame.
+    /// What is sent first, such as when to come back.
     pub message: Option<Vec<u8>>,
 }
 
@@ -213,7 +213,13 @@ pub trait ReplyPath: Send + Sync {
 
     /// Closes the connection after the replies that wait.
     fn close(&self, connection: u64, code: u16, reason: &'static str);
+
+    /// Tells the connection's session something.
+    fn signal(&self, connection: u64, signal: Signal);
 }
+
+/// What is told to a session by the rest of the program; it knows itself what it may be.
+pub type Signal = Arc<dyn Any + Send + Sync>;
 
 /// Answers one connection from any thread, even long after the message that asked.
 #[derive(Clone)]
@@ -231,6 +237,11 @@ impl Replies {
     /// Sends one message as [`Connection::send`] does. Does nothing when the connection is gone.
     pub fn send(&self, message: Vec<u8>) {
         self.path.reply(self.connection, message);
+    }
+
+    /// Has [`Session::on_signal`] called. Does nothing when the connection is gone.
+    pub fn signal(&self, signal: Signal) {
+        self.path.signal(self.connection, signal);
     }
 
     /// Closes the connection after the replies that wait. Does nothing when it is gone.

@@ -5,7 +5,6 @@
 //! and last one write for everybody to whom something was said. Whatever one connection does, a turn spends
 //! a bounded time on it.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,7 +31,7 @@ use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
 use crate::registry;
-use crate::session::{Connection, ReplyPath, Session};
+use crate::session::{Connection, ReplyPath, Session, Signal};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
 use crate::subscription::Page;
@@ -102,9 +101,6 @@ pub enum Audience {
     Client(Arc<str>),
 }
 
-/// What is told to sessions.
-pub(crate) type Signal = Arc<dyn Any + Send + Sync>;
-
 /// A page for a subscription.
 pub(crate) struct PageLetter {
     key: Key,
@@ -124,6 +120,7 @@ pub(crate) enum Letter {
     Behind(Arc<MemoryChannel>),
     Changes(Arc<Changes>),
     Signal(Audience, Signal),
+    SignalTo(Key, Signal),
     /// A message of a client that reads a stream.
     Message(Key, Bytes),
     Reply(Key, Vec<u8>),
@@ -180,6 +177,10 @@ impl ReplyPath for Port {
 
     fn close(&self, connection: u64, code: u16, reason: &'static str) {
         let _ = self.mailbox.push(Letter::Close(Key::from_u64(connection), code, reason));
+    }
+
+    fn signal(&self, connection: u64, signal: Signal) {
+        let _ = self.mailbox.push(Letter::SignalTo(Key::from_u64(connection), signal));
     }
 }
 
@@ -385,6 +386,7 @@ impl Shard {
             Letter::Behind(channel) => self.on_behind(&channel),
             Letter::Changes(changes) => self.deliver_changes(&changes),
             Letter::Signal(audience, signal) => self.on_signal(&audience, &signal),
+            Letter::SignalTo(key, signal) => self.signal_to(key, &signal),
             Letter::Message(key, message) => self.on_delivered(key, &message),
             Letter::Reply(key, message) => self.on_reply(key, &message),
             Letter::Close(key, code, reason) => {
@@ -476,11 +478,17 @@ impl Shard {
                 Audience::Client(id) => subscriber.entry.record().id() == &**id,
             });
             if is_meant {
-                self.with(key, |shard, subscriber| {
-                    let signal = &**signal;
-                    shard.call_session(key, subscriber, |session, connection| session.on_signal(signal, connection));
-                });
+                self.signal_to(key, signal);
             }
         }
+    }
+
+    fn signal_to(&mut self, key: Key, signal: &Signal) {
+        self.with(key, |shard, subscriber| {
+            if subscriber.closing.is_none() {
+                let signal = &**signal;
+                shard.call_session(key, subscriber, |session, connection| session.on_signal(signal, connection));
+            }
+        });
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::principal::Principal;
 
-use crate::session::{Connection, Message, Replies, ReplyPath, Subscribe, SubscribeError};
+use crate::session::{Connection, Message, Replies, ReplyPath, Signal, Subscribe, SubscribeError};
 
 /// Records what a session does. Subscriptions are recorded and not answered: call
 /// [`crate::session::Session::on_subscribed`] yourself.
@@ -33,6 +33,7 @@ pub struct RecordingConnection {
 struct RecordedReplies {
     sent: Mutex<Vec<Vec<u8>>>,
     closed: Mutex<Option<(u16, &'static str)>>,
+    signals: Mutex<Vec<Signal>>,
 }
 
 impl ReplyPath for RecordedReplies {
@@ -42,6 +43,10 @@ impl ReplyPath for RecordedReplies {
 
     fn close(&self, _connection: u64, code: u16, reason: &'static str) {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((code, reason));
+    }
+
+    fn signal(&self, _connection: u64, signal: Signal) {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).push(signal);
     }
 }
 
@@ -68,6 +73,11 @@ impl RecordingConnection {
         let later = std::mem::take(&mut *self.replies.sent.lock().unwrap_or_else(PoisonError::into_inner));
         let sent = std::mem::take(&mut self.sent).into_iter().chain(later);
         sent.map(|message| String::from_utf8(message).expect("text messages are UTF-8")).collect()
+    }
+
+    /// Takes what was told to the session through [`Replies`].
+    pub fn take_signals(&mut self) -> Vec<Signal> {
+        std::mem::take(&mut *self.replies.signals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How the connection was closed through [`Replies`], if it was.

@@ -139,6 +139,9 @@ pub(crate) struct SettingFlags {
     /// What made-up orders are drawn from [default: 1]
     #[arg(long, value_name = "N")]
     pub demo_seed: Option<String>,
+    /// Send back what comes to GET /echo, for conformance suites
+    #[arg(long)]
+    pub echo: bool,
     /// What is logged: error, warn, info, debug, trace, or by module [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,

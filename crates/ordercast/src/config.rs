@@ -4,6 +4,7 @@
 //! kept beside it in [`Origins`] for `ordercast config show` and for messages. Every problem is reported, not
 //! only the first, with its place and the nearest name that exists.
 
+mod access;
 mod definitions;
 mod document;
 mod layers;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use origin::{Origin, Origins};
-pub(crate) use settings::{DemoSettings, Settings};
+pub(crate) use settings::{AuthMode, DemoSettings, Settings};
 
 /// The file that is read when no other is named, if it exists.
 const DEFAULT_FILE: &str = "ordercast.toml";

@@ -8,7 +8,8 @@ use ordercast_broker::{Broker, InProcessBroker};
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_hub::{Hub, HubConfig};
-use ordercast_protocol::channel::Channel;
+use ordercast_server::access::Access;
+use ordercast_server::tokens::Tokens;
 use ordercast_server::{App, ServerConfig, serve};
 use ordercast_store::StoreError;
 use ordercast_store::log::ReadLogs;
@@ -16,7 +17,7 @@ use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, SqliteReader, SqliteWriter};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Settings;
+use crate::config::{AuthMode, Settings};
 use crate::demo;
 use crate::log::Log;
 
@@ -120,15 +121,32 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
     let processor = Arc::new(TimedProcessor { least, most });
     let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
     let engine = Engine::start(config, parts).await?;
-    let parse = |name: &String| Channel::parse(name).ok();
+    let parse = |name: &String| settings.channels.resolve(name).ok();
     let config = ServerConfig {
         handshake_timeout: settings.websocket.handshake_timeout,
         allowed_origins: settings.server.allowed_origins.clone(),
         default_channels: settings.websocket.default_channels.iter().filter_map(parse).collect(),
         drain_timeout: settings.server.drain_timeout,
+        compression: settings.websocket.compression,
+        echo: settings.server.echo,
         demo: settings.demo.is_enabled,
+        channels: settings.channels.clone(),
+        access: access(settings),
+        centrifuge: settings.centrifuge.clone(),
+        ..ServerConfig::default()
     };
     Ok(App::new(engine, hub, store, config))
+}
+
+fn access(settings: &Settings) -> Access {
+    let given = &settings.access;
+    Access {
+        is_open: given.mode == AuthMode::Open,
+        allows_anonymous: given.allows_anonymous,
+        // The keys were read when the settings were checked; with none, no token is accepted.
+        tokens: Tokens::new(&given.keys).unwrap_or_default(),
+        api_key: given.api_key.clone(),
+    }
 }
 
 fn hub_config(settings: &Settings) -> HubConfig {

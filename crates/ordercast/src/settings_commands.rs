@@ -47,6 +47,7 @@ fn refuse_what_is_not_built(flags: &SettingFlags) -> Result<(), Failure> {
 
 fn words(flags: &SettingFlags) -> Vec<(&'static str, String)> {
     let demo = flags.demo.then(|| "true".to_owned());
+    let echo = flags.echo.then(|| "true".to_owned());
     [
         ("--listen", &flags.listen),
         ("--data-dir", &flags.data_dir),
@@ -58,6 +59,7 @@ fn words(flags: &SettingFlags) -> Vec<(&'static str, String)> {
         ("--demo", &demo),
         ("--demo-rate", &flags.demo_rate),
         ("--demo-seed", &flags.demo_seed),
+        ("--echo", &echo),
         ("--log", &flags.log),
     ]
     .into_iter()

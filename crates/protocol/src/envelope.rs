@@ -115,7 +115,9 @@ impl Wire {
         match self {
             Self::ServerSentEvents | Self::CentrifugeEvents => {
                 out.extend_from_slice(b"data: ");
+                let start = out.len();
                 write(out);
+                continue_lines(start, out);
                 out.extend_from_slice(b"\n\n");
             }
             Self::CentrifugeLines => {
@@ -124,6 +126,17 @@ impl Wire {
             }
             // Protobuf messages begin with their length.
             Self::PlainJson | Self::CentrifugeJson | Self::CentrifugeProtobuf | Self::CentrifugeDelimited => write(out),
+        }
+    }
+}
+
+/// Each line of an event's data says so itself (HTML, 9.2.6); JSON has line ends only between messages.
+fn continue_lines(start: usize, out: &mut Vec<u8>) {
+    if out[start..].contains(&b'\n') {
+        let lines = out.split_off(start);
+        for (index, line) in lines.split(|byte| *byte == b'\n').enumerate() {
+            out.extend_from_slice(if index == 0 { b"" } else { b"\ndata: " });
+            out.extend_from_slice(line);
         }
     }
 }
@@ -191,6 +204,39 @@ mod tests {
         ] {
             let mut out = Vec::new();
             wire.wrap("order:\"", 42, br#"{"type":"x"}"#, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn several_messages_are_one_of_their_carrier() {
+        for (wire, text) in [
+            (Wire::CentrifugeJson, "{}\n{}"),
+            (Wire::CentrifugeLines, "{}\n{}\n"),
+            (Wire::CentrifugeEvents, "data: {}\ndata: {}\n\n"),
+        ] {
+            let mut out = Vec::new();
+            wire.push_message(b"{}\n{}", &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn changes_of_presence_are_one_message() {
+        let changes = [(true, &br#"{"user":"a","client":"1"}"#[..]), (false, br#"{"user":"b","client":"2"}"#)];
+        for (wire, text) in [
+            (
+                Wire::PlainJson,
+                r#"{"type":"presence","channel":"x","joined":[{"user":"a","client":"1"}],"left":[{"user":"b","client":"2"}]}"#,
+            ),
+            (
+                Wire::CentrifugeEvents,
+                "data: {\"push\":{\"channel\":\"x\",\"join\":{\"info\":{\"user\":\"a\",\"client\":\"1\"}}}}\n\
+                 data: {\"push\":{\"channel\":\"x\",\"leave\":{\"info\":{\"user\":\"b\",\"client\":\"2\"}}}}\n\n",
+            ),
+        ] {
+            let mut out = Vec::new();
+            wire.wrap_presence("x", changes.into_iter(), &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

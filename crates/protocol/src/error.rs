@@ -39,6 +39,8 @@ pub enum ErrorCode {
     Unavailable,
     /// The request comes from an origin or for a host that is not allowed.
     ForbiddenOrigin,
+    /// Who asks is not known, or has not shown that.
+    Unauthorized,
     /// The principal may not do this.
     PermissionDenied,
     /// The body did not come in time.
@@ -59,7 +61,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
@@ -78,6 +80,7 @@ impl ErrorCode {
         Self::Overloaded,
         Self::Unavailable,
         Self::ForbiddenOrigin,
+        Self::Unauthorized,
         Self::PermissionDenied,
         Self::RequestTimeout,
         Self::UpgradeRequired,
@@ -123,6 +126,7 @@ impl ErrorCode {
             Self::Overloaded => ("overloaded", 503, "The server has too many commands waiting"),
             Self::Unavailable => ("unavailable", 503, "The server is not taking commands"),
             Self::ForbiddenOrigin => ("forbidden-origin", 403, "The request comes from a place that is not allowed"),
+            Self::Unauthorized => ("unauthorized", 401, "Who asks is not known"),
             Self::PermissionDenied => ("permission-denied", 403, "The principal may not do this"),
             Self::RequestTimeout => ("request-timeout", 408, "The body did not come in time"),
             Self::UpgradeRequired => ("upgrade-required", 426, "Another version of the WebSocket protocol is needed"),

@@ -8,13 +8,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use ordercast_engine::{Engine, encode};
 use ordercast_hub::Hub;
-use ordercast_protocol::channel::Channel;
+use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::frame::write_products;
 use ordercast_store::read::ReadStore;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::Problem;
+use crate::access::Access;
+use crate::channels::Channels;
+use crate::idempotency::PublishedKeys;
+
+const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most snapshots that are read at the same time.
+const SNAPSHOT_READS: usize = 4;
+const DEFAULT_HANDSHAKES_PER_S: u32 = 20_000;
 
 /// The settings of the entrances.
 #[derive(Clone, Debug)]
@@ -27,8 +37,66 @@ pub struct ServerConfig {
     pub default_channels: Vec<Channel>,
     /// How long a stopping server waits for clients and work.
     pub drain_timeout: Duration,
+    /// Whether WebSocket messages may be compressed (RFC 7692) when the client offers it.
+    pub compression: bool,
+    /// Whether `GET /echo` sends back what it is sent, for conformance suites.
+    pub echo: bool,
+    /// Most new connections that are begun a second; others wait their turn.
+    pub handshakes_per_s: u32,
     /// Whether made-up orders are placed.
     pub demo: bool,
+    /// Which channels there are.
+    pub channels: Channels,
+    /// Who comes in.
+    pub access: Access,
+    /// How Centrifuge clients are served.
+    pub centrifuge: CentrifugeConfig,
+}
+
+impl Default for ServerConfig {
+    /// What DESIGN §5.3 promises, open, and without namespaces.
+    fn default() -> Self {
+        Self {
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            allowed_origins: Vec::new(),
+            default_channels: Channel::parse(Log::Orders.name()).into_iter().collect(),
+            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+            compression: false,
+            echo: false,
+            handshakes_per_s: DEFAULT_HANDSHAKES_PER_S,
+            demo: false,
+            channels: Channels::default(),
+            access: Access::default(),
+            centrifuge: CentrifugeConfig::default(),
+        }
+    }
+}
+
+/// How Centrifuge clients are served. The defaults are those of the reference server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CentrifugeConfig {
+    /// How often a client is sent a ping. Whole seconds, for clients are told.
+    pub ping_interval: Duration,
+    /// How soon it must answer.
+    pub pong_timeout: Duration,
+    /// How soon it must have connected after the transport stands.
+    pub stale_timeout: Duration,
+    /// How long after its end a token may still be replaced.
+    pub refresh_grace: Duration,
+    /// Largest message from a client, in bytes.
+    pub max_message_bytes: usize,
+}
+
+impl Default for CentrifugeConfig {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(8),
+            stale_timeout: Duration::from_secs(15),
+            refresh_grace: Duration::from_secs(25),
+            max_message_bytes: 64 * 1024,
+        }
+    }
 }
 
 /// What every entrance shares.
@@ -45,6 +113,10 @@ pub struct App {
     pub(crate) errors: ErrorCounts,
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
+    /// What the server API has published, by the callers' keys.
+    pub(crate) published_keys: PublishedKeys,
+    /// Turns for reading snapshots.
+    pub(crate) snapshots: Semaphore,
     greeting: Mutex<Option<(u64, Bytes)>>,
 }
 
@@ -59,6 +131,8 @@ impl App {
             runtime: Handle::current(),
             errors: ErrorCounts::default(),
             ticks: Mutex::default(),
+            published_keys: PublishedKeys::default(),
+            snapshots: Semaphore::new(SNAPSHOT_READS),
             greeting: Mutex::default(),
         })
     }

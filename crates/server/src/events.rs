@@ -22,7 +22,7 @@ const DEFAULT_CHANNELS: &str = "orders";
 /// the positions of all its channels and resumes there.
 pub(crate) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let names = query_value(uri.query(), "channels").unwrap_or_else(|| DEFAULT_CHANNELS.to_owned());
-    let channels = parse_channels(&names)?;
+    let channels = parse_channels(&app, &names)?;
     if channels.is_empty() || channels.len() > MAX_CHANNELS {
         let detail = format!("name 1 to {MAX_CHANNELS} channels, such as /events?channels=orders");
         return Err(Problem::new(ErrorCode::InvalidQuery, detail));
@@ -46,7 +46,7 @@ pub(crate) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: Heade
 }
 
 /// A stream of bytes as axum wants it: with errors that never come.
-struct Infallible<S>(S);
+pub(crate) struct Infallible<S>(pub(crate) S);
 
 impl<S: futures_core::Stream<Item = bytes::Bytes> + Unpin> futures_core::Stream for Infallible<S> {
     type Item = Result<bytes::Bytes, std::convert::Infallible>;

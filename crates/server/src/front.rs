@@ -11,8 +11,9 @@ use hyper::{Method, Request};
 use tower_service::Service;
 
 use crate::app::App;
+use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{guard, orders, upgrade};
+use crate::{echo, guard, orders, upgrade};
 
 /// Answers one request.
 pub(crate) async fn answer(
@@ -22,14 +23,17 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response {
     let path = request.uri().path();
-    let opens_stream = path == "/ws";
+    let is_echo = app.config.echo && path == echo::PATH;
+    let opens_stream = path == "/ws" || is_echo || path.starts_with(endpoints::TRANSPORT_PATHS);
     let allowed = &app.config.allowed_origins;
     let response = match guard::check(request.method(), request.headers(), opens_stream, allowed) {
         Err(problem) => problem.into_response(),
         Ok(()) if path == "/orders" && *request.method() == Method::POST => {
             orders::place(&app, peer, request).await.into_response()
         }
-        Ok(()) if opens_stream => upgrade::websocket(&app, peer, request).into_response(),
+        Ok(()) if path == "/ws" => upgrade::websocket(&app, peer, request).into_response(),
+        Ok(()) if is_echo => echo::websocket(&app, peer, request).into_response(),
+        Ok(()) if path == endpoints::WEBSOCKET_PATH => endpoints::websocket(&app, peer, request).into_response(),
         Ok(()) => {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(peer);

@@ -2,25 +2,36 @@
 //!
 //! [`serve`] accepts connections. [`front`] looks at each request first: it guards hosts and origins, answers
 //! `POST /orders` itself, for that is the hot route, hands WebSockets to the hub and everything else to the
-//! routes of [`routes`]. [`session`] is the codec of the plain JSON protocol. [`problem`] maps every error to
-//! the wire.
+//! routes of [`routes`]. [`session`] is the codec of the plain JSON protocol, [`centrifuge`] that of Centrifuge, and
+//! [`api`] lets other programs publish and see who is there. [`problem`] maps every error to the wire.
 
+pub mod access;
 mod adjustments;
+mod admission;
+mod api;
 pub mod app;
+mod centrifuge;
+pub mod channels;
+mod echo;
 mod events;
 mod front;
 mod guard;
+mod idempotency;
 mod metrics;
 mod observe;
 mod orders;
 mod pages;
+mod past;
 mod problem;
 mod products;
 mod routes;
+pub mod secret;
 pub mod serve;
 pub mod session;
+mod snapshot;
 mod ticker;
+pub mod tokens;
 mod upgrade;
 
-pub use app::{App, ServerConfig};
+pub use app::{App, CentrifugeConfig, ServerConfig};
 pub use problem::Problem;

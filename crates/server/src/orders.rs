@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -33,8 +33,8 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// Most orders or events of one page of a list.
-const MAX_PAGE: usize = 500;
-const DEFAULT_PAGE: usize = 50;
+pub(crate) const MAX_PAGE: usize = 500;
+pub(crate) const DEFAULT_PAGE: usize = 50;
 /// Most bytes of event bodies in one answer.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How much of a refused body is read and thrown away, and for how long.
@@ -244,7 +244,8 @@ pub(crate) fn number(name: &str, text: Option<&str>, default: u64, most: u64) ->
     }
 }
 
-fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
+/// A status, or an active one on a lane, by its outward name.
+pub(crate) fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
     let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name).map(|lane| (Status::Active, Some(lane)));
     let status = || Status::ALL.into_iter().find(|status| status.name() == name).map(|status| (status, None));
     lane.or_else(status).ok_or_else(|| {
@@ -265,15 +266,18 @@ pub(crate) async fn list(
         None => None,
         cursor => Some(number("cursor", cursor, 0, i64::MAX.unsigned_abs())?),
     };
-    let page = app
-        .store
-        .orders(OrderQuery {
-            status: query.status.as_deref().map(status_of).transpose()?,
-            customer_id: query.customer_id.map(Arc::from),
-            before,
-            limit: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE),
-        })
-        .await?;
+    let query = OrderQuery {
+        status: query.status.as_deref().map(status_of).transpose()?,
+        customer_id: query.customer_id.map(Arc::from),
+        before,
+        limit: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE),
+    };
+    Ok(json_response(list_json(&app, query).await?))
+}
+
+/// A page of orders as JSON.
+pub(crate) async fn list_json(app: &App, query: OrderQuery) -> Result<Vec<u8>, Problem> {
+    let page = app.store.orders(query).await?;
     let mut out = Vec::with_capacity(page.orders.len() * 512 + 128);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("orders").begin_array();
@@ -290,7 +294,7 @@ pub(crate) async fn list(
     };
     write_as_of(&mut json, &page.as_of);
     json.end_object();
-    Ok(json_response(out))
+    Ok(out)
 }
 
 /// Writes the position that a list and the stream join at.
@@ -314,11 +318,16 @@ pub(crate) async fn events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (Path(id), Query(query)) = (id.map_err(bad_query)?, query.map_err(bad_query)?);
-    let id: Arc<str> = id.into();
-    find(&app, Arc::clone(&id)).await?;
     let after = number("after", query.after.as_deref(), 0, i64::MAX.unsigned_abs())?;
     let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
-    let limit = PageLimit { events: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE), bytes: MAX_PAGE_BYTES };
+    let limit = usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE);
+    Ok(json_response(events_json(&app, id.into(), after, limit).await?))
+}
+
+/// A page of an order's events as JSON; a problem when there is no such order.
+pub(crate) async fn events_json(app: &App, id: Arc<str>, after: u64, limit: usize) -> Result<Vec<u8>, Problem> {
+    find(app, Arc::clone(&id)).await?;
+    let limit = PageLimit { events: limit, bytes: MAX_PAGE_BYTES };
     let channel = format!("order:{id}");
     let page = app.store.log_page(Log::Orders, View::Order(id), after, limit).await?;
     let mut out = Vec::new();
@@ -339,5 +348,5 @@ pub(crate) async fn events(
     };
     write_as_of(&mut json, &page.state);
     json.end_object();
-    Ok(json_response(out).into_response())
+    Ok(out)
 }

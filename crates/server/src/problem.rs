@@ -3,11 +3,13 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, WWW_AUTHENTICATE};
 use ordercast_domain::Violation;
 use ordercast_domain::decide::Refusal;
 use ordercast_engine::CommandError;
+use ordercast_hub::session::SubscribeError;
 use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::frame::write_error;
 use ordercast_protocol::intake::BodyError;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_store::StoreError;
@@ -152,6 +154,9 @@ impl IntoResponse for Problem {
             429 | 503 => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
             }
+            401 => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+            }
             // What is left of the body may still come.
             408 => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -163,5 +168,19 @@ impl IntoResponse for Problem {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+impl From<SubscribeError> for Problem {
+    fn from(error: SubscribeError) -> Self {
+        Self::new(ErrorCode::ChannelLimit, error.to_string())
+    }
+}
+
+impl Problem {
+    /// The problem as a frame of the plain JSON protocol.
+    pub(crate) fn frame(&self, reference: Option<&str>) -> Vec<u8> {
+        let mut frame = Vec::with_capacity(256);
+        write_error(reference, self.code, &self.detail, &self.fields, &mut frame);
+        frame
     }
 }

@@ -60,6 +60,11 @@ pub(crate) async fn store(
 
 /// `GET /products`: the whole catalogue, with the position of its log.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    Ok(json_response(list_json(&app).await?))
+}
+
+/// The whole catalogue as JSON.
+pub(crate) async fn list_json(app: &App) -> Result<Vec<u8>, Problem> {
     let catalogue = app.store.catalogue().await?;
     let mut out = Vec::with_capacity(catalogue.products.len() * 128 + 128);
     let mut json = JsonWriter::new(&mut out);
@@ -73,5 +78,5 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
     json.end_array();
     write_as_of(&mut json, &catalogue.as_of);
     json.end_object();
-    Ok(json_response(out))
+    Ok(out)
 }

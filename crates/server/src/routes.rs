@@ -12,15 +12,20 @@ use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::{Principal, Role};
 
 use crate::app::App;
+use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{adjustments, events, metrics, observe, orders, pages, products};
+use crate::{adjustments, api, events, metrics, observe, orders, pages, products};
 
-/// All routes but `POST /orders` and `/ws`, which the front answers itself.
+/// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
     let anyone = Router::new()
         .route("/health", get(observe::health))
         .route("/livez", get(observe::live))
         .route("/readyz", get(observe::ready))
+        .route("/connection/http_stream", post(endpoints::http_stream).options(endpoints::preflight))
+        .route("/connection/sse", get(endpoints::events).post(endpoints::events).options(endpoints::preflight))
+        .route("/emulation", post(endpoints::emulation).options(endpoints::preflight))
+        .merge(api::routes())
         .fallback(pages::serve);
     let staff = Router::new()
         .route("/orders", get(orders::list))

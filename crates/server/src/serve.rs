@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::admission::Admission;
 use crate::app::App;
 use crate::{front, routes, ticker};
 
@@ -51,23 +52,24 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
     let mut connections = JoinSet::new();
     let most = app.hub.stats().limit + EXTRA_HTTP_CONNECTIONS;
     let mut stop = pin!(stop);
+    let mut admission = Admission::new(app.config.handshakes_per_s);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if admission.has_room() => match accepted {
                 Ok((stream, peer)) if connections.len() >= most => {
                     tracing::warn!(%peer, most, "too many HTTP connections; this one is closed");
                     drop(stream);
                 }
-                Ok((stream, peer)) => {
-                    let answer = answer_one(Arc::clone(&app), routes.clone(), stream, peer, stopped.clone());
-                    connections.spawn(answer);
-                }
+                Ok(connection) => admission.wait(connection),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            (stream, peer) = admission.next() => {
+                connections.spawn(answer_one(Arc::clone(&app), routes.clone(), stream, peer, stopped.clone()));
+            }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }

@@ -1,5 +1,7 @@
 //! The plain JSON protocol of `/ws`.
 
+use std::any::Any;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,13 +9,14 @@ use std::time::{Duration, Instant};
 use ordercast_domain::draft::{Draft, draft_catalogue_order};
 use ordercast_engine::intake::Placed;
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Connection, Message, Replies, Session, Subscribe, Subscribed};
+use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
 use ordercast_protocol::channel::Channel;
-use ordercast_protocol::close::POLICY;
+use ordercast_protocol::close::{GOING_AWAY, POLICY};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::frame::{
-    Request, parse_frame, write_connect, write_error, write_order_ack, write_pong, write_subscribed, write_unsubscribed,
+    Policy, Request, parse_frame, write_connect, write_order_ack, write_pong, write_reconnect, write_subscribed,
+    write_unsubscribed,
 };
 use std::collections::BTreeMap;
 
@@ -21,11 +24,16 @@ use ordercast_protocol::position::Position;
 
 use crate::app::App;
 use crate::orders::{draft_of, find};
+use crate::past::{channel_of, tell_history, tell_presence};
 use crate::problem::Problem;
+use crate::snapshot::{self, Snapshot};
 
 /// Errors within [`ERROR_WINDOW`] after which a connection is closed: a client that errs so often does not
 /// listen to what it is told.
 const MAX_ERRORS: u32 = 200;
+/// The latest that clients of a server that goes away are asked to come back, in milliseconds: so they do not come
+/// all at once.
+const MAX_RECONNECT_MS: u64 = 5_000;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
 /// Where an order of one product goes when its client names no address.
 const GUEST_ADDRESS: &str = "to be collected";
@@ -47,7 +55,7 @@ impl PlainSession {
 
     fn fail(&mut self, connection: &mut dyn Connection, reference: Option<&str>, problem: &Problem) {
         self.app.report("websocket", connection.id(), problem);
-        connection.send(&error_frame(reference, problem));
+        connection.send(&problem.frame(reference));
         let now = Instant::now();
         if self.errors_since.is_none_or(|since| now - since > ERROR_WINDOW) {
             (self.errors, self.errors_since) = (0, Some(now));
@@ -96,19 +104,17 @@ impl PlainSession {
         &mut self,
         connection: &mut dyn Connection,
         reference: Option<&str>,
-        channels: &[String],
-        since: &BTreeMap<String, Position>,
+        (channels, since): (&[String], &BTreeMap<String, Position>),
+        wish: Wish,
     ) {
         for name in channels {
-            let subscribed = Channel::parse(name)
-                .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}")))
-                .and_then(|channel| {
-                    let since = since.get(name).cloned();
-                    let limit = |error: ordercast_hub::session::SubscribeError| {
-                        Problem::new(ErrorCode::ChannelLimit, error.to_string())
-                    };
-                    connection.subscribe(channel, Subscribe::since(since)).map_err(limit)
-                });
+            let subscribed = channel_of(&self.app, name).and_then(|channel| {
+                let options = Subscribe { pace: wish.pace, ..Subscribe::since(since.get(name).cloned()) };
+                match wish.snapshot {
+                    true => snapshot::begin(&self.app, connection, channel, options),
+                    false => connection.subscribe(channel, options).map_err(Problem::from),
+                }
+            });
             if let Err(problem) = subscribed {
                 self.fail(connection, reference, &problem);
                 if self.errors > MAX_ERRORS {
@@ -116,6 +122,21 @@ impl PlainSession {
                 }
             }
         }
+    }
+}
+
+/// What a client wants of its subscriptions beside the events.
+#[derive(Clone, Copy)]
+struct Wish {
+    pace: Pace,
+    snapshot: bool,
+}
+
+fn pace_of(policy: Policy) -> Pace {
+    match policy {
+        Policy::All => Pace::All,
+        Policy::Latest => Pace::Latest,
+        Policy::Sampled(interval_ms) => Pace::Sampled(Duration::from_millis(interval_ms.into())),
     }
 }
 
@@ -127,7 +148,7 @@ impl Session for PlainSession {
         connection.send_shared(self.app.product_list());
         for channel in std::mem::take(&mut self.channels) {
             if let Err(error) = connection.subscribe(channel, Subscribe::default()) {
-                self.fail(connection, None, &Problem::new(ErrorCode::ChannelLimit, error.to_string()));
+                self.fail(connection, None, &error.into());
             }
         }
     }
@@ -143,8 +164,23 @@ impl Session for PlainSession {
             Request::OrderProduct { product, quantity, customer, address } => {
                 self.catalogue_draft(connection.id(), (&product, quantity), customer.as_deref(), address.as_deref())
             }
-            Request::Subscribe { channels, since } => {
-                return self.subscribe(connection, frame.reference, &channels, &since);
+            Request::Subscribe { channels, since, policy, snapshot } => {
+                let wish = Wish { pace: pace_of(policy), snapshot };
+                return self.subscribe(connection, frame.reference, (&channels, &since), wish);
+            }
+            Request::History { channel, before, limit } => {
+                return match channel_of(&self.app, &channel) {
+                    Ok(channel) => tell_history(&self.app, connection, frame.reference, channel, (before, limit)),
+                    Err(problem) => self.fail(connection, frame.reference, &problem),
+                };
+            }
+            Request::Presence { channel, limit, after } => {
+                return match channel_of(&self.app, &channel) {
+                    Ok(channel) => {
+                        tell_presence(&self.app, connection, frame.reference, &channel, (after.as_deref(), limit));
+                    }
+                    Err(problem) => self.fail(connection, frame.reference, &problem),
+                };
             }
             Request::Unsubscribe { channels } => {
                 for name in &channels {
@@ -172,6 +208,21 @@ impl Session for PlainSession {
         let Subscribed { epoch, offset, recovered, floor, events: _ } = subscribed;
         write_subscribed(&channel.name, epoch, *offset, *recovered, *floor, &mut frame);
         connection.send(&frame);
+    }
+
+    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
+        if let Some(Err(problem)) = signal.downcast_ref::<Snapshot>().map(|snapshot| snapshot.go_on(connection)) {
+            self.fail(connection, None, &problem);
+        }
+    }
+
+    fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
+        let mut message = Vec::new();
+        if code == GOING_AWAY {
+            let after_ms = RandomState::new().hash_one(self.client) % MAX_RECONNECT_MS;
+            write_reconnect(after_ms, &mut message);
+        }
+        Farewell { code, reason: reason.into(), message: Some(message).filter(|message| !message.is_empty()) }
     }
 
     fn wire(&self) -> Wire {
@@ -220,13 +271,7 @@ impl Answer {
     }
 
     fn refuse(&self, problem: &Problem) {
-        self.replies.send(error_frame(self.reference.as_deref(), problem));
+        self.replies.send(problem.frame(self.reference.as_deref()));
         self.app.report("websocket", &self.connection, problem);
     }
-}
-
-fn error_frame(reference: Option<&str>, problem: &Problem) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(256);
-    write_error(reference, problem.code, &problem.detail, &problem.fields, &mut frame);
-    frame
 }

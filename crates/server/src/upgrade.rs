@@ -9,12 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use ordercast_hub::{Slot, Upgraded};
+use ordercast_hub::session::Session;
+use ordercast_hub::{Slot, Upgraded, ws};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::Principal;
@@ -28,20 +29,60 @@ use crate::session::PlainSession;
 /// The constant that RFC 6455 §1.3 appends to the client's key.
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// `GET /ws`: checks the handshake, makes room, and hands the socket to the hub once hyper lets go of it.
-pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, mut request: Request<Incoming>) -> Result<Response, Problem> {
-    let accept = check(&request)?;
+/// What is to speak over a WebSocket.
+pub(crate) struct Opening {
+    /// The session.
+    pub(crate) session: Box<dyn Session>,
+    /// Who is connected, as far as that is known.
+    pub(crate) principal: Principal,
+    /// Which of the offered subprotocols is spoken.
+    pub(crate) subprotocol: Option<&'static str>,
+    /// Largest message, when it is not the hub's.
+    pub(crate) max_message_bytes: Option<usize>,
+}
+
+/// `GET /ws`: the plain JSON protocol.
+pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
     let channels = match query_value(request.uri().query(), "channels") {
         None => app.config.default_channels.clone(),
-        Some(names) => parse_channels(&names)?,
+        Some(names) => parse_channels(app, &names)?,
     };
+    let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
+    let principal = Principal::local_admin();
+    open(app, peer, request, Opening { session, principal, subprotocol: None, max_message_bytes: None })
+}
+
+/// Checks the handshake, makes room, and hands the socket to the hub once hyper lets go of it. Messages are
+/// compressed if the client offers it and the setting allows it.
+pub(crate) fn open(
+    app: &Arc<App>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    opening: Opening,
+) -> Result<Response, Problem> {
+    open_with_compression(app, peer, request, opening, app.config.compression)
+}
+
+/// As [`open`], whatever the setting says.
+pub(crate) fn open_with_compression(
+    app: &Arc<App>,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+    opening: Opening,
+    may_compress: bool,
+) -> Result<Response, Problem> {
+    let accept = check(&request)?;
+    let agreement = if may_compress { negotiate(request.headers()) } else { None };
+    let answer = agreement.and_then(|agreement| HeaderValue::try_from(agreement.answer()).ok());
+    let compression = answer.is_some();
     let slot = reserve(app)?;
     let upgrade = hyper::upgrade::on(&mut request);
+    let subprotocol = opening.subprotocol;
     let (app, timeout) = (Arc::clone(app), app.config.handshake_timeout);
     let runtime = app.runtime.clone();
     runtime.spawn(async move {
         match tokio::time::timeout(timeout, upgrade).await {
-            Ok(Ok(upgraded)) => adopt(&app, slot, peer, channels, upgraded),
+            Ok(Ok(upgraded)) => adopt(&app, slot, peer, opening, compression, upgraded),
             Ok(Err(error)) => tracing::debug!(%peer, %error, "an upgrade failed"),
             Err(_) => tracing::debug!(%peer, "an upgrade took too long"),
         }
@@ -52,6 +93,12 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, mut request: Request<I
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    if let Some(answer) = answer {
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    }
     Ok(response)
 }
 
@@ -64,15 +111,28 @@ pub(crate) fn reserve(app: &App) -> Result<Slot, Problem> {
     })
 }
 
-fn adopt(app: &Arc<App>, slot: Slot, peer: SocketAddr, channels: Vec<Channel>, upgraded: hyper::upgrade::Upgraded) {
+/// What the client's offers of extensions come to. A header that is no text offers nothing.
+fn negotiate(headers: &HeaderMap) -> Option<ws::Agreement> {
+    let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter().map(HeaderValue::to_str);
+    ws::negotiate(lines.collect::<Result<Vec<_>, _>>().ok()?)
+}
+
+fn adopt(
+    app: &App,
+    slot: Slot,
+    peer: SocketAddr,
+    opening: Opening,
+    compression: bool,
+    upgraded: hyper::upgrade::Upgraded,
+) {
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         tracing::error!("an upgraded connection is not a plain socket");
         return;
     };
-    let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
+    let Opening { session, principal, subprotocol: _, max_message_bytes } = opening;
     let adopted = parts.io.into_inner().into_std().and_then(|stream| {
-        let upgraded = Upgraded { stream, already_read: &parts.read_buf, max_message_bytes: None, compression: false };
-        app.hub.adopt(slot, upgraded, Principal::local_admin(), session)
+        let upgraded = Upgraded { stream, already_read: &parts.read_buf, max_message_bytes, compression };
+        app.hub.adopt(slot, upgraded, principal, session)
     });
     if let Err(error) = adopted {
         tracing::debug!(%peer, %error, "a socket broke before it was taken over");
@@ -107,9 +167,12 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 }
 
 /// The channels of a comma-separated list.
-pub(crate) fn parse_channels(names: &str) -> Result<Vec<Channel>, Problem> {
+pub(crate) fn parse_channels(app: &App, names: &str) -> Result<Vec<Channel>, Problem> {
     let parse = |name: &str| {
-        Channel::parse(name).map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}")))
+        app.config
+            .channels
+            .resolve(name)
+            .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}")))
     };
     names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(parse).collect()
 }

@@ -1,6 +1,7 @@
 //! How connections begin and end.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -23,9 +24,17 @@ const STREAM_RETRY: &[u8] = b"retry: 2000\n\n";
 /// The code that stands for "without a closing handshake" (RFC 6455 §7.4.1); counted, never sent.
 const ABNORMAL: u16 = 1006;
 
+/// The latest that clients are asked to come back, in milliseconds.
+const MAX_RECONNECT_MS: u64 = 5_000;
 /// Time between two closes of a drain where the grace allows it, in milliseconds: clients that come back at
 /// once do not come all at once.
 const DRAIN_STEP_MS: u64 = 1;
+
+/// When a stream's client is asked to come back to a server that goes away, in milliseconds: spread, so that clients
+/// do not come all at once.
+fn reconnect_after_ms(key: Key) -> u64 {
+    RandomState::new().hash_one(key) % MAX_RECONNECT_MS
+}
 
 /// A shard that closes its connections one after the other.
 pub(super) struct Draining {
@@ -115,8 +124,10 @@ impl Shard {
         let goodbye = subscriber.session.as_mut().map(|session| session.farewell(code, reason));
         let Farewell { code, reason, message } =
             goodbye.unwrap_or_else(|| Farewell { code, reason: reason.into(), message: None });
-        if let (Some(message), Sink::Stream(_)) = (message, &subscriber.sink) {
+        if let Some(message) = message {
             subscriber.push_control(message_frame(subscriber.form.wire, &message));
+        } else if code == close::GOING_AWAY && !subscriber.form.wire.has_session() {
+            subscriber.push_control(format!("retry: {}\n\n", reconnect_after_ms(key)).into());
         }
         self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), &reason), flush);
     }
@@ -210,7 +221,11 @@ impl Shard {
         let (started_ms, grace_ms) = (self.now_ms, grace.as_millis() as u64);
         self.draining.get_or_insert(Draining {
             total: waiting.len() as u64,
-            spread_ms: (waiting.len() as u64 * DRAIN_STEP_MS).min(grace_ms / 2),
+            spread_ms: match self.config.drain_spread {
+                Some(spread) => spread.as_millis() as u64,
+                None => waiting.len() as u64 * DRAIN_STEP_MS,
+            }
+            .min(grace_ms / 2),
             waiting,
             started_ms,
             deadline_ms: started_ms + grace_ms,

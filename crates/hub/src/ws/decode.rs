@@ -77,6 +77,16 @@ struct Message {
     valid: usize,
 }
 
+/// What has come of a frame's payload in one piece, unmasked.
+struct Part<'a> {
+    header: Header,
+    bytes: &'a [u8],
+    /// Where it begins in the payload.
+    at: usize,
+    /// So many bytes are known to be UTF-8.
+    valid: usize,
+}
+
 /// What one call works with.
 struct Call<'a> {
     max_message_bytes: usize,
@@ -105,23 +115,19 @@ impl Decoder {
             let under_way = self.pending.as_mut().and_then(|pending| pending.frame.take());
             let (header, at) = match under_way {
                 Some(frame) => frame,
-                None => match self.next_header(&mut rest)? {
-                    Some(header) => {
-                        self.check(&header, &call)?;
-                        (header, 0)
-                    }
-                    None => return Ok(()),
-                },
+                None => {
+                    let Some(header) = self.next_header(&mut rest)? else {
+                        return Ok(());
+                    };
+                    self.check(&header, &call)?;
+                    (header, 0)
+                }
             };
-            let (part, tail) = rest.split_at_mut(rest.len().min(header.len - at));
+            let (bytes, tail) = rest.split_at_mut(rest.len().min(header.len - at));
             rest = tail;
-            header.unmask(part, at);
-            let flow = if at == 0 && part.len() == header.len {
-                self.on_whole(&header, part, &mut call)?
-            } else {
-                self.on_part(&header, part, at, &mut call)?
-            };
-            if flow.is_break() {
+            let is_ascii = header.unmask(bytes, at);
+            let part = Part { header, bytes, at, valid: if is_ascii { bytes.len() } else { 0 } };
+            if self.on_part(&part, &mut call)?.is_break() {
                 break;
             }
         }
@@ -167,11 +173,11 @@ impl Decoder {
     /// What can be said of a frame before its payload has come.
     fn check(&self, header: &Header, call: &Call<'_>) -> Result<(), Violation> {
         let message = self.pending.as_ref().and_then(|pending| pending.message.as_ref());
-        if header.is_compressed && !(matches!(header.opcode, TEXT | BINARY) && call.inflater.is_some()) {
+        if header.is_compressed() && !(matches!(header.opcode(), TEXT | BINARY) && call.inflater.is_some()) {
             return Err(broken("a reserved bit is set"));
         }
-        match (header.opcode, message) {
-            (CLOSE | PING | PONG, _) if !header.is_final => Err(broken("a control frame in fragments")),
+        match (header.opcode(), message) {
+            (CLOSE | PING | PONG, _) if !header.is_final() => Err(broken("a control frame in fragments")),
             (CLOSE | PING | PONG, _) if header.len > MAX_CONTROL_BYTES => {
                 Err(broken("a control frame above 125 bytes"))
             }
@@ -180,7 +186,7 @@ impl Decoder {
             (TEXT | BINARY, Some(_)) => Err(broken("a new message inside another")),
             (CONTINUATION | TEXT | BINARY, message) => {
                 let before = message.map_or(0, |message| message.bytes.len());
-                let is_compressed = message.map_or(header.is_compressed, |message| message.is_compressed);
+                let is_compressed = message.map_or(header.is_compressed(), |message| message.is_compressed);
                 let max_bytes = call.max_bytes(is_compressed);
                 if header.len > max_bytes.saturating_sub(before) { Err(TOO_BIG) } else { Ok(()) }
             }
@@ -188,39 +194,39 @@ impl Decoder {
         }
     }
 
-    /// Takes a payload that lies in the input as a whole, unmasked.
-    fn on_whole(&mut self, header: &Header, payload: &[u8], call: &mut Call<'_>) -> Result<Flow, Violation> {
-        if header.is_control() {
-            return self.on_control(header.opcode, payload, call);
+    fn on_part(&mut self, part: &Part<'_>, call: &mut Call<'_>) -> Result<Flow, Violation> {
+        let header = &part.header;
+        match header.opcode() {
+            TEXT | BINARY if part.is_whole() && header.is_final() => {
+                self.release();
+                call.on_message(header.message_opcode(), header.is_compressed(), part.bytes, part.valid)
+            }
+            CLOSE | PING | PONG if part.is_whole() => self.on_control(header.opcode(), part.bytes, call),
+            _ => self.keep(part, call),
         }
-        if header.is_final && header.opcode != CONTINUATION {
-            self.release();
-            return call.on_message(header.message_opcode(), header.is_compressed, payload, 0);
-        }
-        self.on_part(header, payload, 0, call)
     }
 
-    /// Takes a part of a payload, unmasked, that begins `at` bytes into it.
-    fn on_part(&mut self, header: &Header, part: &[u8], at: usize, call: &mut Call<'_>) -> Result<Flow, Violation> {
-        let is_complete = at + part.len() == header.len;
+    /// Takes a part of something larger.
+    fn keep(&mut self, part: &Part<'_>, call: &mut Call<'_>) -> Result<Flow, Violation> {
+        let header = &part.header;
         let pending = self.pending.get_or_insert_default();
-        if !is_complete {
-            pending.frame = Some((*header, at + part.len()));
-            if part.is_empty() {
+        if !part.is_last() {
+            pending.frame = Some((*header, part.at + part.bytes.len()));
+            if part.bytes.is_empty() {
                 // The rest may come as a whole.
                 return Ok(Flow::Continue(()));
             }
         }
         if header.is_control() {
-            pending.control.extend_from_slice(part);
-            if !is_complete {
+            pending.control.extend_from_slice(part.bytes);
+            if !part.is_last() {
                 return Ok(Flow::Continue(()));
             }
             let payload = std::mem::take(&mut pending.control);
-            return self.on_control(header.opcode, &payload, call);
+            return self.on_control(header.opcode(), &payload, call);
         }
-        pending.message(header).append(part, header, at, call)?;
-        let Some(message) = pending.message.take_if(|_| is_complete && header.is_final) else {
+        pending.message(header).append(part, call)?;
+        let Some(message) = pending.message.take_if(|_| part.is_last() && header.is_final()) else {
             return Ok(Flow::Continue(()));
         };
         self.release();
@@ -252,32 +258,48 @@ impl Pending {
     fn message(&mut self, header: &Header) -> &mut Message {
         self.message.get_or_insert_with(|| Message {
             opcode: header.message_opcode(),
-            is_compressed: header.is_compressed,
+            is_compressed: header.is_compressed(),
             bytes: Vec::new(),
             valid: 0,
         })
     }
 }
 
+impl Part<'_> {
+    fn is_last(&self) -> bool {
+        self.at + self.bytes.len() == self.header.len
+    }
+
+    fn is_whole(&self) -> bool {
+        self.bytes.len() == self.header.len
+    }
+}
+
 impl Message {
-    /// Adds a part that begins `at` bytes into the payload of its frame.
-    fn append(&mut self, part: &[u8], header: &Header, at: usize, call: &Call<'_>) -> Result<(), Violation> {
+    fn append(&mut self, part: &Part<'_>, call: &Call<'_>) -> Result<(), Violation> {
         let before = self.bytes.len();
-        let needed = before + part.len();
+        let needed = before + part.bytes.len();
         if needed > self.bytes.capacity() {
             // Doubling, but not beyond the end where that is known.
-            let end = if header.is_final { before - at + header.len } else { call.max_bytes(self.is_compressed) };
+            let end = match part.header.is_final() {
+                true => before - part.at + part.header.len,
+                false => call.max_bytes(self.is_compressed),
+            };
             let room = needed.saturating_mul(2).max(MIN_ROOM_BYTES).min(end);
             self.bytes.reserve_exact(room.saturating_sub(before));
         }
-        self.bytes.extend_from_slice(part);
-        if self.opcode == Opcode::Text && !self.is_compressed {
-            match std::str::from_utf8(&self.bytes[self.valid..]) {
-                Ok(_) => self.valid = self.bytes.len(),
-                // A character may go on in the next part.
-                Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
-                Err(_) => return Err(NOT_UTF8),
-            }
+        self.bytes.extend_from_slice(part.bytes);
+        if self.opcode != Opcode::Text || self.is_compressed {
+            return Ok(());
+        }
+        if self.valid == before {
+            self.valid += part.valid;
+        }
+        match std::str::from_utf8(&self.bytes[self.valid..]) {
+            Ok(_) => self.valid = self.bytes.len(),
+            // A character may go on in the next part.
+            Err(error) if error.error_len().is_none() => self.valid += error.valid_up_to(),
+            Err(_) => return Err(NOT_UTF8),
         }
         Ok(())
     }

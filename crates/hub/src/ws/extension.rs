@@ -250,7 +250,7 @@ mod tests {
             lines in prop::collection::vec("[ ,;=\"\\\\a10]{0,12}(permessage-deflate)?[ ,;=\"\\\\a15_]{0,12}|\\PC{0,20}", 0..4),
         ) {
             let answer = negotiate(lines.iter().map(String::as_str)).map(|agreement| agreement.answer());
-            prop_assert!(answer.as_deref() == None || answer.as_deref() == PLAIN || answer.as_deref() == WITH_WINDOW);
+            prop_assert!([None, PLAIN, WITH_WINDOW].contains(&answer.as_deref()));
         }
     }
 }

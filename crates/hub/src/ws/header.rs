@@ -26,6 +26,9 @@ const MASK_BYTES: usize = 4;
 /// Longest header that a client sends, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 2 + 8 + MASK_BYTES;
 
+/// The bits of eight bytes that ASCII leaves clear.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+
 /// What a message holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
@@ -35,17 +38,17 @@ pub enum Opcode {
     Binary = 0x2,
 }
 
-/// The header of a frame from a client.
+/// The header of a frame from a client. Its fields are numbers, not flags and bytes: those would be copied
+/// by piece, which costs as much as reading them.
 #[derive(Clone, Copy)]
 pub(super) struct Header {
-    pub(super) is_final: bool,
-    pub(super) is_compressed: bool,
-    pub(super) opcode: u8,
-    pub(super) mask: [u8; MASK_BYTES],
     /// Of the header itself, in bytes.
     pub(super) size: usize,
     /// Of the payload, in bytes.
     pub(super) len: usize,
+    /// The first byte of the mask is the lowest.
+    mask: u32,
+    first: u32,
 }
 
 impl Header {
@@ -81,36 +84,52 @@ impl Header {
             return Ok(None);
         };
         Ok(Some(Self {
-            is_final: first & FINAL != 0,
-            is_compressed: first & COMPRESSED != 0,
-            opcode: first & OPCODE_BITS,
-            mask: *mask,
             size: 2 + len_bytes + MASK_BYTES,
             len: usize::try_from(len).unwrap_or(usize::MAX),
+            mask: u32::from_le_bytes(*mask),
+            first: u32::from(*first),
         }))
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        self.first as u8 & FINAL != 0
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.first as u8 & COMPRESSED != 0
+    }
+
+    pub(super) fn opcode(&self) -> u8 {
+        self.first as u8 & OPCODE_BITS
+    }
+
+    pub(super) fn is_control(&self) -> bool {
+        self.opcode() >= CLOSE
     }
 
     /// Of a frame of data that begins a message.
     pub(super) fn message_opcode(&self) -> Opcode {
-        if self.opcode == TEXT { Opcode::Text } else { Opcode::Binary }
+        if self.opcode() == TEXT { Opcode::Text } else { Opcode::Binary }
     }
 
-    pub(super) fn is_control(&self) -> bool {
-        self.opcode >= CLOSE
-    }
-
-    /// Unmasks in place the part of the payload that begins `at` bytes into it.
-    pub(super) fn unmask(&self, part: &mut [u8], at: usize) {
-        let mut mask = self.mask;
-        mask.rotate_left(at % MASK_BYTES);
-        let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
+    /// Unmasks in place the part of the payload that begins `at` bytes into it. Says whether all of it is ASCII,
+    /// which costs little here and spares a second look at most texts.
+    #[inline]
+    pub(super) fn unmask(&self, part: &mut [u8], at: usize) -> bool {
+        let mask = self.mask.rotate_right(8 * (at % MASK_BYTES) as u32);
+        let wide = u64::from(mask) << 32 | u64::from(mask);
+        let mut seen = 0;
         let (words, tail) = part.as_chunks_mut::<8>();
         for word in words {
-            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+            let plain = u64::from_le_bytes(*word) ^ wide;
+            seen |= plain;
+            *word = plain.to_le_bytes();
         }
-        for (byte, mask) in tail.iter_mut().zip(mask.into_iter().cycle()) {
+        for (byte, mask) in tail.iter_mut().zip(wide.to_le_bytes()) {
             *byte ^= mask;
+            seen |= u64::from(*byte);
         }
+        seen & NOT_ASCII == 0
     }
 }
 

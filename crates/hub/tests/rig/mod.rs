@@ -15,7 +15,7 @@ use ordercast_hub::session::{
 };
 use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
-use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_protocol::principal::Principal;
@@ -252,7 +252,9 @@ impl Session for WordSession {
     }
 
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
-        Farewell { code, reason: reason.into(), message: Some(format!("farewell {code}").into_bytes()) }
+        let is_stream = self.1.carrier() == Carrier::Stream;
+        let message = is_stream.then(|| format!("farewell {code}").into_bytes());
+        Farewell { code, reason: reason.into(), message }
     }
 
     fn wire(&self) -> Wire {

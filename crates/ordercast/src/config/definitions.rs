@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use ordercast_domain::money::Currency;
 use ordercast_domain::rules::{AmountLimits, Rules};
-use ordercast_protocol::channel::Channel;
 use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
+use ordercast_server::channels::Channels;
 
+use super::access;
 use super::layers::{Layers, setting};
 use super::origin::Origin;
 use super::settings::{
@@ -53,14 +54,31 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
     let limits = setting("rules.limits").flag("--limits");
     let limits = layers.read(limits, Limits::Standard, |_| Ok(()));
     let rules = rules(layers, limits);
-    let websocket = websocket(layers);
+    let channels = access::channels(layers);
+    let websocket = websocket(layers, &channels);
     let server = server(layers);
+    let access = access::access(layers);
+    let centrifuge = access::centrifuge(layers);
     let demo = demo(layers);
     let log = setting("log").environment("ORDERCAST_LOG").flag("--log");
     let log = layers.read(log, "info".to_owned(), |filter| {
         if filter.trim().is_empty() { Err("name a level: error, warn, info, debug or trace".into()) } else { Ok(()) }
     });
-    Settings { listen, data_dir, workers, intake, limits, rules, websocket, server, demo, log }
+    Settings {
+        listen,
+        data_dir,
+        workers,
+        intake,
+        limits,
+        rules,
+        websocket,
+        server,
+        access,
+        channels,
+        centrifuge,
+        demo,
+        log,
+    }
 }
 
 fn listen(layers: &mut Layers<'_>) -> SocketAddr {
@@ -159,7 +177,7 @@ fn amounts(layers: &mut Layers<'_>, table: &str, default: AmountLimits) -> Amoun
     AmountLimits { max_amount, priority_above }
 }
 
-fn websocket(layers: &mut Layers<'_>) -> WebSocketSettings {
+fn websocket(layers: &mut Layers<'_>, channels: &Channels) -> WebSocketSettings {
     let most = setting("websocket.max_connections").environment("WEBSOCKET_MAX_CONNECTIONS").flag("--max-connections");
     let max_connections = layers.read(most, DEFAULT_MAX_CONNECTIONS, within(1..=10_000_000));
     let mut timeout = |name: &str, default_s: u64| {
@@ -181,8 +199,9 @@ fn websocket(layers: &mut Layers<'_>) -> WebSocketSettings {
     let max_message_bytes = layers.read(setting("websocket.max_message_bytes"), most, within(1_024..=64 * 1024 * 1024));
     let outbox = setting("websocket.outbox_bytes");
     let outbox_bytes = layers.read(outbox, DEFAULT_OUTBOX_BYTES, within(4_096..=1024 * 1024 * 1024));
+    let compression = layers.read(setting("websocket.compression"), false, |_| Ok(()));
     let default_channels =
-        layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| check_channels(names));
+        layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| check_channels(channels, names));
     WebSocketSettings {
         max_connections: size(max_connections),
         handshake_timeout,
@@ -191,15 +210,16 @@ fn websocket(layers: &mut Layers<'_>) -> WebSocketSettings {
         write_timeout,
         max_message_bytes: size(max_message_bytes),
         outbox_bytes: size(outbox_bytes),
+        compression,
         default_channels,
     }
 }
 
-fn check_channels(names: &[String]) -> Result<(), String> {
+fn check_channels(channels: &Channels, names: &[String]) -> Result<(), String> {
     if names.len() > MAX_CHANNELS {
         return Err(format!("at most {MAX_CHANNELS} channels are allowed"));
     }
-    names.iter().try_for_each(|name| match Channel::parse(name) {
+    names.iter().try_for_each(|name| match channels.resolve(name) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("{name:?}: {error}")),
     })
@@ -209,9 +229,10 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let origins = setting("server.allowed_origins").environment("ORDERCAST_ALLOWED_ORIGINS");
     let allowed_origins = layers
         .read(origins, Vec::new(), |origins: &Vec<String>| origins.iter().try_for_each(|origin| check_origin(origin)));
+    let echo = layers.read(setting("server.echo").flag("--echo"), false, |_| Ok(()));
     let drain = setting("server.drain_timeout_s");
     let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
-    ServerSettings { allowed_origins, drain_timeout }
+    ServerSettings { allowed_origins, echo, drain_timeout }
 }
 
 /// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.

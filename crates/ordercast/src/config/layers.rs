@@ -104,6 +104,17 @@ impl<'a> Layers<'a> {
         keys
     }
 
+    /// As [`Layers::keys_below`], with tables that set nothing.
+    pub(super) fn tables_below(&self, prefix: &str) -> Vec<String> {
+        let is_empty_table = |raw: &Raw| matches!(raw, Raw::Other("a table"));
+        let empty = self.document.entries.iter().filter(|(_, entry)| is_empty_table(&entry.raw));
+        let empty = empty.filter_map(|(name, _)| name.strip_prefix(prefix)).filter(|rest| !rest.contains('.'));
+        let mut names: Vec<_> = self.keys_below(prefix).into_iter().chain(empty.map(str::to_owned)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Where a setting came from; default for one that was not read yet.
     pub(super) fn origin(&self, name: &str) -> Origin {
         self.origins.of(name).clone()

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ordercast_domain::money::Currency;
+use ordercast_server::channels::Who;
 
-use super::settings::Limits;
+use super::settings::{AuthMode, Limits};
 
 /// A value before its type is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,46 @@ impl Readable for String {
 
     fn show(&self) -> String {
         format!("{self:?}")
+    }
+}
+
+/// A text that `config show` must not tell; none when it is empty.
+#[derive(Clone)]
+pub(super) struct Hidden(pub(super) Option<String>);
+
+impl Readable for Hidden {
+    const WANTED: &'static str = "a text";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        raw.text().map(|text| Self(Some(text.to_owned()).filter(|text| !text.is_empty())))
+    }
+
+    fn show(&self) -> String {
+        (if self.0.is_some() { "\"(set)\"" } else { "\"\"" }).to_owned()
+    }
+}
+
+impl Readable for Who {
+    const WANTED: &'static str = "\"nobody\", \"subscribers\", \"users\" or \"anyone\"";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        Self::ALL.into_iter().find(|who| raw.text() == Some(who.name()))
+    }
+
+    fn show(&self) -> String {
+        format!("{:?}", self.name())
+    }
+}
+
+impl Readable for AuthMode {
+    const WANTED: &'static str = "\"open\" or \"token\"";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        [Self::Open, Self::Token].into_iter().find(|mode| raw.text() == Some(mode.name()))
+    }
+
+    fn show(&self) -> String {
+        format!("{:?}", self.name())
     }
 }
 

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ordercast_domain::rules::Rules;
+use ordercast_server::CentrifugeConfig;
+use ordercast_server::channels::Channels;
+use ordercast_server::secret::Secret;
+use ordercast_server::tokens::TokenKeys;
 
 /// Everything that can be set, checked. `docs/` and `ordercast config show` name the settings as in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,12 @@ pub(crate) struct Settings {
     pub websocket: WebSocketSettings,
     /// HTTP and the process.
     pub server: ServerSettings,
+    /// Who comes in.
+    pub access: AccessSettings,
+    /// Which channels there are.
+    pub channels: Channels,
+    /// How Centrifuge clients are served.
+    pub centrifuge: CentrifugeConfig,
     /// Made-up orders.
     pub demo: DemoSettings,
     /// What is logged, as a filter such as `info` or `ordercast_engine=debug,info`.
@@ -92,6 +102,8 @@ pub(crate) struct WebSocketSettings {
     pub max_message_bytes: usize,
     /// Most bytes that wait for one slow subscriber before it is parked on the log.
     pub outbox_bytes: usize,
+    /// Whether messages may be compressed.
+    pub compression: bool,
     /// What a socket is subscribed to unless it says otherwise.
     pub default_channels: Vec<String>,
 }
@@ -101,8 +113,42 @@ pub(crate) struct WebSocketSettings {
 pub(crate) struct ServerSettings {
     /// Origins of pages that may call the server, beside its own.
     pub allowed_origins: Vec<String>,
+    /// Whether there is a route that sends back what it is sent.
+    pub echo: bool,
     /// How long a graceful stop may take.
     pub drain_timeout: Duration,
+}
+
+/// Who comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccessSettings {
+    /// What those without a token are.
+    pub mode: AuthMode,
+    /// Whether one may connect as nobody.
+    pub allows_anonymous: bool,
+    /// What tokens are checked with.
+    pub keys: TokenKeys,
+    /// What callers of the server API show.
+    pub api_key: Option<Secret>,
+}
+
+/// What those without a token are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthMode {
+    /// Administrators; on loopback only.
+    Open,
+    /// Nobody.
+    Token,
+}
+
+impl AuthMode {
+    /// The name in the settings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// Made-up orders.

@@ -1,6 +1,8 @@
 //! A server on a real store and real sockets, and small clients for it.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod centrifuge;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -13,7 +15,6 @@ use ordercast_domain::rules::Rules;
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_hub::{Hub, HubConfig};
-use ordercast_protocol::channel::Channel;
 use ordercast_server::{App, ServerConfig, serve};
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
@@ -21,6 +22,9 @@ use ordercast_store_sqlite::{SqliteOptions, open};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+/// Opcodes of messages (RFC 6455 §5.2).
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
 /// Long enough for a slow machine; only a defect waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,13 +57,7 @@ impl Server {
         let mut setup = Setup {
             engine: EngineConfig::new(Rules::standard(Currency::parse("USD").expect("a currency"))),
             hub: HubConfig::default(),
-            server: ServerConfig {
-                handshake_timeout: Duration::from_secs(10),
-                allowed_origins: vec![],
-                default_channels: vec![Channel::parse("orders").expect("a channel")],
-                drain_timeout: Duration::from_secs(5),
-                demo: false,
-            },
+            server: ServerConfig { drain_timeout: Duration::from_secs(5), ..ServerConfig::default() },
         };
         change(&mut setup);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -220,6 +218,33 @@ impl Client {
         Answer { status, head, body }
     }
 
+    /// The first chunk of a streamed body (RFC 9112 §7.1), after its head.
+    pub(crate) fn read_chunk_after_head(&mut self) -> Vec<u8> {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            self.stream.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        self.read_chunk()
+    }
+
+    /// The next chunk of a streamed body.
+    pub(crate) fn read_chunk(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while !line.ends_with(b"\r\n") {
+            self.stream.read_exact(&mut byte).expect("a length");
+            line.push(byte[0]);
+        }
+        let length = String::from_utf8_lossy(&line);
+        let length = usize::from_str_radix(length.trim(), 16).expect("a length");
+        let mut chunk = vec![0; length + 2];
+        self.stream.read_exact(&mut chunk).expect("a chunk");
+        chunk.truncate(length);
+        chunk
+    }
+
     /// What comes next, without a frame; for streams.
     pub(crate) fn read_until(&mut self, needle: &str) -> String {
         let (mut text, mut buffer) = (String::new(), [0; 4096]);
@@ -266,22 +291,40 @@ impl Socket {
     }
 
     pub(crate) fn send(&mut self, text: &str) {
-        let mut frame = vec![0x81];
-        match text.len() {
+        self.send_frame(TEXT, text.as_bytes());
+    }
+
+    /// Sends a whole message of an opcode.
+    pub(crate) fn send_frame(&mut self, opcode: u8, payload: &[u8]) {
+        let mut frame = vec![0x80 | opcode];
+        match payload.len() {
             length @ 0..126 => frame.push(0x80 | length as u8),
-            length => {
+            length @ 126..=0xFFFF => {
                 frame.push(0x80 | 126);
-                frame.extend_from_slice(&u16::try_from(length).expect("a short message").to_be_bytes());
+                frame.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+            length => {
+                frame.push(0x80 | 127);
+                frame.extend_from_slice(&(length as u64).to_be_bytes());
             }
         }
         let mask = [1u8, 2, 3, 4];
         frame.extend_from_slice(&mask);
-        frame.extend(text.bytes().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         self.stream.write_all(&frame).expect("the frame is taken");
     }
 
     /// The next text message, or the close code.
     pub(crate) fn next(&mut self) -> Result<Value, u16> {
+        match self.next_frame() {
+            Ok((TEXT, payload)) => Ok(serde_json::from_slice(&payload).expect("JSON")),
+            Ok((other, _)) => panic!("an unexpected frame {other:#x}"),
+            Err((code, _)) => Err(code),
+        }
+    }
+
+    /// The next message with its opcode, or the close code and its reason. Pings are passed over.
+    pub(crate) fn next_frame(&mut self) -> Result<(u8, Vec<u8>), (u16, String)> {
         loop {
             let mut head = [0; 2];
             self.stream.read_exact(&mut head).expect("a frame");
@@ -301,8 +344,11 @@ impl Socket {
             let mut payload = vec![0; length];
             self.stream.read_exact(&mut payload).expect("a payload");
             match head[0] {
-                0x81 => return Ok(serde_json::from_slice(&payload).expect("JSON")),
-                0x88 => return Err(u16::from_be_bytes([payload[0], payload[1]])),
+                0x81 | 0x82 => return Ok((head[0] & 0x0F, payload)),
+                0x88 => {
+                    let reason = String::from_utf8_lossy(&payload[2..]).into_owned();
+                    return Err((u16::from_be_bytes([payload[0], payload[1]]), reason));
+                }
                 0x89 => {}
                 other => panic!("an unexpected frame {other:#x}"),
             }

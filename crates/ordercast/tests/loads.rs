@@ -1,0 +1,101 @@
+//! Every load of the load generator, small, against the real binary: what it checks must hold. Times are not looked
+//! at.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ordercast_loadgen::client::dialect::Dialect;
+use ordercast_loadgen::loads::chaos::Chaos;
+use ordercast_loadgen::loads::fanout::{Effort, Fanout, Feed};
+use ordercast_loadgen::loads::idle::Idle;
+use ordercast_loadgen::loads::paced_orders::PacedOrders;
+use ordercast_loadgen::loads::resume::Resume;
+use ordercast_loadgen::loads::storm::Storm;
+use ordercast_loadgen::target::Place;
+
+const DIALECTS: [Dialect; 2] = [Dialect::Plain, Dialect::CentrifugeJson];
+
+fn place() -> Place {
+    Place::Private { binary: PathBuf::from(env!("CARGO_BIN_EXE_ordercast")), scratch: std::env::temp_dir() }
+}
+
+fn silent(_: &str) {}
+
+#[test]
+fn idle_connections_are_told_one_event_and_leave() {
+    for dialect in DIALECTS {
+        let load = Idle { place: place(), connections: 100, dialect, watch: Duration::ZERO };
+        let report = load.run(&mut silent).unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert!(report.opened.resident > 0 && report.opened.resident >= report.opened.anonymous, "{report}");
+    }
+}
+
+#[test]
+fn everybody_gets_every_message_once_also_beside_those_who_do_not_read() {
+    for (dialect, feed, is_compressed) in [
+        (Dialect::Plain, Feed::Orders, false),
+        (Dialect::Plain, Feed::Messages, true),
+        (Dialect::CentrifugeJson, Feed::Messages, false),
+    ] {
+        let load = Fanout {
+            place: place(),
+            floor: None,
+            subscribers: 50,
+            frame_bytes: 400,
+            dialect,
+            feed,
+            is_compressed,
+            stuck_percent: 4,
+        };
+        let window = Duration::from_millis(40);
+        let effort = Effort { pending: vec![1, 64], pairs: 1, window, stuck_pairs: 1, rate: 200 };
+        let report = load.run(&effort, &mut silent).unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert!(report.cells.iter().all(|cell| cell.deliveries >= 50 * u64::from(cell.pending)), "{report}");
+        assert_eq!(report.stuck.len(), 1);
+        assert!(report.parked_most >= 2, "{report}");
+    }
+}
+
+#[test]
+fn all_resume_from_far_back_while_orders_go_on() {
+    for dialect in DIALECTS {
+        let load =
+            Resume { place: place(), clients: 30, missed: 1_500, dialect, rounds: 2, rate: 50, before: Duration::ZERO };
+        let report = load.run(&mut silent).unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.account.resumed, 60);
+        assert!(report.account.events >= 60 * 1_500, "{report}");
+    }
+}
+
+#[test]
+fn all_come_back_after_every_storm() {
+    for dialect in DIALECTS {
+        let load = Storm { place: place(), clients: 80, rounds: 4, dialect, rate: 40, seed: 7 };
+        let report = load.run(&mut silent).unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.account.resumed, 4 * 80);
+        assert_eq!(report.back_s.count(), 4);
+    }
+}
+
+#[test]
+fn restless_subscribers_get_every_event_exactly_once() {
+    for (dialect, seed) in DIALECTS.into_iter().zip(1..) {
+        let load = Chaos { place: place(), orders: 3_000, subscribers: 12, dialect, workers: 10, seed };
+        let report = load.run(&mut silent).unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!((report.orders, report.events), (3_000, 9_000));
+        assert!(report.stops + report.resets + report.departures + report.half_closes > 0, "{report}");
+    }
+}
+
+#[test]
+fn every_paced_order_is_answered_and_seen() {
+    let load = PacedOrders { place: place(), rate: 100, duration: Duration::from_secs(1), workers: 4 };
+    let report = load.run().unwrap();
+    assert_eq!((report.orders, report.answered.count(), report.received.count()), (100, 100, 100), "{report}");
+}

@@ -1,0 +1,208 @@
+//! The server API: what another program may have done, with the shapes of Centrifugo's HTTP API.
+//!
+//! `POST /api/{method}` with the key in `X-API-Key`. Answers are 200 with `{"result":…}` or
+//! `{"error":{"code","message"}}`; only a missing key, a body that is no JSON and an unknown method are errors of HTTP.
+
+mod channel_methods;
+mod requests;
+mod user_methods;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::post;
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Uri};
+use ordercast_protocol::centrifuge::code::Error;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::json::JsonWriter;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::app::App;
+use crate::orders::{json_response, read_body};
+use crate::problem::Problem;
+use crate::upgrade::query_value;
+
+const KEY_HEADER: &str = "x-api-key";
+/// The scheme of the older way to show the key: `Authorization: apikey …`.
+const KEY_SCHEME: &str = "apikey";
+/// Most commands of one batch.
+const MAX_BATCH: usize = 1_000;
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/{method}", post(serve))
+}
+
+/// Everything but `batch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Publish,
+    Broadcast,
+    Subscribe,
+    Unsubscribe,
+    Disconnect,
+    Refresh,
+    Presence,
+    PresenceStats,
+    History,
+    HistoryRemove,
+    Channels,
+    Info,
+}
+
+impl Method {
+    const ALL: [(&'static str, Self); 12] = [
+        ("publish", Self::Publish),
+        ("broadcast", Self::Broadcast),
+        ("subscribe", Self::Subscribe),
+        ("unsubscribe", Self::Unsubscribe),
+        ("disconnect", Self::Disconnect),
+        ("refresh", Self::Refresh),
+        ("presence", Self::Presence),
+        ("presence_stats", Self::PresenceStats),
+        ("history", Self::History),
+        ("history_remove", Self::HistoryRemove),
+        ("channels", Self::Channels),
+        ("info", Self::Info),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, method)| method)
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+enum Failure {
+    /// As Centrifugo's codes say.
+    Code(Error),
+    /// The body does not fit the method; why.
+    Malformed(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+async fn serve(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    check_key(&app, &headers, uri.query())?;
+    let body = read_body(&app, body).await?;
+    let malformed = |detail: String| Problem::new(ErrorCode::MalformedJson, detail);
+    if name == "batch" {
+        return batch(&app, &body).await.map(json_response).map_err(malformed);
+    }
+    let Some(method) = Method::named(&name) else {
+        return Err(Problem::new(ErrorCode::NotFound, format!("the server API has no method {name}")));
+    };
+    let mut out = Vec::new();
+    match carry_out(&app, method, &body).await {
+        Ok(result) => {
+            JsonWriter::new(&mut out).begin_object().key("result").raw(&result).end_object();
+        }
+        Err(Failure::Code(error)) => write_error(&app, error, &mut out),
+        Err(Failure::Malformed(detail)) => return Err(malformed(detail)),
+    }
+    Ok(json_response(out))
+}
+
+/// Without a configured key nobody comes in: a program that may publish for everyone is no guest of open mode.
+fn check_key(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<(), Problem> {
+    let refused = |detail: &str| Err(Problem::new(ErrorCode::Unauthorized, detail));
+    let Some(key) = &app.config.access.api_key else {
+        return refused("the server API is off: set api.key in the configuration (or ORDERCAST_API_KEY), and send it");
+    };
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let by_scheme = authorization.and_then(|value| value.split_once(' '));
+    let by_scheme = by_scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(KEY_SCHEME));
+    let by_header = headers.get(KEY_HEADER).map(|value| value.as_bytes().to_vec());
+    let by_query = || query_value(query, "api_key").map(String::into_bytes);
+    let given = by_header.or_else(|| by_scheme.map(|(_, key)| key.trim().as_bytes().to_vec())).or_else(by_query);
+    match given {
+        Some(given) if key.is(&given) => Ok(()),
+        Some(_) => refused("this is not the key of the server API"),
+        None => refused("send the key of the server API in the header X-API-Key"),
+    }
+}
+
+fn write_error(app: &App, error: Error, out: &mut Vec<u8>) {
+    let problem = Problem::new(ErrorCode::InvalidQuery, error.message());
+    app.report("api", "", &problem);
+    let mut json = JsonWriter::new(out);
+    json.begin_object().key("error").begin_object();
+    json.key("code").integer(error.code()).key("message").string(error.message()).end_object().end_object();
+}
+
+/// The result as JSON.
+async fn carry_out(app: &App, method: Method, body: &[u8]) -> Result<String, Failure> {
+    // Methods without arguments are called without a body, too.
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    match method {
+        Method::Publish => channel_methods::publish(app, &serde_json::from_slice(body)?),
+        Method::Broadcast => channel_methods::broadcast(app, &serde_json::from_slice(body)?),
+        Method::Presence => channel_methods::presence(app, &serde_json::from_slice(body)?),
+        Method::PresenceStats => channel_methods::presence_stats(app, &serde_json::from_slice(body)?),
+        Method::History => channel_methods::history(app, serde_json::from_slice(body)?).await,
+        Method::HistoryRemove => channel_methods::history_remove(app, &serde_json::from_slice(body)?),
+        Method::Channels => channel_methods::channels(app, &serde_json::from_slice(body)?),
+        Method::Info => Ok(user_methods::info(app)),
+        Method::Subscribe => {
+            user_methods::subscribe(app, &serde_json::from_slice(body)?, serde_json::from_slice(body)?)
+        }
+        Method::Unsubscribe => user_methods::unsubscribe(app, &serde_json::from_slice(body)?),
+        Method::Disconnect => user_methods::disconnect(app, &serde_json::from_slice(body)?),
+        Method::Refresh => user_methods::refresh(app, &serde_json::from_slice(body)?),
+    }
+}
+
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    commands: Vec<std::collections::BTreeMap<String, &'a RawValue>>,
+}
+
+/// Commands in their order; `parallel` changes nothing, for none of them waits for a network.
+async fn batch(app: &App, body: &[u8]) -> Result<Vec<u8>, String> {
+    let batch: Batch<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    if batch.commands.len() > MAX_BATCH {
+        return Err(format!("a batch has at most {MAX_BATCH} commands"));
+    }
+    let mut out = b"{\"replies\":[".to_vec();
+    for (index, command) in batch.commands.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let known = command.iter().find_map(|(name, body)| Some((name, Method::named(name)?, *body)));
+        let Some((name, method, body)) = known else {
+            write_error(app, Error::MethodNotFound, &mut out);
+            continue;
+        };
+        match carry_out(app, method, body.get().as_bytes()).await {
+            Ok(result) => {
+                JsonWriter::new(&mut out).begin_object().key(name).raw(&result).end_object();
+            }
+            Err(Failure::Code(error)) => write_error(app, error, &mut out),
+            Err(Failure::Malformed(_)) => write_error(app, Error::BadRequest, &mut out),
+        }
+    }
+    out.extend_from_slice(b"]}");
+    Ok(out)
+}

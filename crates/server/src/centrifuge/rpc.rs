@@ -1,0 +1,205 @@
+//! Calls: orders and products, as over HTTP.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_domain::draft::Draft;
+use ordercast_engine::intake::Placed;
+use ordercast_engine::{CommandError, encode};
+use ordercast_hub::session::{Connection, Replies};
+use ordercast_protocol::centrifuge::code::Error;
+use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
+use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, RpcResult};
+use ordercast_protocol::error::ErrorCode;
+use ordercast_store::read::OrderQuery;
+use serde::Deserialize;
+
+use super::past::is_allowed;
+use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
+use super::session::CentrifugeSession;
+use crate::app::App;
+use crate::orders::{DEFAULT_PAGE, MAX_PAGE, draft_of, events_json, find, list_json, status_of};
+use crate::problem::Problem;
+use crate::products;
+
+/// What is read by a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Query {
+    Order,
+    Orders,
+    Events,
+    Products,
+}
+
+impl CentrifugeSession {
+    /// Carries out a call. Its answer comes when it is known; calls may overtake each other.
+    pub(super) fn call(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
+        let query = match request.method.as_str() {
+            "order.place" => return self.place_order(id, &request.data, connection),
+            "order.get" => Query::Order,
+            "orders.list" => Query::Orders,
+            "order.events" => Query::Events,
+            "products.list" => Query::Products,
+            _ => return self.refuse(id, Error::NotAvailable, connection),
+        };
+        let Some(leave) = self.leave_to_wait() else {
+            return self.refuse(id, Error::TooManyRequests, connection);
+        };
+        let answer = self.answer(id, connection);
+        let (caller, data) = (self.identity.caller.clone(), request.data.clone());
+        self.app.runtime.spawn(async move {
+            let read = read(&answer.app, &caller, query, &data).await;
+            answer.send(read);
+            drop(leave);
+        });
+    }
+
+    fn place_order(&mut self, id: u32, data: &[u8], connection: &mut dyn Connection) {
+        let draft = match self.draft(data) {
+            Ok(draft) => draft,
+            Err(problem) => return self.refuse(id, error_of(&problem), connection),
+        };
+        let answer = self.answer(id, connection);
+        let principal = connection.principal().clone();
+        self.app.engine.submit_order(self.peer, principal, draft, Box::new(move |outcome| answer.placed(outcome)));
+    }
+
+    fn draft(&self, data: &[u8]) -> Result<Draft, Problem> {
+        let draft = draft_of(&self.app.engine, data, None)?;
+        let is_allowed = match may_order_for(&self.identity.caller) {
+            Whose::Everybodys => true,
+            Whose::Of(customer_id) => draft.customer_id == customer_id,
+            Whose::Nobodys => false,
+        };
+        if is_allowed {
+            return Ok(draft);
+        }
+        Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to order for this customer"))
+    }
+
+    fn answer(&self, id: u32, connection: &dyn Connection) -> Answer {
+        Answer {
+            app: Arc::clone(&self.app),
+            replies: connection.replies(),
+            connection: connection.id().to_owned(),
+            encoding: self.encoding,
+            id,
+        }
+    }
+}
+
+/// What tells a client what its call returned, whenever that is known.
+struct Answer {
+    app: Arc<App>,
+    replies: Replies,
+    connection: String,
+    encoding: Encoding,
+    id: u32,
+}
+
+impl Answer {
+    /// Called on the writer's thread: encodes and posts, and reads only elsewhere.
+    fn placed(self, outcome: Result<Placed, CommandError>) {
+        match outcome {
+            Ok(Placed::Accepted { order, details }) => {
+                let mut json = Vec::with_capacity(512);
+                encode::order_json(&order, &details, &mut json);
+                self.send(Ok(json));
+            }
+            Ok(Placed::Replayed { order_id }) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let order = order_json(&self.app, order_id).await;
+                    self.send(order);
+                });
+            }
+            Err(error) => self.send(Err(Problem::of_order(error))),
+        }
+    }
+
+    fn send(&self, returned: Result<Vec<u8>, Problem>) {
+        let mut reply = Reply { id: self.id, ..Reply::default() };
+        match returned {
+            Ok(json) => reply.rpc = Some(RpcResult { data: Bytes::from(json) }),
+            Err(problem) => {
+                self.app.report("centrifuge", &self.connection, &problem);
+                reply.error = Some(error_of(&problem));
+            }
+        }
+        let mut message = Vec::new();
+        encode_reply(self.encoding, &reply, &mut message);
+        self.replies.send(message);
+    }
+}
+
+/// What the reading calls may be given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Arguments<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    after: u64,
+    limit: Option<usize>,
+    #[serde(borrow)]
+    cursor: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    customer_id: Option<Cow<'a, str>>,
+}
+
+async fn read(app: &App, caller: &Caller, query: Query, data: &[u8]) -> Result<Vec<u8>, Problem> {
+    let wrong = |detail: String| Problem::new(ErrorCode::InvalidQuery, detail);
+    let arguments = match data {
+        b"" | b"null" => Arguments::default(),
+        data => serde_json::from_slice(data).map_err(|error| wrong(format!("the data of the call: {error}")))?,
+    };
+    let limit = arguments.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    match query {
+        Query::Products => products::list_json(app).await,
+        Query::Orders => list_json(app, orders_of(caller, &arguments, limit)?).await,
+        Query::Order | Query::Events => {
+            let id = arguments.id.as_deref().ok_or_else(|| wrong("name the order: {\"id\":\"…\"}".to_owned()))?;
+            let id: Arc<str> = id.into();
+            let own = caller.customer_id.as_deref();
+            if !is_allowed(app, own_order(caller, &id), own).await? {
+                return Err(Problem::new(ErrorCode::PermissionDenied, "this is not your order, or there is none"));
+            }
+            if query == Query::Order {
+                order_json(app, id).await
+            } else {
+                events_json(app, id, arguments.after, limit).await
+            }
+        }
+    }
+}
+
+fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result<OrderQuery, Problem> {
+    let asked: Option<Arc<str>> = arguments.customer_id.as_deref().map(Arc::from);
+    let customer_id = match may_list(caller) {
+        Whose::Everybodys => asked,
+        Whose::Of(own) if asked.as_ref().is_none_or(|asked| *asked == own) => Some(own),
+        Whose::Of(_) | Whose::Nobodys => {
+            return Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to list these orders"));
+        }
+    };
+    let cursor = arguments.cursor.as_deref().map(|cursor| {
+        cursor.parse().map_err(|_| Problem::new(ErrorCode::InvalidQuery, "cursor must be what `next` said"))
+    });
+    let status = arguments.status.as_deref().map(status_of);
+    Ok(OrderQuery { status: status.transpose()?, customer_id, before: cursor.transpose()?, limit })
+}
+
+async fn order_json(app: &App, id: Arc<str>) -> Result<Vec<u8>, Problem> {
+    let (order, details) = find(app, id).await?;
+    let mut json = Vec::with_capacity(512);
+    encode::order_json(&order, &details, &mut json);
+    Ok(json)
+}
+
+/// A problem as an application's error: the code is the HTTP status.
+fn error_of(problem: &Problem) -> ErrorReply {
+    let status = problem.code.http_status();
+    ErrorReply { code: u32::from(status), message: problem.detail.clone(), temporary: matches!(status, 429 | 503) }
+}

@@ -1,0 +1,464 @@
+//! One client's conversation.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use ordercast_hub::session::{Connection, Farewell, Message, Session, Subscribed};
+use ordercast_protocol::centrifuge::code::{Disconnect, Error};
+use ordercast_protocol::centrifuge::codec::{Encoding, append_reply, decode_commands};
+use ordercast_protocol::centrifuge::message::{Command, ConnectResult, ErrorReply, Reply};
+use ordercast_protocol::centrifuge::push::push_disconnect;
+use ordercast_protocol::channel::Channel;
+use ordercast_protocol::close;
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::principal::Role;
+
+use super::permission::Caller;
+use super::rhythm::{Beat, Rhythm};
+use super::signal::{Signal, Target};
+use super::subscription::Subscription;
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Most commands that wait for one before them (3013 beyond).
+const MAX_QUEUED: usize = 2_048;
+/// Most calls and reads of one client that are under way; more are answered with an error for now.
+const MAX_UNDER_WAY: usize = 64;
+/// Replies are sent when so many bytes of them have gathered, or nothing more is to be done.
+const REPLY_BYTES: usize = 32 * 1024;
+/// Errors within [`ERROR_WINDOW`] after which a connection is closed.
+const MAX_ERRORS: u32 = 200;
+const ERROR_WINDOW: Duration = Duration::from_secs(10);
+/// How long a client whose connect was refused has to leave by itself.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the conversation is.
+pub(super) enum Stage {
+    /// Nothing has been said.
+    New,
+    /// The client is known, and the server's subscriptions are being made.
+    Connecting(Box<Connecting>),
+    /// Commands are carried out.
+    Connected,
+    /// The connect command was answered with an error; what else the client sent before it knew is void.
+    Refused,
+    /// The connection is being closed.
+    Closed,
+}
+
+/// The reply to the connect command, as far as it is known.
+pub(super) struct Connecting {
+    pub(super) id: u32,
+    pub(super) result: ConnectResult,
+    /// Subscriptions that have not begun.
+    pub(super) waiting: usize,
+}
+
+/// Who the client is.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    /// The user's id; empty when anonymous.
+    pub(super) user: Arc<str>,
+    pub(super) caller: Caller,
+    /// What others see of it.
+    pub(super) info: Bytes,
+}
+
+impl Identity {
+    fn unknown() -> Self {
+        let caller = Caller { role: Role::Customer, customer_id: None, is_user: false };
+        Self { user: "".into(), caller, info: Bytes::new() }
+    }
+}
+
+/// Where the client sends the commands of a stream: its session's secret, and this node.
+#[derive(Clone, Debug)]
+pub(super) struct ReturnPath {
+    pub(super) secret: Arc<str>,
+    pub(super) node: String,
+}
+
+/// The session of one client on any transport.
+pub(super) struct CentrifugeSession {
+    pub(super) app: Arc<App>,
+    pub(super) peer: IpAddr,
+    pub(super) encoding: Encoding,
+    /// For streams.
+    pub(super) return_path: Option<ReturnPath>,
+    pub(super) stage: Stage,
+    pub(super) identity: Identity,
+    pub(super) subscriptions: HashMap<Arc<str>, Subscription>,
+    pub(super) rhythm: Rhythm,
+    /// When the connection ends unless its token is replaced.
+    pub(super) expires: Option<Instant>,
+    /// Whether the transport's own pings are used.
+    pub(super) has_own_pings: bool,
+    wire: Wire,
+    queue: VecDeque<Command>,
+    /// Replies that have not been sent.
+    replies: Vec<u8>,
+    /// Held once by each answer that is under way.
+    under_way: Arc<()>,
+    /// The end of the first stage, or of a refused connection.
+    deadline: Option<Instant>,
+    errors: u32,
+    errors_since: Option<Instant>,
+}
+
+impl CentrifugeSession {
+    pub(super) fn new(app: Arc<App>, peer: IpAddr, wire: Wire) -> Self {
+        Self {
+            app,
+            peer,
+            encoding: wire.centrifuge().unwrap_or(Encoding::Json),
+            return_path: None,
+            stage: Stage::New,
+            identity: Identity::unknown(),
+            subscriptions: HashMap::new(),
+            rhythm: Rhythm::default(),
+            expires: None,
+            has_own_pings: false,
+            wire,
+            queue: VecDeque::new(),
+            replies: Vec::new(),
+            under_way: Arc::new(()),
+            deadline: None,
+            errors: 0,
+            errors_since: None,
+        }
+    }
+
+    /// Carries out what waits, up to a command that must wait longer.
+    pub(super) fn run(&mut self, connection: &mut dyn Connection) {
+        while let Some(command) = self.queue.front() {
+            if self.must_wait(command) {
+                break;
+            }
+            let Some(command) = self.queue.pop_front() else { break };
+            self.carry_out(command, connection);
+            if self.is_over() {
+                self.queue = VecDeque::new();
+                break;
+            }
+        }
+        self.flush(connection);
+        self.set_alarm(connection);
+    }
+
+    /// Commands are carried out in their order: none before the connection stands, none that concerns a channel
+    /// whose subscription has not begun.
+    fn must_wait(&self, command: &Command) -> bool {
+        if matches!(self.stage, Stage::Connecting(_)) {
+            return true;
+        }
+        let is_pending =
+            |channel: &str| self.subscriptions.get(channel).is_some_and(|subscription| !subscription.has_begun());
+        channel_of(command).is_some_and(is_pending)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Closed | Stage::Refused)
+    }
+
+    fn carry_out(&mut self, command: Command, connection: &mut dyn Connection) {
+        if command == Command::default() {
+            if !self.rhythm.pong() {
+                self.break_off("a pong that was not asked for", connection);
+            }
+            return;
+        }
+        let id = command.id;
+        let is_new = matches!(self.stage, Stage::New);
+        match command.connect {
+            Some(request) if is_new && id > 0 => return self.connect(id, request, connection),
+            Some(_) => return self.break_off("connect was not the first command", connection),
+            None if is_new => return self.break_off("the first command was not connect", connection),
+            None => {}
+        }
+        if command.send.is_some() {
+            return self.disconnect(Disconnect::NotAvailable, connection);
+        }
+        if id == 0 {
+            return self.break_off("a command without an id", connection);
+        }
+        if channel_of(&command).is_some_and(str::is_empty) {
+            return self.break_off("a command without a channel", connection);
+        }
+        if let Some(request) = command.subscribe {
+            self.subscribe(id, request, connection);
+        } else if let Some(request) = command.unsubscribe {
+            self.unsubscribe(id, &request, connection);
+        } else if let Some(request) = command.publish {
+            self.publish(id, &request, connection);
+        } else if let Some(request) = command.presence {
+            self.presence(id, &request, connection);
+        } else if let Some(request) = command.presence_stats {
+            self.presence_stats(id, &request, connection);
+        } else if let Some(request) = command.history {
+            self.history(id, request, connection);
+        } else if let Some(request) = command.rpc {
+            self.call(id, &request, connection);
+        } else if let Some(request) = command.refresh {
+            self.refresh(id, &request, connection);
+        } else if let Some(request) = command.sub_refresh {
+            self.refresh_subscription(id, &request, connection);
+        } else if command.ping.is_some() {
+            self.refuse(id, Error::NotAvailable, connection);
+        } else {
+            self.refuse(id, Error::MethodNotFound, connection);
+        }
+    }
+
+    /// Queues a reply.
+    pub(super) fn reply(&mut self, reply: &Reply, connection: &mut dyn Connection) {
+        append_reply(self.encoding, reply, &mut self.replies);
+        // Two lines would be no event.
+        if self.wire == Wire::CentrifugeEvents || self.replies.len() >= REPLY_BYTES {
+            self.flush(connection);
+        }
+    }
+
+    /// Queues bytes that stand in a frame as they are.
+    pub(super) fn reply_encoded(&mut self, encoded: &[u8], connection: &mut dyn Connection) {
+        ordercast_protocol::centrifuge::codec::append_encoded(self.encoding, encoded, &mut self.replies);
+        if self.wire == Wire::CentrifugeEvents || self.replies.len() >= REPLY_BYTES {
+            self.flush(connection);
+        }
+    }
+
+    pub(super) fn flush(&mut self, connection: &mut dyn Connection) {
+        if !self.replies.is_empty() {
+            connection.send(&self.replies);
+            self.replies.clear();
+        }
+    }
+
+    /// Answers a command with an error, and counts it.
+    pub(super) fn refuse(&mut self, id: u32, error: impl Into<ErrorReply>, connection: &mut dyn Connection) {
+        let error = error.into();
+        self.app.report("centrifuge", connection.id(), &problem_of(&error));
+        self.reply(&Reply { id, error: Some(error), ..Reply::default() }, connection);
+        let now = Instant::now();
+        if self.errors_since.is_none_or(|since| now - since > ERROR_WINDOW) {
+            (self.errors, self.errors_since) = (0, Some(now));
+        }
+        self.errors += 1;
+        if self.errors > MAX_ERRORS {
+            self.disconnect(Disconnect::TooManyErrors, connection);
+        }
+    }
+
+    /// Answers the connect command with an error.
+    pub(super) fn refuse_connect(&mut self, id: u32, error: Error, connection: &mut dyn Connection) {
+        self.stage = Stage::Refused;
+        self.deadline = Some(Instant::now() + LEAVE_TIMEOUT);
+        self.refuse(id, error, connection);
+    }
+
+    /// Ends the connection of a client that broke the protocol.
+    pub(super) fn break_off(&mut self, detail: &str, connection: &mut dyn Connection) {
+        let problem = Problem::new(ErrorCode::MalformedJson, detail);
+        self.app.report("centrifuge", connection.id(), &problem);
+        self.disconnect(Disconnect::BadRequest, connection);
+    }
+
+    pub(super) fn disconnect(&mut self, why: Disconnect, connection: &mut dyn Connection) {
+        self.close(why.code(), why.reason(), connection);
+    }
+
+    fn close(&mut self, code: u16, reason: &str, connection: &mut dyn Connection) {
+        self.flush(connection);
+        self.stage = Stage::Closed;
+        connection.close(code, reason);
+    }
+
+    /// Leave for one more answer that comes later; held until it has come.
+    pub(super) fn leave_to_wait(&self) -> Option<Arc<()>> {
+        (Arc::strong_count(&self.under_way) <= MAX_UNDER_WAY).then(|| Arc::clone(&self.under_way))
+    }
+
+    fn set_alarm(&mut self, connection: &mut dyn Connection) {
+        let subscriptions = self.subscriptions.values().filter_map(|subscription| subscription.expires);
+        let deadlines = self.rhythm.next().into_iter().chain(self.deadline).chain(self.expires);
+        if let Some(next) = deadlines.chain(subscriptions).min() {
+            connection.wake_after(next.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// What a time that has passed means, the gravest first.
+    fn overdue(&mut self, now: Instant) -> Option<Disconnect> {
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_over(self.deadline) {
+            let is_new = matches!(self.stage, Stage::New);
+            return Some(if is_new { Disconnect::Stale } else { Disconnect::Closed });
+        }
+        if is_over(self.expires) {
+            return Some(Disconnect::Expired);
+        }
+        if self.subscriptions.values().any(|subscription| is_over(subscription.expires)) {
+            return Some(Disconnect::SubscriptionExpired);
+        }
+        None
+    }
+
+    /// The connection stands; the first deadline is met.
+    pub(super) fn begin(&mut self, chance: u64) {
+        self.deadline = None;
+        if !self.has_own_pings {
+            let config = &self.app.config.centrifuge;
+            self.rhythm = Rhythm::start(Instant::now(), config.ping_interval, config.pong_timeout, chance);
+        }
+        self.stage = Stage::Connected;
+    }
+
+    /// When something that ends at a time in seconds since 1970 is given up: some time later, so that a client may
+    /// replace its token.
+    pub(super) fn give_up_at(&self, ends_at: i64) -> Instant {
+        let left = Duration::from_secs((ends_at - unix_s()).max(0).unsigned_abs());
+        Instant::now() + left + self.app.config.centrifuge.refresh_grace
+    }
+
+    fn is_meant(&self, target: &Target, connection: &dyn Connection) -> bool {
+        let own_secret = self.return_path.as_ref().map(|path| &path.secret);
+        matches!(self.stage, Stage::Connected)
+            && *target.user == *self.identity.user
+            && target.client.as_ref().is_none_or(|client| **client == *connection.id())
+            && target.session.as_ref().is_none_or(|session| Some(session) == own_secret)
+    }
+
+    fn heed(&mut self, signal: &Signal, connection: &mut dyn Connection) {
+        match signal {
+            Signal::OrderSeen { channel, is_own } => self.on_order_seen(channel, *is_own, connection),
+            Signal::Subscribe { target, channel, options, since } if self.is_meant(target, connection) => {
+                self.subscribe_by_server(channel, options, since.as_ref(), connection);
+            }
+            Signal::Unsubscribe { target, channel, why } if self.is_meant(target, connection) => {
+                self.unsubscribe_by_server(channel, *why, connection);
+            }
+            Signal::Disconnect { target, code, reason, kept } if self.is_meant(target, connection) => {
+                if !kept.iter().any(|kept| **kept == *connection.id()) {
+                    self.close(*code, reason, connection);
+                }
+            }
+            Signal::Refresh { target, expires_at } if self.is_meant(target, connection) => {
+                self.expires = expires_at.map(|at| self.give_up_at(at));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Session for CentrifugeSession {
+    fn on_open(&mut self, connection: &mut dyn Connection) {
+        self.deadline = Some(Instant::now() + self.app.config.centrifuge.stale_timeout);
+        self.set_alarm(connection);
+    }
+
+    fn on_message(&mut self, message: Message<'_>, connection: &mut dyn Connection) {
+        if self.is_over() {
+            return;
+        }
+        match decode_commands(self.encoding, message.bytes()) {
+            Ok(commands) if self.queue.len() + commands.len() > MAX_QUEUED => {
+                self.disconnect(Disconnect::TooManyRequests, connection);
+            }
+            Ok(commands) => {
+                self.queue.extend(commands);
+                self.run(connection);
+            }
+            Err(malformed) => self.break_off(&malformed.to_string(), connection),
+        }
+    }
+
+    fn on_subscribed(&mut self, channel: &Channel, subscribed: &Subscribed, connection: &mut dyn Connection) {
+        self.on_begun(channel, subscribed, connection);
+        self.run(connection);
+    }
+
+    fn on_wake(&mut self, connection: &mut dyn Connection) {
+        if matches!(self.stage, Stage::Closed) {
+            return;
+        }
+        let now = Instant::now();
+        if let Some(why) = self.overdue(now) {
+            return self.disconnect(why, connection);
+        }
+        match self.rhythm.beat(now) {
+            Beat::Nothing => {}
+            Beat::Ping => self.reply_encoded(self.encoding.ping(), connection),
+            Beat::Late => return self.disconnect(Disconnect::NoPong, connection),
+        }
+        self.flush(connection);
+        self.set_alarm(connection);
+    }
+
+    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
+        if let Some(signal) = signal.downcast_ref::<Signal>() {
+            self.heed(signal, connection);
+            self.run(connection);
+        }
+    }
+
+    fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
+        let (code, reason) = match code {
+            close::GOING_AWAY => of(Disconnect::Shutdown),
+            close::POLICY => of(Disconnect::Slow),
+            close::INTERNAL => of(Disconnect::ServerError),
+            own_or_transport => (own_or_transport, reason),
+        };
+        self.stage = Stage::Closed;
+        let mut message = Vec::new();
+        push_disconnect(self.encoding, u32::from(code), reason, &mut message);
+        Farewell { code, reason: reason.into(), message: Some(message) }
+    }
+
+    fn wire(&self) -> Wire {
+        self.wire
+    }
+}
+
+fn of(why: Disconnect) -> (u16, &'static str) {
+    (why.code(), why.reason())
+}
+
+/// The channel that a command concerns.
+fn channel_of(command: &Command) -> Option<&str> {
+    let subscribe = command.subscribe.as_ref().map(|request| &request.channel);
+    let unsubscribe = command.unsubscribe.as_ref().map(|request| &request.channel);
+    let publish = command.publish.as_ref().map(|request| &request.channel);
+    let presence = command.presence.as_ref().map(|request| &request.channel);
+    let stats = command.presence_stats.as_ref().map(|request| &request.channel);
+    let history = command.history.as_ref().map(|request| &request.channel);
+    let refresh = command.sub_refresh.as_ref().map(|request| &request.channel);
+    let channel = subscribe.or(unsubscribe).or(publish).or(presence).or(stats).or(history).or(refresh);
+    channel.map(String::as_str)
+}
+
+/// An error as it is counted and logged.
+fn problem_of(error: &ErrorReply) -> Problem {
+    let known = Error::ALL.into_iter().find(|known| known.code() == error.code);
+    let code = match known {
+        Some(Error::UnknownChannel) => ErrorCode::UnknownChannel,
+        Some(Error::LimitExceeded | Error::AlreadySubscribed) => ErrorCode::ChannelLimit,
+        Some(Error::TooManyRequests) => ErrorCode::TooManyRequests,
+        Some(Error::Internal) => ErrorCode::Internal,
+        Some(Error::BadRequest) => ErrorCode::MalformedJson,
+        Some(Error::MethodNotFound | Error::NotAvailable) => ErrorCode::UnknownType,
+        Some(Error::UnrecoverablePosition | Error::ConcurrentPagination) => ErrorCode::InvalidQuery,
+        Some(Error::Unauthorized | Error::PermissionDenied | Error::TokenExpired | Error::Expired) | None => {
+            ErrorCode::PermissionDenied
+        }
+    };
+    Problem::new(code, format!("{} {}", error.code, error.message))
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,416 @@
+//! Subscriptions: asked for by the client, or made by the server.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ordercast_hub::Audience;
+use ordercast_hub::session::{Connection, Presence, Subscribe, SubscribeError, Subscribed};
+use ordercast_protocol::centrifuge::code::{Disconnect, Error, Unsubscribe};
+use ordercast_protocol::centrifuge::fossil;
+use ordercast_protocol::centrifuge::message::{
+    ClientInfo, Publication, Reply, SubRefreshRequest, SubRefreshResult, SubscribePush, SubscribeRequest,
+    SubscribeResult, UnsubscribeRequest, UnsubscribeResult,
+};
+use ordercast_protocol::centrifuge::publication::{data_of, to_delta_message, to_message};
+use ordercast_protocol::centrifuge::push::{push_publication, push_subscribe, push_unsubscribe};
+use ordercast_protocol::channel::{Channel, ChannelError, Retention, Source};
+use ordercast_protocol::limits::MAX_CHANNELS;
+use ordercast_protocol::position::{Epoch, Position};
+
+use super::connect::seconds;
+use super::permission::{Right, Verdict, in_channel};
+use super::session::{CentrifugeSession, unix_s};
+use super::signal::{Signal, Since};
+use super::subscription::{Awaited, Subscription, Wish};
+use crate::channels::Namespace;
+use crate::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
+
+/// The one kind of delta.
+const FOSSIL: &str = "fossil";
+
+impl CentrifugeSession {
+    pub(super) fn subscribe(&mut self, id: u32, request: SubscribeRequest, connection: &mut dyn Connection) {
+        let wish = match self.wish(id, request, connection) {
+            Ok(wish) => wish,
+            Err(error) => return self.refuse(id, error, connection),
+        };
+        let (wish, verdict) = wish;
+        let outcome = match verdict {
+            Verdict::Allowed => self.begin_subscription(wish, connection),
+            Verdict::Denied => Err(Error::PermissionDenied),
+            Verdict::IfOwnOrder(order) => self.hold(wish, order, connection),
+        };
+        if let Err(error) = outcome {
+            self.refuse(id, error, connection);
+        }
+    }
+
+    /// Judges a request.
+    fn wish(&self, id: u32, request: SubscribeRequest, connection: &dyn Connection) -> Result<(Wish, Verdict), Error> {
+        if request.kind != 0 || request.tf.is_some() {
+            return Err(Error::NotAvailable);
+        }
+        if !request.delta.is_empty() && request.delta != FOSSIL {
+            return Err(Error::BadRequest);
+        }
+        if self.subscriptions.contains_key(&*request.channel) {
+            return Err(Error::AlreadySubscribed);
+        }
+        if self.subscriptions.len() >= MAX_CHANNELS {
+            return Err(Error::LimitExceeded);
+        }
+        let found = self.app.config.channels.find(&request.channel);
+        let (channel, namespace) = found.map_err(|error| match error {
+            ChannelError::Length => Error::BadRequest,
+            ChannelError::Unknown => Error::UnknownChannel,
+        })?;
+        let claims = match request.token.as_str() {
+            "" => None,
+            token => Some(self.subscription_claims(token, &channel.name, connection)?),
+        };
+        let caller = &self.identity.caller;
+        let verdict = match claims {
+            Some(_) => Verdict::Allowed,
+            None => in_channel(caller, Right::Subscribe, &channel, namespace.as_deref(), false),
+        };
+        // Who may not read the past may not ask for it here either; a namespace may give it to everyone.
+        let history = in_channel(caller, Right::History, &channel, namespace.as_deref(), true);
+        let sees_past = history != Verdict::Denied;
+        let or_error = request.flag & SubscribeRequest::REJECT_UNRECOVERED != 0;
+        let wish = Wish {
+            awaited: Awaited::Reply { id, or_error },
+            since: request.recover.then_some((request.epoch, request.offset)),
+            recoverable: sees_past && (request.recoverable || request.recover),
+            positioned: sees_past && request.positioned,
+            join_leave: request.join_leave,
+            delta: request.delta == FOSSIL,
+            ends_at: claims.as_ref().and_then(SubscriptionClaims::expires_at),
+            options: claims.map(SubscriptionClaims::into_options).unwrap_or_default(),
+            channel,
+            namespace,
+        };
+        Ok((wish, verdict))
+    }
+
+    /// Checks a subscription's token: it must be this user's, for this channel, and for this connection if it
+    /// names one.
+    fn subscription_claims(
+        &self,
+        token: &str,
+        channel: &str,
+        connection: &dyn Connection,
+    ) -> Result<SubscriptionClaims, Error> {
+        let now_s = unix_s();
+        let claims = self.app.config.access.tokens.subscription(token, now_s).map_err(|error| match error {
+            TokenError::Expired => Error::TokenExpired,
+            TokenError::Invalid(detail) => {
+                tracing::info!(connection = connection.id(), channel, detail, "a token was not accepted");
+                Error::PermissionDenied
+            }
+        })?;
+        let is_right_client = claims.client.as_ref().is_none_or(|client| *client == connection.id());
+        if *claims.sub != *self.identity.user || claims.channel != channel || !is_right_client {
+            return Err(Error::PermissionDenied);
+        }
+        if claims.expires_at().is_some_and(|at| at <= now_s) {
+            return Err(Error::TokenExpired);
+        }
+        Ok(claims)
+    }
+
+    /// Asks the store whose an order is before its channel is subscribed.
+    fn hold(&mut self, wish: Wish, order: Arc<str>, connection: &mut dyn Connection) -> Result<(), Error> {
+        let leave = self.leave_to_wait().ok_or(Error::TooManyRequests)?;
+        let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
+        let (channel, client) = (Arc::clone(&wish.channel.name), Arc::from(connection.id()));
+        self.subscriptions.insert(Arc::clone(&channel), Subscription::held(wish));
+        self.app.runtime.spawn(async move {
+            let order = app.store.order(order).await;
+            let is_own = order.map(|found| found.is_some_and(|(order, _)| Some(&order.customer_id) == own.as_ref()));
+            let is_own = is_own.map_err(|error| tracing::error!(%error, "a read failed"));
+            app.hub.signal(Audience::Client(client), Arc::new(Signal::OrderSeen { channel, is_own }));
+            drop(leave);
+        });
+        Ok(())
+    }
+
+    /// The store has said whose the order is.
+    pub(super) fn on_order_seen(&mut self, channel: &str, is_own: Result<bool, ()>, connection: &mut dyn Connection) {
+        let Some(wish) = self.subscriptions.get_mut(channel).and_then(|held| held.held.take()) else { return };
+        self.subscriptions.remove(channel);
+        let awaited = wish.awaited;
+        let outcome = match is_own {
+            Ok(true) => self.begin_subscription(*wish, connection),
+            Ok(false) => Err(Error::PermissionDenied),
+            Err(()) => Err(Error::Internal),
+        };
+        if let (Err(error), Awaited::Reply { id, .. }) = (outcome, awaited) {
+            self.refuse(id, error, connection);
+        }
+    }
+
+    /// Starts a subscription that is allowed. It is answered when it has begun.
+    pub(super) fn begin_subscription(&mut self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Error> {
+        let mut subscription = Subscription::new(&wish);
+        let Wish { channel, namespace, options, .. } = &wish;
+        let overrides = options.overrides;
+        let settings = namespace.as_deref();
+        let of = |setting: fn(&Namespace) -> bool| settings.is_some_and(setting);
+        let (is_log, has_history) = match channel.source {
+            Source::Log(..) => (true, true),
+            Source::Memory(retention) => (false, retention != Retention::NONE),
+        };
+        let force_recovery = is_log || overrides.force_recovery.unwrap_or_else(|| of(|space| space.force_recovery));
+        let by_server = subscription.by_server;
+        // The server's own subscriptions can be resumed only where all can be.
+        subscription.recoverable = has_history && (force_recovery || (wish.recoverable && !by_server));
+        subscription.positioned = has_history
+            && (subscription.recoverable
+                || overrides.force_positioning.unwrap_or(false)
+                || (wish.positioned && !by_server));
+        subscription.delta = wish.delta && subscription.positioned && !is_log && of(|space| space.delta);
+        let is_shown = overrides.presence.unwrap_or_else(|| of(|space| space.presence));
+        let is_announced = overrides.join_leave.unwrap_or_else(|| of(|space| space.join_leave));
+        let told_anyway = overrides.force_push_join_leave.unwrap_or_else(|| of(|space| space.force_push_join_leave));
+        let since = wish.since.clone().filter(|_| subscription.recoverable);
+        subscription.was_recovering = since.is_some();
+        subscription.expires = wish.ends_at.map(|at| self.give_up_at(at));
+        let presence = (is_shown || is_announced).then(|| Presence {
+            user: Arc::clone(&self.identity.user),
+            info: encode_info(&self.client_info(&subscription, connection)),
+            is_announced,
+        });
+        let options = Subscribe {
+            since: since.map(|(epoch, offset)| self.position(channel, epoch, offset)),
+            first_page: true,
+            delta: subscription.delta,
+            presence,
+            join_leave: is_announced && (told_anyway || wish.join_leave),
+            ..Subscribe::default()
+        };
+        let begun = connection.subscribe(channel.clone(), options);
+        begun.map_err(|error| match error {
+            SubscribeError::TooMany => Error::LimitExceeded,
+            SubscribeError::Closing => Error::NotAvailable,
+        })?;
+        self.subscriptions.insert(Arc::clone(&channel.name), subscription);
+        Ok(())
+    }
+
+    /// A position; without an epoch it is one of the present.
+    fn position(&self, channel: &Channel, epoch: String, offset: u64) -> Position {
+        let epoch = match (epoch.is_empty(), &channel.source) {
+            (false, _) => Epoch(epoch.into()),
+            (true, Source::Log(log, _)) => self.app.hub.log_state(*log).epoch,
+            (true, Source::Memory(_)) => super::past::memory_position(&self.app.hub, channel).epoch,
+        };
+        Position { epoch, offset }
+    }
+
+    /// The client as others see it.
+    pub(super) fn client_info(&self, subscription: &Subscription, connection: &dyn Connection) -> ClientInfo {
+        ClientInfo {
+            user: self.identity.user.to_string(),
+            client: connection.id().to_owned(),
+            conn_info: self.identity.info.clone(),
+            chan_info: subscription.info.clone(),
+        }
+    }
+
+    /// A subscription has begun, or has lost its place.
+    pub(super) fn on_begun(&mut self, channel: &Channel, begun: &Subscribed, connection: &mut dyn Connection) {
+        let Some(subscription) = self.subscriptions.get_mut(&channel.name) else { return };
+        let Some(awaited) = subscription.awaited.take() else {
+            if begun.recovered == Some(false) && subscription.positioned {
+                self.end_with_hole(&channel.name, connection);
+            }
+            return;
+        };
+        let subscription = subscription.clone();
+        match awaited {
+            Awaited::Reply { id, or_error: true } if begun.recovered == Some(false) => {
+                self.subscriptions.remove(&channel.name);
+                connection.unsubscribe(&channel.name);
+                self.refuse(id, Error::UnrecoverablePosition, connection);
+            }
+            Awaited::Reply { id, .. } => {
+                let subscribe = Some(self.result(&subscription, begun));
+                self.reply(&Reply { id, subscribe, ..Reply::default() }, connection);
+            }
+            Awaited::Connect => {
+                let result = self.result(&subscription, begun);
+                self.add_to_connect(&channel.name, result, connection);
+            }
+            Awaited::Push => self.push_begun(&channel.name, &subscription, begun, connection),
+        }
+    }
+
+    fn end_with_hole(&mut self, channel: &str, connection: &mut dyn Connection) {
+        if self.subscriptions.get(channel).is_some_and(|subscription| subscription.by_server) {
+            return self.disconnect(Disconnect::InsufficientState, connection);
+        }
+        self.subscriptions.remove(channel);
+        connection.unsubscribe(channel);
+        self.tell_unsubscribed(channel, Unsubscribe::InsufficientState, connection);
+    }
+
+    fn tell_unsubscribed(&mut self, channel: &str, why: Unsubscribe, connection: &mut dyn Connection) {
+        let mut push = Vec::new();
+        push_unsubscribe(self.encoding, channel, why, &mut push);
+        self.reply_encoded(&push, connection);
+    }
+
+    fn push_begun(
+        &mut self,
+        channel: &str,
+        subscription: &Subscription,
+        begun: &Subscribed,
+        connection: &mut dyn Connection,
+    ) {
+        let result = self.result(subscription, begun);
+        let told = SubscribePush {
+            recoverable: result.recoverable,
+            positioned: result.positioned,
+            epoch: result.epoch,
+            offset: result.offset,
+            data: result.data,
+        };
+        let mut push = Vec::new();
+        push_subscribe(self.encoding, channel, told, &mut push);
+        self.reply_encoded(&push, connection);
+        for (offset, body) in &begun.events {
+            push.clear();
+            push_publication(self.encoding, channel, *offset, body, &mut push);
+            self.reply_encoded(&push, connection);
+        }
+    }
+
+    fn result(&self, subscription: &Subscription, begun: &Subscribed) -> SubscribeResult {
+        let ends_at = subscription.ends_at;
+        let mut result = SubscribeResult {
+            expires: ends_at.is_some(),
+            ttl: ends_at.map(|at| seconds(at - unix_s())).unwrap_or_default(),
+            recoverable: subscription.recoverable,
+            positioned: subscription.positioned,
+            was_recovering: subscription.was_recovering,
+            recovered: begun.recovered == Some(true),
+            delta: subscription.delta,
+            data: subscription.data.clone(),
+            publications: self.publications(subscription, begun),
+            ..SubscribeResult::default()
+        };
+        if subscription.positioned {
+            (result.epoch, result.offset) = (begun.epoch.to_string(), begun.offset);
+        }
+        result
+    }
+
+    /// What was missed. With deltas the first is whole, each other one leads from the one before.
+    fn publications(&self, subscription: &Subscription, begun: &Subscribed) -> Vec<Publication> {
+        let encoding = self.encoding;
+        if !subscription.delta {
+            return begun.events.iter().map(|(offset, body)| to_message(encoding, *offset, body)).collect();
+        }
+        let mut before: Option<Cow<'_, [u8]>> = None;
+        let publications = begun.events.iter().map(|(offset, body)| {
+            let data = data_of(encoding, body);
+            let delta = before.as_ref().and_then(|before| fossil::create(before, &data));
+            before = Some(data);
+            to_delta_message(encoding, *offset, body, delta.as_deref())
+        });
+        publications.collect()
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: u32, request: &UnsubscribeRequest, connection: &mut dyn Connection) {
+        if self.subscriptions.remove(&*request.channel).is_some() {
+            connection.unsubscribe(&request.channel);
+        }
+        self.reply(&Reply { id, unsubscribe: Some(UnsubscribeResult {}), ..Reply::default() }, connection);
+    }
+
+    /// Replaces a subscription's token.
+    pub(super) fn refresh_subscription(
+        &mut self,
+        id: u32,
+        request: &SubRefreshRequest,
+        connection: &mut dyn Connection,
+    ) {
+        if request.kind != 0 {
+            return self.refuse(id, Error::NotAvailable, connection);
+        }
+        if request.token.is_empty() {
+            return self.break_off("a refresh without a token", connection);
+        }
+        if !self.subscriptions.contains_key(&*request.channel) {
+            return self.refuse(id, Error::PermissionDenied, connection);
+        }
+        match self.subscription_claims(&request.token, &request.channel, connection) {
+            Ok(claims) => self.prolong(id, &request.channel, &claims, connection),
+            Err(Error::TokenExpired) => {
+                // Told to subscribe again, the client gets a token; an error would end the subscription.
+                self.subscriptions.remove(&*request.channel);
+                connection.unsubscribe(&request.channel);
+                self.tell_unsubscribed(&request.channel, Unsubscribe::Expired, connection);
+                self.refuse(id, Error::Expired, connection);
+            }
+            Err(error) => self.refuse(id, error, connection),
+        }
+    }
+
+    fn prolong(&mut self, id: u32, channel: &str, claims: &SubscriptionClaims, connection: &mut dyn Connection) {
+        let ends_at = claims.expires_at();
+        let expires = ends_at.map(|at| self.give_up_at(at));
+        if let Some(subscription) = self.subscriptions.get_mut(channel) {
+            (subscription.ends_at, subscription.expires) = (ends_at, expires);
+        }
+        let ttl = ends_at.map(|at| seconds(at - unix_s())).unwrap_or_default();
+        let sub_refresh = Some(SubRefreshResult { expires: ends_at.is_some(), ttl });
+        self.reply(&Reply { id, sub_refresh, ..Reply::default() }, connection);
+    }
+
+    /// Subscribes the client because another program wishes it.
+    pub(super) fn subscribe_by_server(
+        &mut self,
+        channel: &str,
+        options: &ChannelOptions,
+        since: Option<&Since>,
+        connection: &mut dyn Connection,
+    ) {
+        let is_full = self.subscriptions.len() >= MAX_CHANNELS;
+        let found = self.app.config.channels.find(channel).ok();
+        let Some((channel, namespace)) = found.filter(|_| !is_full && !self.subscriptions.contains_key(channel)) else {
+            return;
+        };
+        let wish = Wish {
+            channel,
+            namespace,
+            options: options.clone(),
+            awaited: Awaited::Push,
+            since: since.map(|since| (since.epoch.clone(), since.offset)),
+            recoverable: true,
+            positioned: true,
+            join_leave: false,
+            delta: false,
+            ends_at: None,
+        };
+        if let Err(error) = self.begin_subscription(wish, connection) {
+            tracing::info!(connection = connection.id(), ?error, "a client could not be subscribed");
+        }
+    }
+
+    /// Ends a subscription because another program wishes it.
+    pub(super) fn unsubscribe_by_server(&mut self, channel: &str, why: Unsubscribe, connection: &mut dyn Connection) {
+        let Some(subscription) = self.subscriptions.remove(channel) else { return };
+        connection.unsubscribe(channel);
+        match subscription.awaited {
+            Some(Awaited::Reply { id, .. }) => self.refuse(id, Error::PermissionDenied, connection),
+            Some(Awaited::Connect | Awaited::Push) => {}
+            None => self.tell_unsubscribed(channel, why, connection),
+        }
+    }
+}
+
+fn encode_info(info: &ClientInfo) -> bytes::Bytes {
+    // Strings and JSON always have an encoding.
+    serde_json::to_vec(info).unwrap_or_default().into()
+}

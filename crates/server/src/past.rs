@@ -1,0 +1,94 @@
+//! What plain clients ask about channels beside what happens in them: their past, and who is there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ordercast_hub::HistoryQuery;
+use ordercast_hub::session::Connection;
+use ordercast_protocol::channel::{Channel, Source};
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::frame::{Extent, write_history, write_presence};
+
+use ordercast_store::log::PageLimit;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Most bytes of event bodies in one answer.
+const MAX_HISTORY_BYTES: usize = 1024 * 1024;
+
+/// A channel by the name that a client gave.
+pub(crate) fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
+    let unknown = |error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}"));
+    app.config.channels.resolve(name).map_err(unknown)
+}
+
+/// Answers with a part of a channel's past, newest first. Of a log it is read beside the session.
+pub(crate) fn tell_history(
+    app: &Arc<App>,
+    connection: &mut dyn Connection,
+    reference: Option<&str>,
+    channel: Channel,
+    (before, limit): (Option<u64>, usize),
+) {
+    let Source::Log(log, view) = channel.source else {
+        let query = HistoryQuery { since: before, limit: Some(limit), reverse: true };
+        let history = app.hub.history(&channel, query);
+        let extent = Extent { epoch: &history.position.epoch, offset: history.position.offset, floor: history.floor };
+        return connection.send(&history_frame(reference, &channel.name, extent, &history.events));
+    };
+    let (app, replies) = (Arc::clone(app), connection.replies());
+    let (reference, id) = (reference.map(str::to_owned), connection.id().to_owned());
+    let runtime = app.runtime.clone();
+    runtime.spawn(async move {
+        let limit = PageLimit { events: limit, bytes: MAX_HISTORY_BYTES };
+        let head = before.unwrap_or_else(|| app.hub.log_state(log).head + 1);
+        match app.store.log_page(log, view, head.saturating_sub(limit.events as u64 + 1), limit).await {
+            Ok(mut tail) => {
+                tail.events.retain(|event| event.offset < head);
+                tail.events.reverse();
+                let extent = Extent { epoch: &tail.state.epoch, offset: tail.state.head, floor: tail.state.floor };
+                let events: Vec<_> = tail.events.into_iter().map(|event| (event.offset, event.body)).collect();
+                replies.send(history_frame(reference.as_deref(), &channel.name, extent, &events));
+            }
+            Err(error) => {
+                let problem = Problem::from(error);
+                app.report("websocket", &id, &problem);
+                replies.send(problem.frame(reference.as_deref()));
+            }
+        }
+    });
+}
+
+fn history_frame(reference: Option<&str>, channel: &str, extent: Extent<'_>, events: &[(u64, Bytes)]) -> Vec<u8> {
+    let wrap = |(offset, body): &(u64, Bytes)| {
+        let mut frame = Vec::with_capacity(body.len() + 64);
+        Wire::PlainJson.wrap(channel, *offset, body, &mut frame);
+        String::from_utf8_lossy(&frame).into_owned()
+    };
+    let frames: Vec<_> = events.iter().map(wrap).collect();
+    let oldest = events.last().map(|(offset, _)| *offset);
+    let next = oldest.filter(|oldest| *oldest > extent.floor + 1);
+    let mut out = Vec::with_capacity(frames.iter().map(String::len).sum::<usize>() + 128);
+    write_history(reference, channel, extent, frames.iter().map(String::as_str), next, &mut out);
+    out
+}
+
+/// Answers with who is in a channel.
+pub(crate) fn tell_presence(
+    app: &App,
+    connection: &mut dyn Connection,
+    reference: Option<&str>,
+    channel: &Channel,
+    (after, limit): (Option<&str>, usize),
+) {
+    let stats = app.hub.presence_stats(&channel.name);
+    let members = app.hub.presence(&channel.name, limit, after);
+    let infos: Vec<_> = members.iter().map(|(_, info)| String::from_utf8_lossy(info)).collect();
+    let next = members.last().map(|(client, _)| &**client).filter(|_| members.len() == limit);
+    let mut out = Vec::with_capacity(256);
+    let counts = (stats.clients, stats.users);
+    write_presence(reference, &channel.name, counts, infos.iter().map(|info| &**info), next, &mut out);
+    connection.send(&out);
+}
