@@ -196,3 +196,33 @@ fn a_session_speaks_over_a_stream() {
     drop(stream);
     rig.wait("the end of the session", |hub| !hub.deliver("secret", "x".into()) && hub.stats().streams == 0);
 }
+
+/// Whole to whoever has nothing yet, as a difference to whoever has the one before.
+#[test]
+fn differences_are_sent_to_whom_they_help() {
+    let rig = Rig::start(config());
+    let subscribe = || {
+        let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeJson));
+        let mut client = rig.connect_with(b"", session).unwrap();
+        assert_eq!(client.text(), "hello");
+        client.say("delta room:a");
+        client.text();
+        client
+    };
+    let publish = |number: u64| {
+        let text = "a long text that is the same in each of them ".repeat(20);
+        rig.hub.publish(&channel("room:a"), format!("{{\"n\":{number},\"text\":\"{text}\"}}").into()).unwrap();
+    };
+    let is_delta = |text: String| text.contains("\"delta\":true") && text.len() < 200;
+    let mut first = subscribe();
+    publish(1);
+    assert!(!is_delta(first.text()), "it has nothing to compare with");
+    publish(2);
+    assert!(is_delta(first.text()));
+    let mut second = subscribe();
+    publish(3);
+    assert!(is_delta(first.text()));
+    assert!(!is_delta(second.text()), "it has nothing to compare with");
+    publish(4);
+    assert!(is_delta(first.text()) && is_delta(second.text()));
+}

@@ -129,6 +129,7 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         drain_timeout: settings.server.drain_timeout,
         compression: settings.websocket.compression,
         echo: settings.server.echo,
+        handshakes_per_s: settings.server.handshakes_per_s,
         demo: settings.demo.is_enabled,
         channels: settings.channels.clone(),
         access: access(settings),
@@ -157,6 +158,7 @@ fn hub_config(settings: &Settings) -> HubConfig {
         write_timeout: settings.websocket.write_timeout,
         max_message_bytes: settings.websocket.max_message_bytes,
         outbox_bytes: settings.websocket.outbox_bytes,
+        drain_spread: Some(settings.server.drain_spread).filter(|spread| !spread.is_zero()),
         ..HubConfig::default()
     }
 }

@@ -154,13 +154,15 @@ impl Tokens {
 
 /// Times are checked by [`check_times`], by the caller's clock.
 fn validation(algorithms: &[Algorithm], settings: &TokenKeys) -> Validation {
-    let mut validation = Validation::default();
-    validation.algorithms = algorithms.to_vec();
-    validation.validate_exp = false;
-    validation.validate_aud = settings.audience.is_some();
     let required = [("aud", &settings.audience), ("iss", &settings.issuer)];
     let required = required.into_iter().filter(|(_, value)| value.is_some());
-    validation.required_spec_claims = required.map(|(claim, _)| claim.to_owned()).collect();
+    let mut validation = Validation {
+        algorithms: algorithms.to_vec(),
+        validate_exp: false,
+        validate_aud: settings.audience.is_some(),
+        required_spec_claims: required.map(|(claim, _)| claim.to_owned()).collect(),
+        ..Validation::default()
+    };
     if let Some(audience) = &settings.audience {
         validation.set_audience(&[audience]);
     }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use ordercast_protocol::centrifuge::codec::Encoding;
 use ordercast_protocol::centrifuge::fossil;
 use ordercast_protocol::centrifuge::message::{
-    ClientInfo, Command, ConnectRequest, HistoryRequest, PresenceRequest, PublishRequest, Reply, RpcRequest, SendRequest,
-    StreamPosition, SubscribeRequest,
+    ClientInfo, Command, ConnectRequest, HistoryRequest, PresenceRequest, PublishRequest, Reply, RpcRequest,
+    SendRequest, StreamPosition, SubscribeRequest,
 };
 use ordercast_server::channels::{Channels, Namespace, Who};
 use serde_json::json;
@@ -149,10 +149,8 @@ fn refusals_have_their_codes() {
             history: Some(HistoryRequest { channel: name.to_owned(), ..HistoryRequest::default() }),
             ..Command::default()
         };
-        let presence = |name: &str| Command {
-            presence: Some(PresenceRequest { channel: name.to_owned() }),
-            ..Command::default()
-        };
+        let presence =
+            |name: &str| Command { presence: Some(PresenceRequest { channel: name.to_owned() }), ..Command::default() };
         let publish = |name: &str, data: &'static str| Command {
             publish: Some(PublishRequest {
                 channel: name.to_owned(),
@@ -439,7 +437,8 @@ fn pings_keep_a_connection_alive_and_silence_ends_it() {
 fn deltas_lead_from_one_publication_to_the_next() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = start(dir.path(), |_| {});
-    let text = |number: u32| format!("{{\"text\":\"{}\",\"number\":{number},\"mark\":\"ä\"}}", "lorem ipsum ".repeat(30));
+    let text =
+        |number: u32| format!("{{\"text\":\"{}\",\"number\":{number},\"mark\":\"ä\"}}", "lorem ipsum ".repeat(30));
     for encoding in BOTH {
         let name = format!("full:{encoding:?}");
         let mut client = CentrifugeClient::connected(server.address, encoding);

@@ -145,7 +145,10 @@ fn what_the_token_says_of_a_user_is_told_to_others() {
     let claims = json!({"sub": "bob", "channel": "room:a", "info": [1]});
     bob.subscribe(SubscribeRequest { token: token(&claims), ..channel("room:a") }).expect("subscribed");
     let joined = ann.push().join.expect("a join").info.expect("who");
-    assert_eq!((&*joined.user, &joined.conn_info[..], &joined.chan_info[..]), ("bob", &br#"{"name":"Bob"}"#[..], &b"[1]"[..]));
+    assert_eq!(
+        (&*joined.user, &joined.conn_info[..], &joined.chan_info[..]),
+        ("bob", &br#"{"name":"Bob"}"#[..], &b"[1]"[..])
+    );
     bob.publish("room:a", "1").expect("published");
     let publisher = ann.publication().1.info.expect("who");
     assert_eq!(publisher, joined);
@@ -172,18 +175,18 @@ fn subscriptions_have_tokens_of_their_own() {
     let result = ann.subscribe(subscribe(good.clone())).expect("subscribed");
     assert!(result.expires && (90..=100).contains(&result.ttl));
     let mut refresh = |channel: &str, claims: &Value| {
-        let request = SubRefreshRequest {
-            channel: channel.to_owned(),
-            token: token(claims),
-            ..SubRefreshRequest::default()
-        };
+        let request =
+            SubRefreshRequest { channel: channel.to_owned(), token: token(claims), ..SubRefreshRequest::default() };
         ann.call(Command { sub_refresh: Some(request), ..Command::default() })
     };
     let longer = json!({"sub": "ann", "channel": "private:a", "exp": now_s() + 200});
     let result = refresh("private:a", &longer).sub_refresh.expect("a result");
     assert!(result.expires && (190..=200).contains(&result.ttl));
     assert_eq!(refresh("private:b", &longer).error.map(|error| error.code), Some(103));
-    assert_eq!(refresh("private:a", &json!({"sub": "bob", "channel": "private:a"})).error.map(|error| error.code), Some(103));
+    assert_eq!(
+        refresh("private:a", &json!({"sub": "bob", "channel": "private:a"})).error.map(|error| error.code),
+        Some(103)
+    );
     let expired = json!({"sub": "ann", "channel": "private:a", "exp": 1});
     assert_eq!(refresh("private:a", &expired).error.map(|error| error.code), Some(110));
     let push = ann.push();
@@ -232,8 +235,10 @@ fn the_server_subscribes_whom_the_token_says() {
         });
         let mut client = CentrifugeClient::open(server.address, encoding);
         let connect = client.connect(&token(&claims)).expect("connected");
-        let subs: Vec<_> = connect.subs.iter().map(|sub| (&*sub.channel, sub.result.clone().expect("a result"))).collect();
-        let of = |name: &str| subs.iter().find(|(known, _)| *known == name).map(|(_, result)| result).expect("subscribed");
+        let subs: Vec<_> =
+            connect.subs.iter().map(|sub| (&*sub.channel, sub.result.clone().expect("a result"))).collect();
+        let of =
+            |name: &str| subs.iter().find(|(known, _)| *known == name).map(|(_, result)| result).expect("subscribed");
         assert_eq!(subs.len(), 3);
         assert!(of(&name).recoverable && of("products").recoverable);
         assert_eq!(&of("private:a").data[..], br#"{"d":1}"#);
@@ -246,14 +251,16 @@ fn the_server_subscribes_whom_the_token_says() {
         other.publish(&name, "2").expect("published");
         other.publish(&name, "3").expect("published");
         let mut client = CentrifugeClient::open(server.address, encoding);
-        let position = SubscribeRequest { recover: true, epoch: of(&name).epoch.clone(), offset: 1, ..Default::default() };
+        let position =
+            SubscribeRequest { recover: true, epoch: of(&name).epoch.clone(), offset: 1, ..Default::default() };
         let request = ConnectRequest {
             token: token(&claims),
             subs: [(name.clone(), position)].into(),
             ..ConnectRequest::default()
         };
         let connect = client.call(Command { connect: Some(request), ..Command::default() }).connect.expect("a result");
-        let result = connect.subs.iter().find(|sub| sub.channel == name).and_then(|sub| sub.result.clone()).expect("it");
+        let result =
+            connect.subs.iter().find(|sub| sub.channel == name).and_then(|sub| sub.result.clone()).expect("it");
         let offsets: Vec<_> = result.publications.iter().map(|publication| publication.offset).collect();
         assert_eq!((result.recovered, result.offset, offsets), (true, 1, vec![2, 3]));
         client.unsubscribe(&name);

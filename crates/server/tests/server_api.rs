@@ -95,17 +95,27 @@ fn publications_reach_clients_and_history() {
         let name = format!("room:{encoding:?}");
         let mut client = CentrifugeClient::connected(server.address, encoding);
         client.subscribe(channel(&name)).expect("subscribed");
-        let published = result(&server, "publish", &json!({"channel": name, "data": {"a": [1, 2.50]}, "tags": {"k": "v"}}));
+        let published =
+            result(&server, "publish", &json!({"channel": name, "data": {"a": [1, 2.50]}, "tags": {"k": "v"}}));
         assert_eq!(published["offset"], 1);
         let (_, publication) = client.publication();
-        assert_eq!((&publication.data[..], publication.offset, &*publication.tags["k"]), (&br#"{"a":[1,2.5]}"#[..], 1, "v"));
+        assert_eq!(
+            (&publication.data[..], publication.offset, &*publication.tags["k"]),
+            (&br#"{"a":[1,2.5]}"#[..], 1, "v")
+        );
         assert_eq!(publication.info, None, "a server published");
         result(&server, "publish", &json!({"channel": name, "b64data": "/wA="}));
         let (_, publication) = client.publication();
         let expected = if encoding == Encoding::Json { &b"\"/wA=\""[..] } else { b"\xff\x00" };
         assert_eq!(publication.data, expected);
-        let responses = result(&server, "broadcast", &json!({"channels": [name, "nowhere", "plain:a", "orders"], "data": 3}));
-        let codes: Vec<_> = responses["responses"].as_array().expect("a list").iter().map(|one| one["error"]["code"].as_u64()).collect();
+        let responses =
+            result(&server, "broadcast", &json!({"channels": [name, "nowhere", "plain:a", "orders"], "data": 3}));
+        let codes: Vec<_> = responses["responses"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|one| one["error"]["code"].as_u64())
+            .collect();
         assert_eq!(codes, [None, Some(102), None, Some(108)]);
         assert_eq!(responses["responses"][0]["result"]["offset"], 3);
         let history = result(&server, "history", &json!({"channel": name, "limit": -1}));
@@ -177,7 +187,10 @@ fn users_are_subscribed_seen_and_sent_away() {
         for client in [&mut ann, &mut again] {
             let push = client.push();
             let subscribe = push.subscribe.expect("a subscription");
-            assert_eq!((&*push.channel, subscribe.recoverable, &subscribe.data[..]), (&*name, true, &br#"{"d":1}"#[..]));
+            assert_eq!(
+                (&*push.channel, subscribe.recoverable, &subscribe.data[..]),
+                (&*name, true, &br#"{"d":1}"#[..])
+            );
             assert_eq!((subscribe.offset, client.publication().1.offset), (1, 2));
         }
         let presence = result(&server, "presence", &json!({"channel": name}));
@@ -270,7 +283,8 @@ fn two_halves_over_http_make_a_connection() {
     let connect = r#"{"id":1,"connect":{}}"#;
     let two = format!("{connect}\n{}", r#"{"id":2,"subscribe":{"channel":"room:lines"}}"#);
     let lines = Stream::open(&server, "POST", "/connection/http_stream", &[], two.as_bytes());
-    let events = Stream::open(&server, "GET", "/connection/sse?cf_connect=%7B%22id%22:1,%22connect%22:%7B%7D%7D", &[], b"");
+    let events =
+        Stream::open(&server, "GET", "/connection/sse?cf_connect=%7B%22id%22:1,%22connect%22:%7B%7D%7D", &[], b"");
     let posted = Stream::open(&server, "POST", "/connection/sse", &[], connect.as_bytes());
     for (mut stream, name) in [(lines, "room:lines"), (events, "room:events"), (posted, "room:posted")] {
         let connected = stream.reply("\"connect\"").connect.expect("a result");
@@ -326,7 +340,9 @@ fn foreign_pages_open_no_transport() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = start(dir.path(), |setup| setup.server.allowed_origins = vec!["https://shop.example".to_owned()]);
     let sse = "/connection/sse?cf_connect=%7B%7D";
-    for (method, path) in [("GET", sse), ("POST", "/connection/http_stream"), ("POST", "/emulation"), ("GET", "/connection/websocket")] {
+    for (method, path) in
+        [("GET", sse), ("POST", "/connection/http_stream"), ("POST", "/emulation"), ("GET", "/connection/websocket")]
+    {
         let answer = server.client().request(method, path, &["Origin: https://evil.example"], b"{}");
         assert_eq!(answer.status, 403, "{path}");
     }
@@ -334,6 +350,11 @@ fn foreign_pages_open_no_transport() {
     for (origin, allowed) in [(&listed[..], true), (&["Origin: https://evil.example"], false)] {
         let answer = server.client().request("OPTIONS", "/emulation", origin, b"");
         assert_eq!(answer.status, 204);
-        assert_eq!(answer.head.to_ascii_lowercase().contains("access-control-allow-origin"), allowed, "{}", answer.head);
+        assert_eq!(
+            answer.head.to_ascii_lowercase().contains("access-control-allow-origin"),
+            allowed,
+            "{}",
+            answer.head
+        );
     }
 }

@@ -87,7 +87,8 @@ fn snapshots_show_views_and_products() {
     let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
     server.client().post("/products", r#"{"sku":"tea","name":"Tea","price":2.5,"stock":9}"#);
     let ids = [place(&server), place(&server)];
-    let customer = server.client().get("/orders").json()["orders"][0]["customer_id"].as_str().expect("a customer").to_owned();
+    let customer =
+        server.client().get("/orders").json()["orders"][0]["customer_id"].as_str().expect("a customer").to_owned();
     let mut socket = quiet(&server);
     for (channel, list, count) in [
         ("orders".to_owned(), "orders", 2),
@@ -115,7 +116,8 @@ fn history_goes_back_page_by_page() {
     let mut socket = quiet(&server);
     let (mut seen, mut before) = (Vec::new(), Value::Null);
     loop {
-        socket.send(&json!({"type": "history", "ref": 9, "channel": "orders", "limit": 3, "before": before}).to_string());
+        socket
+            .send(&json!({"type": "history", "ref": 9, "channel": "orders", "limit": 3, "before": before}).to_string());
         let page = socket.next_of("history");
         assert_eq!((&page["ref"], &page["offset"], &page["floor"]), (&json!(9), &json!(7), &json!(0)));
         seen.extend(page["events"].as_array().expect("events").iter().map(|event| event["order_id"].clone()));

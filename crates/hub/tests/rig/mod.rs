@@ -161,7 +161,7 @@ pub(crate) fn channel(name: &str) -> Channel {
 }
 
 /// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
-/// `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
+/// `delta CHANNEL`, `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
 /// `later TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
 pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
 
@@ -189,6 +189,9 @@ impl Session for WordSession {
                 let presence = Some(Presence { user: user.into(), info, is_announced: true });
                 let options = Subscribe { presence, join_leave: true, ..Subscribe::default() };
                 connection.subscribe(channel(name), options).unwrap();
+            }
+            ["delta", name] => {
+                connection.subscribe(channel(name), Subscribe { delta: true, ..Subscribe::default() }).unwrap();
             }
             ["latest", name] => {
                 let options = Subscribe { pace: Pace::Latest, ..Subscribe::default() };

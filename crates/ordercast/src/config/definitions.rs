@@ -28,6 +28,8 @@ const DEFAULT_CURRENCY: &str = "USD";
 const DEFAULT_MAX_CONNECTIONS: i64 = 10_000;
 const DEFAULT_OUTBOX_BYTES: i64 = 1024 * 1024;
 const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
+const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
+const MAX_HANDSHAKES_PER_S: i64 = 1_000_000;
 const MAX_SLOTS: i64 = 10_000;
 const MAX_CAPACITY: i64 = 1_000_000;
 const MAX_WORK_MS: i64 = 3_600_000;
@@ -200,8 +202,9 @@ fn websocket(layers: &mut Layers<'_>, channels: &Channels) -> WebSocketSettings 
     let outbox = setting("websocket.outbox_bytes");
     let outbox_bytes = layers.read(outbox, DEFAULT_OUTBOX_BYTES, within(4_096..=1024 * 1024 * 1024));
     let compression = layers.read(setting("websocket.compression"), false, |_| Ok(()));
-    let default_channels =
-        layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| check_channels(channels, names));
+    let default_channels = layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| {
+        check_channels(channels, names)
+    });
     WebSocketSettings {
         max_connections: size(max_connections),
         handshake_timeout,
@@ -232,7 +235,12 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let echo = layers.read(setting("server.echo").flag("--echo"), false, |_| Ok(()));
     let drain = setting("server.drain_timeout_s");
     let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
-    ServerSettings { allowed_origins, echo, drain_timeout }
+    let drain_spread =
+        layers.read(setting("server.drain_spread_s"), Duration::ZERO, between(Duration::ZERO, MAX_TIMEOUT));
+    let rate = setting("server.handshakes_per_s");
+    let rate = layers.read(rate, DEFAULT_HANDSHAKES_PER_S, within(1..=MAX_HANDSHAKES_PER_S));
+    let handshakes_per_s = u32::try_from(rate).unwrap_or(u32::MAX);
+    ServerSettings { allowed_origins, echo, drain_timeout, drain_spread, handshakes_per_s }
 }
 
 /// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.

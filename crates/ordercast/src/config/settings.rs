@@ -117,6 +117,10 @@ pub(crate) struct ServerSettings {
     pub echo: bool,
     /// How long a graceful stop may take.
     pub drain_timeout: Duration,
+    /// Over which time a stopping server spreads its closes; zero for a millisecond each.
+    pub drain_spread: Duration,
+    /// Most new connections that are begun a second.
+    pub handshakes_per_s: u32,
 }
 
 /// Who comes in.

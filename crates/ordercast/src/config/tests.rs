@@ -165,3 +165,45 @@ fn a_missing_file_is_an_error_only_when_it_was_named() {
     let errors = resolve(&sources(None, &[("ORDERCAST_CONFIG", "neither.toml")], &[])).unwrap_err();
     assert!(errors.0[0].contains("neither.toml"), "{errors}");
 }
+
+#[test]
+fn access_and_channels_are_read() {
+    let file = "[auth]\nmode = \"token\"\nhmac_secret = \"sesame\"\n[api]\nkey = \"k\"\n[channels]\nenabled = true\n\
+                history_size = 5\n[channels.namespaces.news]\npresence = true\nallow_publish = \"subscribers\"\n\
+                [channels.namespaces.plain]\n[websocket]\ndefault_channels = [\"news:a\"]\n";
+    let resolved = with_file(file, &[("ORDERCAST_API_KEY", "other")], &[]).unwrap();
+    let settings = &resolved.settings;
+    assert_eq!(settings.access.mode, AuthMode::Token);
+    assert_eq!(settings.access.api_key.as_ref().map(|key| key.reveal().to_owned()), Some("other".to_owned()));
+    assert!(resolved.warnings.iter().any(|warning| warning.contains("auth.mode")), "{:?}", resolved.warnings);
+    let shown: Vec<_> = resolved.origins.0.iter().map(|setting| format!("{setting:?}")).collect();
+    assert!(!shown.iter().any(|shown| shown.contains("sesame") || shown.contains("other")), "secrets are not shown");
+    for (name, namespace) in [("a", Some("")), ("news:a", Some("news")), ("plain:a", Some("plain")), ("b:a", None)] {
+        let found = settings.channels.find(name).ok().and_then(|(_, namespace)| namespace);
+        assert_eq!(found.map(|found| found.name.clone()).as_deref(), namespace, "{name}");
+    }
+    let (_, news) = settings.channels.find("news:a").unwrap();
+    let news = news.unwrap();
+    assert!(news.presence && news.allow_publish.name() == "subscribers" && news.history_size == 0);
+}
+
+#[test]
+fn impossible_access_and_channels_are_named() {
+    for (file, expected) in [
+        ("[auth]\nmode = \"token\"", "o.toml:2: `auth.mode` is \"token\" but there is no key"),
+        ("[auth]\nrsa_public_key = \"x\"", "o.toml:2: `auth.rsa_public_key` not a public key in PEM"),
+        ("[auth]\nmode = \"closed\"", "o.toml:2:8: `auth.mode` must be \"open\" or \"token\", not the text"),
+        ("[channels.namespaces.orders]\npresence = true", "default: `channels.namespaces.orders.history_size` of a"),
+        (
+            "[channels.namespaces.a]\ndelta = true",
+            "default: `channels.namespaces.a.history_size` of a namespace that has",
+        ),
+        ("[channels.namespaces.a]\nallow_publish = \"all\"", "o.toml:2:17: `channels.namespaces.a.allow_publish` must"),
+        ("[channels.namespaces.a]\nsize = 1", "o.toml:2:1: unknown setting `channels.namespaces.a.size`"),
+        ("[centrifuge]\nping_interval_s = 1.5", "o.toml:2: `centrifuge.ping_interval_s` must be whole seconds"),
+    ] {
+        let errors = with_file(file, &[], &[]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{file}: {errors:?}");
+        assert!(errors[0].starts_with(expected), "{file}: {errors:?}");
+    }
+}

@@ -340,10 +340,10 @@ impl CentrifugeSession {
             Signal::Unsubscribe { target, channel, why } if self.is_meant(target, connection) => {
                 self.unsubscribe_by_server(channel, *why, connection);
             }
-            Signal::Disconnect { target, code, reason, kept } if self.is_meant(target, connection) => {
-                if !kept.iter().any(|kept| **kept == *connection.id()) {
-                    self.close(*code, reason, connection);
-                }
+            Signal::Disconnect { target, code, reason, kept }
+                if self.is_meant(target, connection) && !kept.iter().any(|kept| **kept == *connection.id()) =>
+            {
+                self.close(*code, reason, connection);
             }
             Signal::Refresh { target, expires_at } if self.is_meant(target, connection) => {
                 self.expires = expires_at.map(|at| self.give_up_at(at));

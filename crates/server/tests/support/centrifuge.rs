@@ -140,7 +140,8 @@ impl CentrifugeClient {
         self.last_id = commands.iter().map(|command| command.id).max().unwrap_or(0).max(self.last_id);
         match self.encoding {
             Encoding::Json => {
-                let lines: Vec<_> = commands.iter().map(|command| serde_json::to_string(command).expect("JSON")).collect();
+                let lines: Vec<_> =
+                    commands.iter().map(|command| serde_json::to_string(command).expect("JSON")).collect();
                 self.send_bytes(lines.join("\n").as_bytes());
             }
             Encoding::Protobuf => {
@@ -208,8 +209,10 @@ impl CentrifugeClient {
             Encoding::Protobuf => {
                 assert_eq!(opcode, BINARY);
                 let mut rest = &message[..];
-                std::iter::from_fn(|| (!rest.is_empty()).then(|| Reply::decode_length_delimited(&mut rest).expect("a reply")))
-                    .collect()
+                std::iter::from_fn(|| {
+                    (!rest.is_empty()).then(|| Reply::decode_length_delimited(&mut rest).expect("a reply"))
+                })
+                .collect()
             }
         };
         for reply in replies {
