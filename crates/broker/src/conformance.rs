@@ -33,8 +33,14 @@ pub fn check(broker: &dyn Broker) {
                 body: Bytes::from_static(b"{\"type\":\"order\"}"),
                 order_id: Some("a".into()),
                 customer_id: Some("c_1".into()),
+                channel: None,
             },
-            AnnouncedEvent { body: Bytes::from_static(b"{\"n\":2}"), order_id: None, customer_id: None },
+            AnnouncedEvent {
+                body: Bytes::from_static(b"{\"n\":2}"),
+                order_id: None,
+                customer_id: None,
+                channel: Some("room:1".into()),
+            },
         ],
     });
     assert_eq!(announcement.last(), 8);

@@ -21,6 +21,8 @@ pub struct AnnouncedEvent {
     pub order_id: Option<Arc<str>>,
     /// The customer it is about.
     pub customer_id: Option<Arc<str>>,
+    /// The durable application channel it was published into.
+    pub channel: Option<Arc<str>>,
 }
 
 /// The events that one commit added to one log.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_broker::AnnouncedEvent;
+use ordercast_domain::Violation;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{self, Placement, Refusal, Step, WorkingSet};
 use ordercast_domain::draft::Draft;
@@ -14,12 +15,14 @@ use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Rules;
 use ordercast_domain::status::Status;
-use ordercast_protocol::channel::Log;
+use ordercast_protocol::channel::{ChannelError, Log};
+use ordercast_protocol::limits::MAX_CHANNEL_BYTES;
 use ordercast_store::write::{Decider, EventInsert, Keys, OrderInsert, Writes};
 
 use crate::encode;
 use crate::ids::IdSource;
-use crate::intake::{Adjusted, Command, CommandError, Placed, Submission, WorkDone};
+use crate::intake::{Adjusted, Command, CommandError, Placed, Publication, Submission, WorkDone};
+use crate::retention::Due;
 
 /// Why an order goes back to the queue when the server starts.
 const RECOVERED: &str = "recovered after a restart";
@@ -31,6 +34,8 @@ pub(crate) enum Outcome {
     Placed(Result<Placed, CommandError>),
     Stored(Result<usize, CommandError>),
     Adjusted(Result<Adjusted, CommandError>),
+    /// Its place among the publications of the batch, from 0; its offset follows from the commit.
+    Published(Result<u64, CommandError>),
     Done,
 }
 
@@ -46,6 +51,8 @@ pub(crate) struct Decided {
     pub(crate) requeued: usize,
     /// New orders.
     pub(crate) accepted: usize,
+    /// Publications.
+    pub(crate) published: u64,
     pub(crate) revenue: BTreeMap<Currency, i64>,
     /// Products as they are after the batch.
     pub(crate) products: Vec<Product>,
@@ -63,6 +70,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) has_products: bool,
     pub(crate) rules: &'a Rules,
     pub(crate) ids: &'a mut IdSource,
+    /// Logs whose oldest events are looked at.
+    pub(crate) due: &'a [Due],
     pub(crate) decided: Decided,
 }
 
@@ -80,6 +89,8 @@ impl Decider for Batch<'_> {
                     keys.skus.extend(products.iter().map(|product| Arc::clone(&product.sku)));
                 }
                 Command::Adjust { adjustment, .. } => keys.adjustments.push(Arc::clone(&adjustment.id)),
+                // It depends on nothing.
+                Command::Publish { .. } => {}
                 Command::Finish(done) => {
                     finishing += done.len();
                     keys.order_seqs.extend(done.iter().map(|done| done.seq));
@@ -100,7 +111,7 @@ impl Decider for Batch<'_> {
             now_ms,
             rules: self.rules,
             ids: self.ids,
-            writes: Writes::default(),
+            writes: Writes { trims: self.due.iter().map(|due| due.at(now_ms)).collect(), ..Writes::default() },
             decided: Decided { idle: self.idle.clone(), ..Decided::default() },
             bodies: Vec::with_capacity(self.submissions.len() * 640),
             pending: Vec::with_capacity(self.submissions.len()),
@@ -129,12 +140,20 @@ fn place_keys(draft: &Draft, has_products: bool, keys: &mut Keys) {
     }
 }
 
-/// An event whose body is encoded, but not yet cut out of the batch's buffer.
+/// Where the body of an event is.
+enum Body {
+    /// Encoded, but not yet cut out of the batch's buffer.
+    InBuffer(Range<usize>),
+    /// As it came.
+    Given(Bytes),
+}
+
 struct PendingEvent {
     log: Log,
     order: Option<(OrderSeq, Arc<str>)>,
     customer_id: Option<Arc<str>>,
-    body: Range<usize>,
+    channel: Option<Arc<str>>,
+    body: Body,
 }
 
 /// One pass over a batch.
@@ -163,6 +182,9 @@ impl Run<'_> {
             }
             Command::Adjust { adjustment, .. } => {
                 Outcome::Adjusted(self.adjust(adjustment).map_err(CommandError::Refused))
+            }
+            Command::Publish { publication, .. } => {
+                Outcome::Published(self.publish(publication).map_err(CommandError::Refused))
             }
             Command::Finish(done) => {
                 done.iter().for_each(|done| self.finish(done));
@@ -208,6 +230,24 @@ impl Run<'_> {
             self.writes.adjustments.push(adjustment.clone());
         }
         Ok(Adjusted { adjustment, is_new })
+    }
+
+    fn publish(&mut self, publication: &Publication) -> Result<u64, Refusal> {
+        let Publication { channel, body, principal } = publication;
+        if channel.is_empty() || channel.len() > MAX_CHANNEL_BYTES {
+            let violation = Violation::new("/channel", ChannelError::Length.to_string());
+            return Err(Refusal::Invalid(vec![violation]));
+        }
+        tracing::debug!(channel = &**channel, by = &*principal.name, bytes = body.len(), "published");
+        self.pending.push(PendingEvent {
+            log: Log::Publications,
+            order: None,
+            customer_id: None,
+            channel: Some(Arc::clone(channel)),
+            body: Body::Given(body.clone()),
+        });
+        self.decided.published += 1;
+        Ok(self.decided.published - 1)
     }
 
     fn put_products(&mut self, products: &[Product]) -> Result<usize, Refusal> {
@@ -294,7 +334,8 @@ impl Run<'_> {
     }
 
     fn event(&mut self, log: Log, order: Option<(OrderSeq, Arc<str>)>, customer_id: Option<Arc<str>>, from: usize) {
-        self.pending.push(PendingEvent { log, order, customer_id, body: from..self.bodies.len() });
+        let body = Body::InBuffer(from..self.bodies.len());
+        self.pending.push(PendingEvent { log, order, customer_id, channel: None, body });
     }
 
     fn end(mut self) -> (Writes, Decided) {
@@ -311,12 +352,19 @@ impl Run<'_> {
         self.decided.products = self.writes.products.clone();
         let bodies = Bytes::from(self.bodies);
         for event in self.pending {
-            let body = bodies.slice(event.body);
-            let order_id = event.order.as_ref().map(|(_, id)| Arc::clone(id));
-            let announced = AnnouncedEvent { body: body.clone(), order_id, customer_id: event.customer_id.clone() };
-            self.decided.events.push((event.log, announced));
-            let (order, customer_id) = (event.order, event.customer_id);
-            self.writes.events.push(EventInsert { log: event.log, order, customer_id, body });
+            let body = match event.body {
+                Body::InBuffer(range) => bodies.slice(range),
+                Body::Given(body) => body,
+            };
+            let PendingEvent { log, order, customer_id, channel, .. } = event;
+            let announced = AnnouncedEvent {
+                body: body.clone(),
+                order_id: order.as_ref().map(|(_, id)| Arc::clone(id)),
+                customer_id: customer_id.clone(),
+                channel: channel.clone(),
+            };
+            self.decided.events.push((log, announced));
+            self.writes.events.push(EventInsert { log, order, customer_id, channel, body });
         }
         (self.writes, self.decided)
     }

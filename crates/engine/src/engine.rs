@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::draft::{CustomerKey, Draft};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Rules;
+use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
 use ordercast_store::read::ReadStore;
@@ -19,8 +21,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::ids::IdSource;
-use crate::intake::{Adjusted, ClientKey, Command, CommandError, Intake, Placed, Reply};
+use crate::intake::{Adjusted, ClientKey, Command, CommandError, Intake, Placed, Publication, Reply};
 use crate::processor::Processor;
+use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
 use crate::{pool, writer::Writer};
@@ -92,6 +95,7 @@ impl Engine {
             claims,
             idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
             ids: IdSource::new(),
+            trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
         };
         let pool = pool::run(claimed, parts.processor, Arc::clone(&shared.intake), give_up.subscribe());
@@ -136,6 +140,36 @@ impl Engine {
     pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<Adjusted, CommandError> {
         let adjustment = Box::new(adjustment);
         ask(|reply| self.shared.intake.submit(client, Command::Adjust { adjustment, reply }, &self.shared.stats)).await
+    }
+
+    /// Queues a publication into a durable application channel; `reply` hears where it stands in
+    /// [`Log::Publications`](ordercast_protocol::channel::Log::Publications) once it is durable. `body` is stored
+    /// and told as it is: make it with [`ordercast_protocol::centrifuge::publication::write_publication`].
+    pub fn submit_publication(
+        &self,
+        client: ClientKey,
+        principal: Principal,
+        channel: Arc<str>,
+        body: Bytes,
+        reply: Reply<Position>,
+    ) {
+        let publication = Publication { channel, body, principal };
+        self.shared.intake.submit(client, Command::Publish { publication, reply }, &self.shared.stats);
+    }
+
+    /// Publishes into a durable application channel and waits until that is durable; see
+    /// [`Engine::submit_publication`].
+    ///
+    /// # Errors
+    /// [`CommandError`]; a name of a wrong length is refused.
+    pub async fn publish(
+        &self,
+        client: ClientKey,
+        principal: Principal,
+        channel: Arc<str>,
+        body: Bytes,
+    ) -> Result<Position, CommandError> {
+        ask(|reply| self.submit_publication(client, principal, channel, body, reply)).await
     }
 
     /// The rules of the shop.

@@ -7,12 +7,15 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use bytes::Bytes;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{Refusal, WorkResult};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::order::{Details, Order, OrderSeq};
 use ordercast_domain::product::Product;
+use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
 
 use crate::stats::Stats;
@@ -69,6 +72,14 @@ pub struct Adjusted {
 /// Called once with the outcome, on the writer's thread: it must return at once.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, CommandError>) + Send>;
 
+/// Something to be appended to a durable application channel.
+pub(crate) struct Publication {
+    pub(crate) channel: Arc<str>,
+    /// As it will be stored and told.
+    pub(crate) body: Bytes,
+    pub(crate) principal: Principal,
+}
+
 pub(crate) struct WorkDone {
     pub(crate) seq: OrderSeq,
     pub(crate) token: u32,
@@ -81,6 +92,7 @@ pub(crate) enum Command {
     Place { draft: Box<Draft>, principal: Principal, reply: Reply<Placed> },
     PutProducts { products: Vec<Product>, reply: Reply<usize> },
     Adjust { adjustment: Box<Adjustment>, reply: Reply<Adjusted> },
+    Publish { publication: Publication, reply: Reply<Position> },
     Finish(Vec<WorkDone>),
     Recover,
 }
@@ -91,6 +103,7 @@ impl Command {
             Self::Place { reply, .. } => reply(Err(error)),
             Self::PutProducts { reply, .. } => reply(Err(error)),
             Self::Adjust { reply, .. } => reply(Err(error)),
+            Self::Publish { reply, .. } => reply(Err(error)),
             Self::Finish(_) | Self::Recover => {}
         }
     }
@@ -105,6 +118,7 @@ impl Command {
             Self::Place { draft, .. } => ROW + draft.details.lines.len() * LINE,
             Self::PutProducts { products, .. } => products.len() * ROW,
             Self::Adjust { adjustment, .. } => ROW + adjustment.lines.len() * LINE,
+            Self::Publish { publication, .. } => ROW + publication.body.len(),
             Self::Finish(done) => done.len() * ROW,
             Self::Recover => 0,
         }
@@ -191,15 +205,23 @@ impl Intake {
         }
     }
 
-    /// Waits for commands and takes what is there, `most` at the most. With `idle_work` it returns an empty
-    /// batch instead of waiting.
-    pub(crate) fn next(&self, most: usize, idle_work: bool) -> Next {
+    /// Waits for commands and takes what is there, `most` at the most. When none come for `patience` it returns an
+    /// empty batch.
+    pub(crate) fn next(&self, most: usize, patience: Option<Duration>) -> Next {
         let mut queue = self.queue();
-        while queue.submissions.is_empty() && !idle_work {
+        while queue.submissions.is_empty() && patience != Some(Duration::ZERO) {
             if queue.stopped {
                 return Next::Stop;
             }
-            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let Some(patience) = patience else {
+                queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (waited, timeout) = self.arrived.wait_timeout(queue, patience).unwrap_or_else(PoisonError::into_inner);
+            queue = waited;
+            if timeout.timed_out() {
+                break;
+            }
         }
         let mut bytes = 0;
         let fits = |submission: &&Submission| {
@@ -285,7 +307,7 @@ mod tests {
         assert_eq!(answered.try_recv(), Ok(CommandError::ClientFull), "the third of the first client");
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "the fourth of all");
         assert!(answered.try_recv().is_err());
-        let Next::Batch(batch) = intake.next(10, false) else { panic!("three wait") };
+        let Next::Batch(batch) = intake.next(10, None) else { panic!("three wait") };
         intake.submit(client(3), command(&answers), &stats);
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "a batch under way still counts");
         let clients: Vec<_> = batch.iter().filter_map(Submission::room).collect();
@@ -296,5 +318,22 @@ mod tests {
         assert_eq!(answered.try_recv(), Ok(CommandError::Stopping));
         intake.fail();
         assert_eq!(answered.try_recv(), Ok(CommandError::StoreFailed), "what was queued is told");
+    }
+
+    #[test]
+    fn publications_are_bounded_by_their_bytes() {
+        let (intake, stats) = (Intake::new(10, 10), Stats::new());
+        let body = Bytes::from(vec![0; MAX_INTAKE_BYTES / 2]);
+        let (answers, answered) = channel();
+        for _ in 0..3 {
+            let answers = answers.clone();
+            let publication =
+                Publication { channel: "a".into(), body: body.clone(), principal: Principal::local_admin() };
+            let reply = Box::new(move |outcome: Result<Position, _>| answers.send(outcome.unwrap_err()).unwrap());
+            intake.submit(client(1), Command::Publish { publication, reply }, &stats);
+        }
+        assert_eq!(answered.try_recv(), Ok(CommandError::Full), "one half and a bit fits, two do not");
+        let Next::Batch(batch) = intake.next(10, None) else { panic!("one waits") };
+        assert_eq!(batch.len(), 1, "a large one goes alone");
     }
 }

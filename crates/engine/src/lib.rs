@@ -13,6 +13,7 @@ mod ids;
 pub mod intake;
 mod pool;
 pub mod processor;
+pub mod retention;
 mod shared;
 pub mod stats;
 mod writer;

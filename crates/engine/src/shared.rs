@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::catalogue::CatalogueMirror;
 use crate::intake::Intake;
+use crate::retention::Retentions;
 use crate::stats::Stats;
 
 /// The settings of an engine.
@@ -25,12 +26,21 @@ pub struct EngineConfig {
     pub client_capacity: usize,
     /// Most commands in one commit.
     pub batch_commands: usize,
+    /// How much logs keep.
+    pub retention: Retentions,
 }
 
 impl EngineConfig {
-    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit.
+    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit; every event is kept.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, slots: 10, intake_capacity: 1_000, client_capacity: 800, batch_commands: 1_024 }
+        Self {
+            rules,
+            slots: 10,
+            intake_capacity: 1_000,
+            client_capacity: 800,
+            batch_commands: 1_024,
+            retention: Retentions::default(),
+        }
     }
 }
 

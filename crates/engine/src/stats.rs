@@ -57,6 +57,10 @@ pub struct Stats {
     pub completed: AtomicU64,
     /// Orders whose work failed for good.
     pub failed: AtomicU64,
+    /// Publications into durable application channels.
+    pub published: AtomicU64,
+    /// Events that retention removed.
+    pub trimmed: AtomicU64,
     /// Requests that were answered with an order accepted before.
     pub replayed: AtomicU64,
     /// Commands refused by a rule after they were queued.
@@ -98,6 +102,8 @@ impl Stats {
             accepted: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            published: AtomicU64::new(0),
+            trimmed: AtomicU64::new(0),
             replayed: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             overloaded: AtomicU64::new(0),

@@ -3,10 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
-use ordercast_broker::{Announcement, Broker, Message};
+use ordercast_broker::{AnnouncedEvent, Announcement, Broker, Message};
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
+use ordercast_protocol::channel::Log;
+use ordercast_protocol::position::Position;
 use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -14,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::batch::{Batch, Decided, Outcome};
 use crate::ids::IdSource;
 use crate::intake::{Command, CommandError, Next, Submission};
+use crate::retention::Trimmer;
 use crate::shared::Shared;
 
 pub(crate) struct Writer {
@@ -23,6 +27,7 @@ pub(crate) struct Writer {
     pub(crate) claims: mpsc::UnboundedSender<Vec<Order>>,
     pub(crate) idle: Vec<Arc<str>>,
     pub(crate) ids: IdSource,
+    pub(crate) trimmer: Trimmer,
     pub(crate) runtime: Handle,
 }
 
@@ -41,7 +46,9 @@ impl Writer {
         loop {
             let has_work = self.shared.stats.ready.load(Relaxed) > 0;
             let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
-            let submissions = match self.shared.intake.next(self.shared.config.batch_commands, claims) {
+            let has_more = self.trimmer.has_more() && !self.shared.is_draining();
+            let patience = if claims || has_more { Some(Duration::ZERO) } else { self.trimmer.interval() };
+            let submissions = match self.shared.intake.next(self.shared.config.batch_commands, patience) {
                 Next::Stop => return,
                 Next::Batch(submissions) => submissions,
             };
@@ -56,6 +63,7 @@ impl Writer {
 
     fn commit(&mut self, submissions: Vec<Submission>, claims: bool) -> Result<(), String> {
         let shared = Arc::clone(&self.shared);
+        let due = self.trimmer.due(Instant::now());
         let mut batch = Batch {
             submissions,
             idle: std::mem::take(&mut self.idle),
@@ -63,6 +71,7 @@ impl Writer {
             has_products: !shared.catalogue.read().products.is_empty(),
             rules: &shared.config.rules,
             ids: &mut self.ids,
+            due: &due,
             decided: Decided::default(),
         };
         let outcome = self.runtime.block_on(self.store.commit(&mut batch));
@@ -79,6 +88,7 @@ impl Writer {
                 });
             }
         };
+        self.trimmer.note(&due, &committed, Instant::now());
         if claims && decided.claimed.is_empty() && !decided.idle.is_empty() {
             // The store has nothing ready, whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
@@ -89,8 +99,9 @@ impl Writer {
         // Room first, so that a client that answers an ack with its next command finds some.
         let rooms: Vec<_> = submissions.iter().filter_map(Submission::room).collect();
         shared.intake.release(&rooms, &shared.stats);
+        let published = committed.logs.iter().find(|range| range.log == Log::Publications);
         for (submission, outcome) in submissions.into_iter().zip(decided.outcomes) {
-            answer(submission.command, outcome);
+            answer(submission.command, outcome, published);
         }
         self.idle = decided.idle;
         if !decided.claimed.is_empty() {
@@ -111,6 +122,8 @@ impl Writer {
         let (accepted, requeued) = (decided.accepted as u64, decided.requeued as u64);
         let (claimed, finished) = (decided.claimed.len() as u64, decided.finished.len() as u64);
         stats.accepted.fetch_add(accepted, Relaxed);
+        stats.published.fetch_add(decided.published, Relaxed);
+        stats.trimmed.fetch_add(committed.trimmed.iter().map(|trimmed| trimmed.count).sum(), Relaxed);
         stats.ready.fetch_add(accepted + requeued, Relaxed);
         stats.ready.fetch_sub(claimed, Relaxed);
         stats.active.fetch_add(claimed, Relaxed);
@@ -131,7 +144,10 @@ impl Writer {
         for outcome in &decided.outcomes {
             match outcome {
                 Outcome::Placed(Ok(crate::intake::Placed::Replayed { .. })) => &stats.replayed,
-                Outcome::Placed(Err(_)) | Outcome::Stored(Err(_)) | Outcome::Adjusted(Err(_)) => &stats.refused,
+                Outcome::Placed(Err(_))
+                | Outcome::Stored(Err(_))
+                | Outcome::Adjusted(Err(_))
+                | Outcome::Published(Err(_)) => &stats.refused,
                 _ => continue,
             }
             .fetch_add(1, Relaxed);
@@ -139,21 +155,25 @@ impl Writer {
     }
 }
 
-fn answer(command: Command, outcome: Outcome) {
+/// `published` is where the publications of the batch are.
+fn answer(command: Command, outcome: Outcome, published: Option<&LogRange>) {
     match (command, outcome) {
         (Command::Place { reply, .. }, Outcome::Placed(result)) => reply(result),
         (Command::PutProducts { reply, .. }, Outcome::Stored(result)) => reply(result),
         (Command::Adjust { reply, .. }, Outcome::Adjusted(result)) => reply(result),
+        (Command::Publish { reply, .. }, Outcome::Published(result)) => {
+            let place = |nth: u64| {
+                let range = published.ok_or(CommandError::StoreFailed)?;
+                Ok(Position { epoch: range.epoch.clone(), offset: range.first + nth })
+            };
+            reply(result.and_then(place));
+        }
         // Internal commands expect no answer.
         (command, _) => command.refuse(CommandError::Stopping),
     }
 }
 
-fn announce(
-    broker: &dyn Broker,
-    logs: Vec<LogRange>,
-    events: Vec<(ordercast_protocol::channel::Log, ordercast_broker::AnnouncedEvent)>,
-) {
+fn announce(broker: &dyn Broker, logs: Vec<LogRange>, events: Vec<(Log, AnnouncedEvent)>) {
     let mut announcements: Vec<Announcement> = logs
         .into_iter()
         .map(|range| {

@@ -163,6 +163,7 @@ impl Feed {
                 body: event.body,
                 order_id: event.order_id,
                 customer_id: event.customer_id,
+                channel: event.channel,
             };
             let events = page.events.into_iter().map(event).collect();
             let (log, epoch) = (self.known.log, self.known.epoch.clone());

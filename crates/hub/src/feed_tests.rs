@@ -14,14 +14,15 @@ fn body(offset: u64) -> Bytes {
 }
 
 fn announcement(first: u64, last: u64) -> Arc<Announcement> {
-    let event = |offset| AnnouncedEvent { body: body(offset), order_id: None, customer_id: None };
+    let event = |offset| AnnouncedEvent { body: body(offset), order_id: None, customer_id: None, channel: None };
     let events = (first..=last).map(event).collect();
     Arc::new(Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events })
 }
 
 fn page(after: u64, head: u64, limit: u64) -> LogPage {
     let last = head.min(after + limit);
-    let event = |offset| StoredEvent { offset, at_ms: 0, body: body(offset), order_id: None, customer_id: None };
+    let event =
+        |offset| StoredEvent { offset, at_ms: 0, body: body(offset), order_id: None, customer_id: None, channel: None };
     LogPage { events: (after + 1..=last).map(event).collect(), read_to: last, state: state("e", head, 0) }
 }
 

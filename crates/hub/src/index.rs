@@ -93,6 +93,7 @@ struct LogIndex {
     all: Vec<Group>,
     orders: HashMap<Arc<str>, Group>,
     customers: HashMap<Arc<str>, Group>,
+    channels: HashMap<Arc<str>, Group>,
 }
 
 /// The subscriptions of a shard.
@@ -110,6 +111,7 @@ impl Index {
             View::All => named(&mut log.all, channel),
             View::Order(id) => log.orders.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
             View::Customer(id) => log.customers.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
+            View::Channel(name) => log.channels.entry(Arc::clone(name)).or_insert_with(|| Group::new(channel)),
         };
         group.add(form, member)
     }
@@ -162,6 +164,7 @@ impl Index {
                     View::All => remove_named(&mut log.all, &channel.name, leave),
                     View::Order(id) => remove_keyed(&mut log.orders, id, leave),
                     View::Customer(id) => remove_keyed(&mut log.customers, id, leave),
+                    View::Channel(name) => remove_keyed(&mut log.channels, name, leave),
                 }
             }
         }
@@ -175,6 +178,7 @@ impl Index {
             Source::Log(log, View::All) => self.all(*log).iter().find(|group| group.name == channel.name),
             Source::Log(log, View::Order(id)) => self.by_order(*log, id),
             Source::Log(log, View::Customer(id)) => self.by_customer(*log, id),
+            Source::Log(log, View::Channel(name)) => self.by_channel(*log, name),
         }
     }
 
@@ -188,10 +192,10 @@ impl Index {
         self.all(log).is_empty() && !self.has_views(log)
     }
 
-    /// Whether anybody watches single orders or customers.
+    /// Whether anybody watches single orders, customers or channels.
     pub(crate) fn has_views(&self, log: Log) -> bool {
         let log = &self.logs[log.index()];
-        !log.orders.is_empty() || !log.customers.is_empty()
+        !log.orders.is_empty() || !log.customers.is_empty() || !log.channels.is_empty()
     }
 
     pub(crate) fn by_order(&self, log: Log, id: &str) -> Option<&Group> {
@@ -200,6 +204,10 @@ impl Index {
 
     pub(crate) fn by_customer(&self, log: Log, id: &str) -> Option<&Group> {
         self.logs[log.index()].customers.get(id)
+    }
+
+    pub(crate) fn by_channel(&self, log: Log, name: &str) -> Option<&Group> {
+        self.logs[log.index()].channels.get(name)
     }
 }
 

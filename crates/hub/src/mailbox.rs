@@ -183,7 +183,8 @@ mod tests {
     use super::*;
 
     fn commit(epoch: &str, first: u64, bytes: usize) -> Announcement {
-        let event = AnnouncedEvent { body: Bytes::from(vec![b'x'; bytes]), order_id: None, customer_id: None };
+        let body = Bytes::from(vec![b'x'; bytes]);
+        let event = AnnouncedEvent { body, order_id: None, customer_id: None, channel: None };
         Announcement { log: Log::Orders, epoch: Epoch(epoch.into()), first, events: vec![event; 2] }
     }
 
@@ -210,7 +211,7 @@ mod tests {
             assert_eq!(mailbox.push_commit(&commit("e", first, 10), || first), Queueing::Noted);
         }
         assert!(!is_woken(&mut poll));
-        assert_eq!(mailbox.take(Vec::new()), (vec![], [None, None, None]), "kept for whoever follows");
+        assert_eq!(mailbox.take(Vec::new()), (vec![], Heads::default()), "kept for whoever follows");
         assert_eq!(mailbox.follow(Log::Products), None);
         assert_eq!(mailbox.follow(Log::Orders), head("e", 6));
         assert_eq!(mailbox.push_commit(&commit("e", 7, 10), || 7), Queueing::Queued);
@@ -218,7 +219,7 @@ mod tests {
         mailbox.unfollow(Log::Orders);
         assert_eq!(mailbox.push_commit(&commit("f", 1, 10), || 1), Queueing::Noted);
         assert!(!is_woken(&mut poll));
-        assert_eq!(mailbox.take(Vec::new()), (vec![7], [None, None, None]));
+        assert_eq!(mailbox.take(Vec::new()), (vec![7], Heads::default()));
         assert_eq!(mailbox.follow(Log::Orders), head("f", 2), "another life, with lower offsets");
         mailbox.close();
         assert_eq!(mailbox.push_commit(&commit("f", 3, 10), || 3), Queueing::Refused);
@@ -231,11 +232,11 @@ mod tests {
         let half = MAX_COMMIT_BYTES / 4 - EVENT_BYTES;
         assert_eq!(mailbox.push_commit(&commit("e", 1, 2 * MAX_COMMIT_BYTES), || 1), Queueing::Queued, "alone");
         assert_eq!(mailbox.push_commit(&commit("e", 3, 10), || 3), Queueing::Skipped);
-        assert_eq!(mailbox.take(Vec::new()), (vec![1], [head("e", 4), None, None]));
+        assert_eq!(mailbox.take(Vec::new()), (vec![1], [head("e", 4), None, None, None]));
         let queued = [5, 7, 9, 11].map(|first| mailbox.push_commit(&commit("e", first, half), || first));
         assert_eq!(queued, [Queueing::Queued, Queueing::Queued, Queueing::Skipped, Queueing::Skipped]);
         mailbox.push(100).unwrap();
-        assert_eq!(mailbox.take(Vec::new()), (vec![5, 7, 100], [head("e", 12), None, None]));
-        assert_eq!(mailbox.take(Vec::new()), (vec![], [None, None, None]));
+        assert_eq!(mailbox.take(Vec::new()), (vec![5, 7, 100], [head("e", 12), None, None, None]));
+        assert_eq!(mailbox.take(Vec::new()), (vec![], Heads::default()));
     }
 }

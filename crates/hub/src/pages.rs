@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
-use ordercast_store::log::{LogPage, PageLimit, ReadLogs};
+use ordercast_store::log::{LogPage, PageLimit, PageQuery, ReadLogs};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -16,6 +16,8 @@ pub(crate) struct PageRequest {
     pub(crate) log: Log,
     pub(crate) view: View,
     pub(crate) after: u64,
+    /// Whether it is told whose the events are.
+    pub(crate) with_keys: bool,
     pub(crate) on_page: OnPage,
 }
 
@@ -45,6 +47,7 @@ pub(crate) async fn read_pages(
 }
 
 async fn read_page(logs: Arc<dyn ReadLogs>, limit: PageLimit, request: PageRequest) {
-    let page = logs.log_page(request.log, request.view, request.after, limit).await;
+    let query = PageQuery::after(request.log, request.view, request.after, limit);
+    let page = logs.log_page(PageQuery { with_keys: request.with_keys, ..query }).await;
     (request.on_page)(page);
 }

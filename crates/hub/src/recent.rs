@@ -51,7 +51,8 @@ impl Block {
             }
             Content::Announced(segments) => {
                 let events = segments.iter().flat_map(Segment::events).filter(|(offset, event)| {
-                    *offset > after && view.holds(event.order_id.as_deref(), event.customer_id.as_deref())
+                    let (order, customer) = (event.order_id.as_deref(), event.customer_id.as_deref());
+                    *offset > after && view.holds(order, customer, event.channel.as_deref())
                 });
                 events.map(|(offset, event)| (offset, event.body.clone())).collect()
             }
@@ -177,6 +178,7 @@ mod tests {
             body: vec![b'x'; BODY_BYTES].into(),
             order_id: Some(format!("order-{}", offset % 2).into()),
             customer_id: None,
+            channel: None,
         };
         let events = (first..first + count).map(event).collect();
         let announcement = Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events };

@@ -17,18 +17,22 @@ pub enum Log {
     Products,
     /// Money facts that are not orders: cancellations without a reference, write-offs, bad debt.
     Adjustments,
+    /// Everything that is published into durable application channels; each of them is a view of it.
+    Publications,
 }
 
 impl Log {
     /// Every log that exists from the first start on.
-    pub const ALL: [Self; 3] = [Self::Orders, Self::Products, Self::Adjustments];
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Products, Self::Adjustments, Self::Publications];
 
-    /// The name the log is stored under, which is also its channel's.
+    /// The name the log is stored under, which is also its channel's, but for the publications: those have
+    /// only their views.
     pub fn name(self) -> &'static str {
         match self {
             Self::Orders => "orders",
             Self::Products => "products",
             Self::Adjustments => "adjustments",
+            Self::Publications => "publications",
         }
     }
 
@@ -52,15 +56,18 @@ pub enum View {
     Order(Arc<str>),
     /// Those of the orders of the customer with this opaque id.
     Customer(Arc<str>),
+    /// What was published into the durable application channel of this name.
+    Channel(Arc<str>),
 }
 
 impl View {
-    /// Whether an event of this order and customer belongs to the view.
-    pub fn holds(&self, order_id: Option<&str>, customer_id: Option<&str>) -> bool {
+    /// Whether an event of this order, customer and application channel belongs to the view.
+    pub fn holds(&self, order_id: Option<&str>, customer_id: Option<&str>, channel: Option<&str>) -> bool {
         match self {
             Self::All => true,
             Self::Order(id) => order_id == Some(id),
             Self::Customer(id) => customer_id == Some(id),
+            Self::Channel(name) => channel == Some(name),
         }
     }
 }
@@ -142,6 +149,19 @@ impl Channel {
         Ok(Self { name: name.into(), source })
     }
 
+    /// A durable application channel: a view of the log of publications. Which names are durable is a matter of
+    /// the settings, so that no name alone says it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Length`].
+    pub fn durable(name: &str) -> Result<Self, ChannelError> {
+        if name.is_empty() || name.len() > MAX_CHANNEL_BYTES {
+            return Err(ChannelError::Length);
+        }
+        let name: Arc<str> = name.into();
+        Ok(Self { source: Source::Log(Log::Publications, View::Channel(Arc::clone(&name))), name })
+    }
+
     /// The log behind the channel, if it has one.
     pub fn log(&self) -> Option<Log> {
         match self.source {
@@ -165,10 +185,22 @@ mod tests {
             ("stats", Ok(Source::Memory(Retention::NONE))),
             ("order:", Err(ChannelError::Unknown)),
             ("Orders", Err(ChannelError::Unknown)),
+            ("publications", Err(ChannelError::Unknown)),
             ("", Err(ChannelError::Length)),
         ] {
             assert_eq!(Channel::parse(name).map(|channel| channel.source), source, "{name}");
         }
         assert_eq!(Channel::parse(&"x".repeat(256)), Err(ChannelError::Length));
+    }
+
+    #[test]
+    fn a_durable_channel_is_a_view_under_its_own_name() {
+        let channel = Channel::durable("room:1").unwrap();
+        assert_eq!((&*channel.name, channel.log()), ("room:1", Some(Log::Publications)));
+        let Source::Log(_, view) = channel.source else { panic!("it has a log") };
+        assert!(view.holds(None, None, Some("room:1")) && !view.holds(None, None, Some("room:2")));
+        for name in [String::new(), "x".repeat(256)] {
+            assert_eq!(Channel::durable(&name), Err(ChannelError::Length));
+        }
     }
 }

@@ -7,7 +7,9 @@
 pub(crate) mod endpoints;
 
 mod session;
+mod stage;
 
+mod begun;
 mod connect;
 mod past;
 mod present;
@@ -16,6 +18,7 @@ mod rpc;
 mod subscribe;
 mod subscription;
 
+mod refusal;
 mod rhythm;
 
 pub(crate) mod permission;

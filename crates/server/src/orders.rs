@@ -25,7 +25,7 @@ use ordercast_protocol::intake::{ItemRequest, OrderRequest, parse_order};
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
 use ordercast_protocol::principal::Principal;
-use ordercast_store::log::{LogState, PageLimit};
+use ordercast_store::log::{LogState, PageLimit, PageQuery};
 use ordercast_store::read::OrderQuery;
 use serde::Deserialize;
 
@@ -329,7 +329,7 @@ pub(crate) async fn events_json(app: &App, id: Arc<str>, after: u64, limit: usiz
     find(app, Arc::clone(&id)).await?;
     let limit = PageLimit { events: limit, bytes: MAX_PAGE_BYTES };
     let channel = format!("order:{id}");
-    let page = app.store.log_page(Log::Orders, View::Order(id), after, limit).await?;
+    let page = app.store.log_page(PageQuery::after(Log::Orders, View::Order(id), after, limit)).await?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("events").begin_array();

@@ -10,7 +10,7 @@ use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::frame::{Extent, write_history, write_presence};
 
-use ordercast_store::log::PageLimit;
+use ordercast_store::log::{PageLimit, PageQuery};
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -44,7 +44,8 @@ pub(crate) fn tell_history(
     runtime.spawn(async move {
         let limit = PageLimit { events: limit, bytes: MAX_HISTORY_BYTES };
         let head = before.unwrap_or_else(|| app.hub.log_state(log).head + 1);
-        match app.store.log_page(log, view, head.saturating_sub(limit.events as u64 + 1), limit).await {
+        let after = head.saturating_sub(limit.events as u64 + 1);
+        match app.store.log_page(PageQuery::after(log, view, after, limit)).await {
             Ok(mut tail) => {
                 tail.events.retain(|event| event.offset < head);
                 tail.events.reverse();

@@ -4,19 +4,19 @@ use std::fs::File;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::order::{Details, Order};
-use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
-use ordercast_store::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
 use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::oneshot;
 
-use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
-use crate::{failed, log_number, offset_of, position};
+use crate::failed;
+use crate::pages::{log_state, read_page};
+use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS, ORDERS_OF_CUSTOMER};
 
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -78,85 +78,10 @@ fn answer(mut connection: Connection, questions: &Mutex<Receiver<Question>>) {
     }
 }
 
-fn log_state(connection: &Connection, log: Log, epoch: &Epoch) -> rusqlite::Result<LogState> {
-    connection.prepare_cached("SELECT head, floor FROM logs WHERE id = ?1")?.query_row([log_number(log)], |row| {
-        Ok(LogState { log, epoch: epoch.clone(), head: row.get(0)?, floor: row.get(1)? })
-    })
-}
-
-fn read_page(
-    connection: &mut Connection,
-    state: LogState,
-    view: &View,
-    after: u64,
-    limit: PageLimit,
-) -> rusqlite::Result<Result<LogPage, StoreError>> {
-    let log = state.log;
-    let (from, to) = (position(log, after), position(log, state.head));
-    const COLUMNS: &str = "e.position, e.at_ms, e.checksum, e.body, o.id, o.customer_id";
-    let (sql, key) = match view {
-        View::All => (
-            format!(
-                "SELECT {COLUMNS} FROM events e LEFT JOIN orders o ON o.seq = e.order_seq \
-                 WHERE e.position > ?1 AND e.position <= ?2 AND ?3 IS NULL ORDER BY e.position LIMIT ?4"
-            ),
-            None,
-        ),
-        View::Order(id) => (
-            format!(
-                "SELECT {COLUMNS} FROM orders o JOIN events e ON e.order_seq = o.seq \
-                 WHERE o.id = ?3 AND e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
-            ),
-            Some(&**id),
-        ),
-        View::Customer(id) => (
-            format!(
-                "SELECT {COLUMNS} FROM ({ORDERS_OF_CUSTOMER}) c JOIN orders o ON o.seq = c.seq \
-                 JOIN events e ON e.order_seq = o.seq \
-                 WHERE e.position > ?1 AND e.position <= ?2 ORDER BY e.position LIMIT ?4"
-            ),
-            Some(&**id),
-        ),
-    };
-    let mut page = LogPage { events: Vec::new(), read_to: state.head, state };
-    let mut bytes = 0;
-    let mut select = connection.prepare_cached(&sql)?;
-    let mut rows = select.query((from, to, key, limit.events.max(1)))?;
-    while let Some(row) = rows.next()? {
-        let event = match stored_event(row)? {
-            Ok(event) => event,
-            Err(damaged) => return Ok(Err(damaged)),
-        };
-        bytes += event.body.len();
-        if bytes > limit.bytes && !page.events.is_empty() {
-            page.read_to = page.events.last().map_or(after, |last| last.offset);
-            return Ok(Ok(page));
-        }
-        page.events.push(event);
-    }
-    if page.events.len() >= limit.events.max(1) {
-        page.read_to = page.events.last().map_or(after, |last| last.offset);
-    }
-    Ok(Ok(page))
-}
-
-fn stored_event(row: &Row<'_>) -> rusqlite::Result<Result<StoredEvent, StoreError>> {
-    let body = Bytes::copy_from_slice(row.get_ref(3)?.as_bytes()?);
-    let offset = offset_of(row.get(0)?);
-    if crc32fast::hash(&body) != row.get::<_, u32>(2)? {
-        return Ok(Err(StoreError::Damaged(format!("the checksum of event {offset} does not match its body"))));
-    }
-    let (order_id, customer_id) = (rows::shared(row, 4)?, rows::shared(row, 5)?);
-    Ok(Ok(StoredEvent { offset, at_ms: row.get(1)?, body, order_id, customer_id }))
-}
-
 fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
     Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
 }
 
-/// The numbers of the orders of customer `?3`: those in the index, and those that are too new for it.
-const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHERE customer_id = ?3 UNION ALL \
-     SELECT n.seq FROM orders n WHERE n.seq > (SELECT customers_indexed_to FROM progress) AND n.customer_id = ?3";
 const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines";
 
 fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
@@ -194,13 +119,9 @@ impl ReadLogs for SqliteReader {
         })
     }
 
-    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
+    fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage> {
         let epoch = self.epoch.clone();
-        self.ask(move |connection| {
-            // The head bounds the page; what is committed after it belongs to the next one.
-            let state = log_state(connection, log, &epoch)?;
-            read_page(connection, state, &view, after, limit)
-        })
+        self.ask(move |connection| read_page(connection, &epoch, &query))
     }
 }
 

@@ -1,13 +1,15 @@
 //! The tables, by version. A database that is newer than this build is left alone.
 
-use ordercast_protocol::channel::Log;
 use ordercast_store::StoreError;
 use rusqlite::Connection;
 
-use crate::{failed, log_number};
+use crate::failed;
 
-/// Each entry brings the database from its index to the next version.
-const MIGRATIONS: &[&str] = &["
+/// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
+/// that went through them.
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS];
+
+const FIRST: &str = "
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value BLOB NOT NULL
@@ -119,7 +121,26 @@ CREATE TABLE adjustments (
   created_at_ms INTEGER NOT NULL,
   digest BLOB NOT NULL CHECK (length(digest) = 16)
 ) STRICT;
-"];
+
+INSERT INTO logs (id, name) VALUES (1, 'adjustments'), (2, 'products'), (1048576, 'orders');
+INSERT INTO progress VALUES (0);
+";
+
+const PUBLICATIONS: &str = "
+INSERT INTO logs (id, name) VALUES (0, 'publications');
+
+-- What was published into durable application channels; position = offset. The name of the channel is written out:
+-- a table of names would have to be looked into by the writer, and would keep names that retention should take away.
+CREATE TABLE publications (
+  position INTEGER PRIMARY KEY,
+  channel TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+-- By channel within each run of consecutive offsets, so that it grows at its right edge whatever the channels.
+CREATE INDEX publications_by_channel ON publications (position >> 14, channel);
+";
 
 /// Creates the tables, or brings them up to this build.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -145,12 +166,8 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Draws what is each store's own.
 fn seed(connection: &Connection) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare("INSERT INTO logs (id, name) VALUES (?1, ?2)")?;
-    for log in Log::ALL {
-        insert.execute((log_number(log), log.name()))?;
-    }
-    connection.execute("INSERT INTO progress VALUES (0)", [])?;
     let epoch = uuid::Uuid::new_v4().simple().to_string();
     let secret = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
     let mut insert = connection.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;

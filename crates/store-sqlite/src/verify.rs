@@ -9,7 +9,7 @@ use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
 use rusqlite::Connection;
 
 use crate::open::{DATABASE_FILE, lock, open_reader};
-use crate::{OFFSET_BITS, failed, log_number, offset_of, rows};
+use crate::{failed, log_number, offset_of, position, rows, table};
 
 /// Checks the store of a data directory that no server is using. `progress` hears the name of each check.
 ///
@@ -69,11 +69,15 @@ fn offsets(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         let mut expected = floor + 1;
-        let mut select =
-            connection.prepare("SELECT position FROM events WHERE position >> ?1 = ?2 ORDER BY position")?;
-        for position in select.query_map((OFFSET_BITS, log_number(log)), |row| row.get(0))? {
-            let offset = offset_of(position?);
+        let sql = format!("SELECT position FROM {} WHERE position BETWEEN ?1 AND ?2 ORDER BY position", table(log));
+        let mut select = connection.prepare(&sql)?;
+        for found in select.query_map((position(log, 0), position(log, u64::MAX)), |row| row.get(0))? {
+            let offset = offset_of(found?);
             finding.looked_at += 1;
+            if offset <= floor {
+                note(finding, format!("{}: event {offset} is still there, but the floor is at {floor}", log.name()));
+                continue;
+            }
             if offset != expected {
                 note(finding, format!("{}: event {expected} is missing before {offset}", log.name()));
             }
@@ -87,12 +91,19 @@ fn offsets(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
 }
 
 fn checksums(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    let mut select = connection.prepare("SELECT position, checksum, body FROM events")?;
+    for table in ["events", "publications"] {
+        checksums_in(table, connection, finding)?;
+    }
+    Ok(())
+}
+
+fn checksums_in(table: &str, connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let mut select = connection.prepare(&format!("SELECT position, checksum, body FROM {table}"))?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         finding.looked_at += 1;
         if crc32fast::hash(row.get_ref(2)?.as_bytes()?) != row.get::<_, u32>(1)? {
-            note(finding, format!("event {}: its body is not what was written", offset_of(row.get(0)?)));
+            note(finding, format!("{table}: the body of event {} is not what was written", offset_of(row.get(0)?)));
         }
     }
     Ok(())
@@ -117,19 +128,34 @@ fn references(connection: &Connection, finding: &mut Finding) -> rusqlite::Resul
     Ok(())
 }
 
+/// An order has an event for each of its versions, but for its oldest that retention may have removed: those that
+/// are left are then the last of it, and say so.
 fn versions(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT floor FROM logs WHERE name = 'orders'";
+    let is_trimmed = connection.query_row(sql, [], |row| Ok(row.get::<_, u64>(0)? > 0))?;
     let sql = "SELECT o.id, o.version, (SELECT count(*) FROM events e WHERE e.order_seq = o.seq), \
                CASE WHEN o.status = 'active' THEN CASE o.lane WHEN 0 THEN 'processing' WHEN 1 THEN 'expedited' \
                ELSE 'priority_processing' END ELSE o.status END, \
                (SELECT json_extract(CAST(e.body AS TEXT), '$.status') FROM events e WHERE e.order_seq = o.seq \
-                ORDER BY e.position DESC LIMIT 1) FROM orders o";
+                ORDER BY e.position DESC LIMIT 1), \
+               (SELECT json_extract(CAST(e.body AS TEXT), '$.version') FROM events e WHERE e.order_seq = o.seq \
+                ORDER BY e.position LIMIT 1) FROM orders o";
     let mut select = connection.prepare(sql)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         finding.looked_at += 1;
         let (id, version, events): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if version != events {
-            note(finding, format!("order {id} has version {version} and {events} events"));
+        if events == 0 && is_trimmed {
+            continue;
+        }
+        let first: Option<u64> = row.get(5)?;
+        let is_whole = match is_trimmed && events < version {
+            true => first.is_none_or(|first| first + events == version + 1),
+            false => events == version,
+        };
+        if !is_whole {
+            let first = first.map(|first| format!(", the first of version {first}")).unwrap_or_default();
+            note(finding, format!("order {id} has version {version} and {events} events{first}"));
         }
         let (status, told): (String, Option<String>) = (row.get(3)?, row.get(4)?);
         if told.as_deref() != Some(&*status) {

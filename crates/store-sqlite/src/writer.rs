@@ -14,12 +14,14 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::model::system_now_ms;
 use ordercast_store::write::{
-    CommitFuture, CommitOutcome, Committed, Decider, EventInsert, Keys, LogRange, WriteStore, Writes,
+    CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Trim, Trimmed, WriteStore, Writes,
 };
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::events::{self, Extents};
+use crate::retention;
 use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMNS, order_params, queue_of};
-use crate::{PAGE_BYTES, failed, log_number, position};
+use crate::{PAGE_BYTES, failed};
 
 /// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
 /// several times that, and the WAL has about that size.
@@ -31,7 +33,7 @@ const MAX_WAL_BYTES: i64 = 256 * 1024 * 1024;
 pub struct SqliteWriter {
     connection: Connection,
     epoch: Epoch,
-    heads: [u64; Log::ALL.len()],
+    logs: Extents,
     next_seq: OrderSeq,
     bytes_since_checkpoint: usize,
     has_products: bool,
@@ -53,15 +55,12 @@ impl SqliteWriter {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
         let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
         let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
-        let mut heads = [0; Log::ALL.len()];
-        for log in Log::ALL {
-            heads[log.index()] = number(&format!("SELECT head FROM logs WHERE id = {}", log_number(log)))?;
-        }
         let customers_indexed_to = number("SELECT customers_indexed_to FROM progress")?;
+        let logs = events::extents(&connection).map_err(|e| failed(&e))?;
         Ok(Self {
             connection,
             epoch,
-            heads,
+            logs,
             next_seq,
             bytes_since_checkpoint: 0,
             has_products,
@@ -95,23 +94,33 @@ impl SqliteWriter {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let set = self.load(&batch.keys())?;
         let writes = batch.decide(set, now_ms);
-        if writes.is_empty() {
+        let cuts = self.cuts(&writes.trims)?;
+        if writes.is_empty() && cuts.is_empty() {
             self.connection.prepare_cached("ROLLBACK")?.execute([])?;
             return Ok(Committed::default());
         }
         self.write_orders(&writes)?;
         self.write_products(&writes)?;
-        let logs = self.write_events(&writes.events, now_ms)?;
+        let (mut logs, bytes) = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
+        self.bytes_since_checkpoint += bytes + retention::remove(&self.connection, &cuts, &mut logs)?;
         let started = Instant::now();
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // In memory only after the commit: a batch that failed has counted nothing.
-        for range in &logs {
-            self.heads[range.log.index()] += range.count;
-        }
+        let before = std::mem::replace(&mut self.logs, logs);
         self.next_seq += writes.new_orders.len() as u64;
         self.has_products |= !writes.products.is_empty();
-        Ok(Committed { logs, sync_us })
+        let range = |log: Log| {
+            let (before, head) = (before[log.index()].head, self.logs[log.index()].head);
+            let range = LogRange { log, epoch: self.epoch.clone(), first: before + 1, count: head - before };
+            (head > before).then_some(range)
+        };
+        Ok(Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed: cuts, sync_us })
+    }
+
+    fn cuts(&self, trims: &[Trim]) -> rusqlite::Result<Vec<Trimmed>> {
+        let cut = |trim: &Trim| retention::cut(&self.connection, self.logs[trim.log.index()], trim).transpose();
+        trims.iter().filter_map(cut).collect()
     }
 
     /// Copies the WAL back into the database. Readers that never pause keep it from starting over, and it would
@@ -303,31 +312,6 @@ impl SqliteWriter {
             }
         }
         Ok(())
-    }
-
-    fn write_events(&mut self, events: &[EventInsert], now_ms: i64) -> rusqlite::Result<Vec<LogRange>> {
-        let mut counts = [0u64; Log::ALL.len()];
-        {
-            let mut insert = self.connection.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            for event in events {
-                let count = &mut counts[event.log.index()];
-                *count += 1;
-                let position = position(event.log, self.heads[event.log.index()] + *count);
-                let order_seq = event.order.as_ref().map(|(seq, _)| *seq);
-                insert.execute((position, order_seq, now_ms, crc32fast::hash(&event.body), &event.body[..]))?;
-                self.bytes_since_checkpoint += event.body.len() + 64;
-            }
-        }
-        let mut ranges = Vec::new();
-        for log in Log::ALL {
-            let (head, count) = (self.heads[log.index()], counts[log.index()]);
-            if count > 0 {
-                let mut update = self.connection.prepare_cached("UPDATE logs SET head = ?2 WHERE id = ?1")?;
-                update.execute((log_number(log), head + count))?;
-                ranges.push(LogRange { log, epoch: self.epoch.clone(), first: head + 1, count });
-            }
-        }
-        Ok(ranges)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
-use ordercast_store::conformance::{check, check_reopened, wait};
-use ordercast_store::log::{PageLimit, ReadLogs};
+use ordercast_store::conformance::{check, check_reopened, check_retention, wait};
+use ordercast_store::log::{PageLimit, PageQuery, ReadLogs};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 
 fn options(dir: &tempfile::TempDir) -> SqliteOptions {
@@ -20,6 +20,13 @@ fn the_sqlite_store_conforms_and_is_the_same_after_opening_again() {
     };
     let (mut writer, reader) = open(&options(&dir)).unwrap();
     check_reopened(&mut writer, &reader, &epoch.0);
+}
+
+#[test]
+fn the_sqlite_store_removes_events_as_it_should() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_retention(&mut writer, &reader);
 }
 
 #[test]
@@ -99,6 +106,7 @@ fn a_damaged_body_is_told_and_not_served() {
     connection.execute("UPDATE events SET body = x'7b7d' WHERE order_seq = 2", []).unwrap();
     drop(connection);
     let (_writer, reader) = open(&options(&dir)).unwrap();
-    let page = wait(reader.log_page(Log::Orders, View::All, 0, PageLimit { events: 10, bytes: 1000 }));
+    let page =
+        wait(reader.log_page(PageQuery::after(Log::Orders, View::All, 0, PageLimit { events: 10, bytes: 1000 })));
     assert!(matches!(page, Err(StoreError::Damaged(_))), "{page:?}");
 }

@@ -1,10 +1,7 @@
-//! What every store must do. A driver's tests call [`check`] on an empty store, and [`check_reopened`] on the
-//! same store opened again.
+//! What every store must do. A driver's tests call [`check`] on an empty store, [`check_reopened`] on the same
+//! store opened again, and [`check_retention`] on another empty one.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use ordercast_domain::decide::{self, Placement, WorkingSet};
@@ -16,9 +13,16 @@ use ordercast_domain::rules::Rules;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
 
-use crate::log::{PageLimit, StoredEvent};
+use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
 use crate::read::{OrderQuery, ReadStore};
-use crate::write::{CommitOutcome, Committed, Decider, EventInsert, Keys, OrderInsert, WriteStore, Writes};
+use crate::write::{Committed, EventInsert, Keys, OrderInsert, WriteStore, Writes};
+
+mod publications;
+mod retention;
+mod script;
+
+pub use retention::check_retention;
+pub use script::{run, wait};
 
 /// Orders that [`check`] leaves in the store.
 pub const ORDERS: u64 = 4;
@@ -35,6 +39,7 @@ pub fn check(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     serves_ready_orders_in_order(writer);
     reads_views_and_pages(reader);
     lists_orders(reader);
+    publications::check(writer, reader);
     an_empty_batch_changes_nothing(writer, reader);
 }
 
@@ -58,51 +63,7 @@ pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch
     assert_eq!(committed.logs[0].first, orders.head + 1, "offsets go on where they ended");
     let start = wait(reader.start_state()).expect("the start state is readable");
     assert_eq!((start.ready, start.active), (ORDERS, 0));
-}
-
-/// Waits for a future on this thread.
-pub fn wait<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
-struct Script<F> {
-    keys: Keys,
-    decide: F,
-}
-
-impl<F: FnMut(WorkingSet, i64) -> Writes + Send> Decider for Script<F> {
-    fn keys(&self) -> Keys {
-        self.keys.clone()
-    }
-
-    fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
-        (self.decide)(set, now_ms)
-    }
-}
-
-/// Commits one batch that `decide` makes of what `keys` loads.
-///
-/// # Panics
-/// When the commit fails.
-pub fn run(writer: &mut dyn WriteStore, keys: Keys, decide: impl FnMut(WorkingSet, i64) -> Writes + Send) -> Committed {
-    let mut script = Script { keys, decide };
-    match wait(writer.commit(&mut script)) {
-        CommitOutcome::Committed(committed) => committed,
-        other => panic!("the commit failed: {other:?}"),
-    }
+    publications::check_reopened(writer, reader);
 }
 
 fn rules() -> Rules {
@@ -130,6 +91,7 @@ fn event(order: &Order, text: &str) -> EventInsert {
         log: Log::Orders,
         order: Some((order.seq, Arc::clone(&order.id))),
         customer_id: Some(Arc::clone(&order.customer_id)),
+        channel: None,
         body: Bytes::from(format!("{{\"id\":\"{}\",\"text\":\"{text}\"}}", order.id)),
     }
 }
@@ -164,7 +126,7 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
     let committed = run(writer, Keys { skus: vec!["tea".into()], ..Keys::default() }, |set, _| {
         assert!(set.products.is_empty());
         let body = Bytes::from_static(b"{\"sku\":\"tea\"}");
-        let event = EventInsert { log: Log::Products, order: None, customer_id: None, body };
+        let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
         Writes { products: vec![tea.clone()], events: vec![event], ..Writes::default() }
     });
     assert_eq!((committed.logs[0].log, committed.logs[0].first, committed.logs[0].count), (Log::Products, 1, 1));
@@ -238,32 +200,47 @@ fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
     });
 }
 
-fn read_all(reader: &dyn ReadStore, view: &View, limit: PageLimit) -> Vec<StoredEvent> {
-    let (mut events, mut after) = (Vec::new(), 0);
+/// All events of a view, page by page.
+fn read_all(reader: &dyn ReadStore, query: &PageQuery) -> Vec<StoredEvent> {
+    let (mut events, mut query) = (Vec::new(), query.clone());
     loop {
-        let page = wait(reader.log_page(Log::Orders, view.clone(), after, limit)).expect("a page is readable");
-        after = page.read_to;
+        let page = wait(reader.log_page(query.clone())).expect("a page is readable");
+        let is_last = page.is_last(query.start);
+        query.start = match query.start {
+            Start::After(_) => Start::After(page.read_to),
+            Start::Before(_) => Start::Before(page.read_to),
+        };
         events.extend(page.events);
-        if after >= page.state.head {
+        if is_last {
             return events;
         }
     }
 }
 
 fn reads_views_and_pages(reader: &dyn ReadStore) {
-    let all = read_all(reader, &View::All, ALL);
+    let query = |view: View, limit: PageLimit| PageQuery::after(Log::Orders, view, 0, limit).with_keys();
+    let all = read_all(reader, &query(View::All, ALL));
     assert_eq!(all.iter().map(|event| event.offset).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(&*all[0].body, b"{\"id\":\"low\",\"text\":\"placed\"}");
-    assert_eq!(all[4].order_id.as_deref(), Some("high"));
-    for limit in [PageLimit { events: 1, bytes: 1_000 }, PageLimit { events: 2, bytes: 1 }] {
-        assert_eq!(read_all(reader, &View::All, limit), all, "pages join without a hole: {limit:?}");
-    }
-    let offsets = |view: View| read_all(reader, &view, PageLimit { events: 1, bytes: 1 });
-    let of = |events: Vec<StoredEvent>| events.into_iter().map(|event| event.offset).collect::<Vec<_>>();
-    assert_eq!(of(offsets(View::Order("high".into()))), [2, 5]);
-    assert_eq!(of(offsets(View::Order("none".into()))), [0; 0]);
+    assert_eq!((all[4].order_id.as_deref(), all[4].channel.as_deref()), (Some("high"), None));
     let ann = all[0].customer_id.clone().expect("an order's event names its customer");
-    assert_eq!(of(offsets(View::Customer(ann))), [1, 3, 4]);
+    for (view, offsets) in [
+        (View::All, &[1, 2, 3, 4, 5][..]),
+        (View::Order("high".into()), &[2, 5]),
+        (View::Order("none".into()), &[]),
+        (View::Customer(ann), &[1, 3, 4]),
+        (View::Channel("high".into()), &[]),
+    ] {
+        let of_view: Vec<_> = all.iter().filter(|event| offsets.contains(&event.offset)).cloned().collect();
+        let without_keys = |event: &StoredEvent| StoredEvent { order_id: None, customer_id: None, ..event.clone() };
+        for limit in [ALL, PageLimit { events: 1, bytes: 1_000 }, PageLimit { events: 2, bytes: 1 }] {
+            let (on, back) =
+                (query(view.clone(), limit), PageQuery::before(Log::Orders, view.clone(), u64::MAX, limit));
+            assert_eq!(read_all(reader, &on), of_view, "pages join without a hole: {view:?}, {limit:?}");
+            let newest_first: Vec<_> = of_view.iter().rev().map(without_keys).collect();
+            assert_eq!(read_all(reader, &back), newest_first, "and on the way back: {view:?}, {limit:?}");
+        }
+    }
 }
 
 fn lists_orders(reader: &dyn ReadStore) {

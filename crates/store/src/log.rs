@@ -22,10 +22,12 @@ pub struct StoredEvent {
     pub at_ms: i64,
     /// The body as it was encoded when it was written.
     pub body: Bytes,
-    /// The order it is about, by which `order:{id}` finds it.
+    /// The order it is about, by which `order:{id}` finds it; like the other keys only when it was asked for.
     pub order_id: Option<Arc<str>>,
     /// The customer it is about, by which `orders:{customer_id}` finds it.
     pub customer_id: Option<Arc<str>>,
+    /// The durable application channel it was published into.
+    pub channel: Option<Arc<str>>,
 }
 
 /// Where a log begins and ends.
@@ -51,16 +53,71 @@ pub struct PageLimit {
     pub bytes: usize,
 }
 
+/// Where a page begins, and which way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The oldest event above this offset first. What lies at or below the floor is gone and is passed over:
+    /// whoever asks from below it must compare [`LogState::floor`] of the answer.
+    After(u64),
+    /// The newest event below this offset first; `u64::MAX` begins at the head.
+    Before(u64),
+}
+
+/// Which events are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Of which log.
+    pub log: Log,
+    /// Which of its events.
+    pub view: View,
+    /// From where.
+    pub start: Start,
+    /// How many.
+    pub limit: PageLimit,
+    /// Whether events come with what views go by: order, customer and channel. Who reads for one channel has no
+    /// use for them, and finding them costs more than reading the event.
+    pub with_keys: bool,
+}
+
+impl PageQuery {
+    /// Events above an offset, oldest first, without keys.
+    pub fn after(log: Log, view: View, after: u64, limit: PageLimit) -> Self {
+        Self { log, view, start: Start::After(after), limit, with_keys: false }
+    }
+
+    /// Events below an offset, newest first, without keys.
+    pub fn before(log: Log, view: View, before: u64, limit: PageLimit) -> Self {
+        Self { log, view, start: Start::Before(before), limit, with_keys: false }
+    }
+
+    /// The same with keys.
+    pub fn with_keys(self) -> Self {
+        Self { with_keys: true, ..self }
+    }
+}
+
 /// Consecutive events of a log or a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPage {
-    /// The events, in the order of their offsets.
+    /// The events, in the order that was asked for.
     pub events: Vec<StoredEvent>,
-    /// Everything up to here has been looked at: the offset of the last event when the page is full, the head
-    /// of the log otherwise. The next page is read after this.
+    /// Everything from where the page began to here has been looked at, this offset included; the next page
+    /// begins here. It is the offset of the last event when the page is full, otherwise the head of the log, or
+    /// on the way back the first offset above the floor. A view may be left earlier, even with an empty page,
+    /// when much was looked at in vain.
     pub read_to: u64,
     /// The log as it was when the page was read.
     pub state: LogState,
+}
+
+impl LogPage {
+    /// Whether there is nothing beyond this page, in the direction it was read.
+    pub fn is_last(&self, start: Start) -> bool {
+        match start {
+            Start::After(_) => self.read_to >= self.state.head,
+            Start::Before(_) => self.read_to <= self.state.floor + 1,
+        }
+    }
 }
 
 /// Reads logs. Only durable events are ever seen.
@@ -71,9 +128,9 @@ pub trait ReadLogs: Send + Sync + 'static {
     /// When the store cannot be read.
     fn log_states(&self) -> ReadFuture<'_, Vec<LogState>>;
 
-    /// The events of `log` that belong to `view`, with offsets above `after`.
+    /// A page of events, and the log as it was in the same instant.
     ///
     /// # Errors
     /// When the store cannot be read, or an event's checksum does not match.
-    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage>;
+    fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage>;
 }

@@ -11,17 +11,21 @@ use ordercast_domain::decide::{KeyRecord, WorkingSet};
 use ordercast_domain::order::{Details, Order, OrderSeq};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::Status;
-use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 
 use crate::StoreError;
-use crate::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
 use crate::write::{CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, WriteStore, Writes};
 
+mod journal;
+
+use journal::Journal;
+
 #[derive(Default)]
 struct State {
-    logs: [Vec<StoredEvent>; Log::ALL.len()],
+    logs: [Journal; Log::ALL.len()],
     orders: BTreeMap<OrderSeq, (Order, Details)>,
     ids: HashMap<Arc<str>, OrderSeq>,
     keys: HashMap<Arc<str>, KeyRecord>,
@@ -133,22 +137,16 @@ impl State {
             self.products.insert(Arc::clone(&product.sku), product);
         }
         self.adjustments.extend(writes.adjustments);
-        let heads = Log::ALL.map(|log| self.logs[log.index()].len() as u64);
+        let trimmed = writes.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
+        let heads = Log::ALL.map(|log| self.logs[log.index()].head());
         for event in writes.events {
-            let log = &mut self.logs[event.log.index()];
-            log.push(StoredEvent {
-                offset: log.len() as u64 + 1,
-                at_ms: now_ms,
-                body: event.body,
-                order_id: event.order.map(|(_, id)| id),
-                customer_id: event.customer_id,
-            });
+            self.logs[event.log.index()].append(event, now_ms);
         }
         let range = |log: Log| {
-            let (before, after) = (heads[log.index()], self.logs[log.index()].len() as u64);
+            let (before, after) = (heads[log.index()], self.logs[log.index()].head());
             (after > before).then(|| LogRange { log, epoch: epoch(), first: before + 1, count: after - before })
         };
-        Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), sync_us: 0 }
+        Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed, sync_us: 0 }
     }
 
     fn set_ready(&mut self, order: &Order) {
@@ -160,24 +158,7 @@ impl State {
     }
 
     fn log_state(&self, log: Log) -> LogState {
-        LogState { log, epoch: epoch(), head: self.logs[log.index()].len() as u64, floor: 0 }
-    }
-
-    fn page(&self, log: Log, view: &View, after: u64, limit: PageLimit) -> LogPage {
-        let state = self.log_state(log);
-        let mut page = LogPage { events: Vec::new(), read_to: state.head, state };
-        let mut bytes = 0;
-        let rest = self.logs[log.index()].iter().skip(usize::try_from(after).unwrap_or(usize::MAX));
-        for event in rest.filter(|event| view.holds(event.order_id.as_deref(), event.customer_id.as_deref())) {
-            let full = page.events.len() >= limit.events || bytes + event.body.len() > limit.bytes;
-            if full && !page.events.is_empty() {
-                page.read_to = page.events.last().map_or(after, |last| last.offset);
-                break;
-            }
-            bytes += event.body.len();
-            page.events.push(event.clone());
-        }
-        page
+        self.logs[log.index()].state(log, epoch())
     }
 
     fn orders(&self, query: &OrderQuery) -> OrderPage {
@@ -200,8 +181,10 @@ impl ReadLogs for ModelStore {
         Box::pin(async move { Ok::<_, StoreError>(states) })
     }
 
-    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
-        let page = self.state().page(log, &view, after, limit);
+    fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage> {
+        let state = self.state();
+        let page = state.logs[query.log.index()].page(state.log_state(query.log), &query);
+        drop(state);
         Box::pin(async move { Ok(page) })
     }
 }
@@ -251,5 +234,7 @@ mod tests {
     fn the_model_conforms() {
         let store = ModelStore::new();
         crate::conformance::check(&mut store.clone(), &store);
+        let store = ModelStore::new();
+        crate::conformance::check_retention(&mut store.clone(), &store);
     }
 }

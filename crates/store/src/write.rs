@@ -56,8 +56,27 @@ pub struct EventInsert {
     pub order: Option<(OrderSeq, Arc<str>)>,
     /// The customer it is about.
     pub customer_id: Option<Arc<str>>,
+    /// The durable application channel it was published into: for every event of [`Log::Publications`], and
+    /// for no other.
+    pub channel: Option<Arc<str>>,
     /// The encoded body.
     pub body: Bytes,
+}
+
+/// The oldest events of a log, to be removed for good. What they told of stays: orders, lines, keys.
+///
+/// An event goes when any bound is passed, the oldest first; those of the batch itself are not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trim {
+    /// Which log.
+    pub log: Log,
+    /// Only so many of the newest stay.
+    pub max_events: Option<u64>,
+    /// Those that were committed before this time go, in milliseconds since 1970; looking ends at the first that
+    /// was not.
+    pub before_ms: Option<i64>,
+    /// At most so many go, so that no commit becomes long.
+    pub most: u64,
 }
 
 /// What a batch changes.
@@ -75,10 +94,12 @@ pub struct Writes {
     pub adjustments: Vec<Adjustment>,
     /// Events.
     pub events: Vec<EventInsert>,
+    /// What may be removed, at most one for a log.
+    pub trims: Vec<Trim>,
 }
 
 impl Writes {
-    /// Whether nothing changes, so that nothing need be synced.
+    /// Whether nothing changes, unless there is something to be removed.
     pub fn is_empty(&self) -> bool {
         self.new_orders.is_empty()
             && self.keys.is_empty()
@@ -112,11 +133,24 @@ pub struct LogRange {
     pub count: u64,
 }
 
+/// The events that a commit removed from one log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Which log.
+    pub log: Log,
+    /// Its floor now: the offset of the last of them.
+    pub floor: u64,
+    /// How many.
+    pub count: u64,
+}
+
 /// A durable commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// Offsets by log, for logs that got events.
     pub logs: Vec<LogRange>,
+    /// What was removed, by log.
+    pub trimmed: Vec<Trimmed>,
     /// Time spent making it durable, in microseconds; 0 when nothing changed.
     pub sync_us: u64,
 }

@@ -56,7 +56,7 @@ impl LogStore {
         for insert in writes.new_orders {
             self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
         }
-        Ok(Committed { logs: vec![range], sync_us })
+        Ok(Committed { logs: vec![range], sync_us, ..Committed::default() })
     }
 }
 

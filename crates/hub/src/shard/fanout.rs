@@ -134,7 +134,8 @@ fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<ViewEvents<'
     for (offset, event) in run.events() {
         let order = event.order_id.as_deref().and_then(|id| index.by_order(log, id));
         let customer = event.customer_id.as_deref().and_then(|id| index.by_customer(log, id));
-        for group in order.into_iter().chain(customer) {
+        let channel = event.channel.as_deref().and_then(|name| index.by_channel(log, name));
+        for group in order.into_iter().chain(customer).chain(channel) {
             by_name.entry(&group.name).or_insert_with(|| (group, Vec::new())).1.push((offset, &event.body));
         }
     }

@@ -136,7 +136,7 @@ impl Shard {
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
             };
-            return self.request_page(log, view, after, Box::new(on_page));
+            return self.request_page(PageRequest { log, view, after, with_keys: false, on_page: Box::new(on_page) });
         }
         let from = match subscriber.wants_exact_page {
             true => after,
@@ -149,7 +149,8 @@ impl Shard {
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page.map(Page::of))));
             };
-            self.request_page(log, view, from, Box::new(on_page));
+            let on_page = Box::new(on_page);
+            self.request_page(PageRequest { log, view, after: from, with_keys: false, on_page });
         }
     }
 
@@ -184,8 +185,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn request_page(&self, log: Log, view: View, after: u64, on_page: crate::pages::OnPage) {
-        if self.pages.send(PageRequest { log, view, after, on_page }).is_err() {
+    fn request_page(&self, request: PageRequest) {
+        if self.pages.send(request).is_err() {
             tracing::error!("the reader of log pages has ended before the shards");
         }
     }
@@ -290,7 +291,9 @@ impl Shard {
                     // A shard that has ended has no use for pages.
                     let _ = port.mailbox.push(Letter::Repair(log, Box::new(page)));
                 };
-                self.request_page(log, View::All, after, Box::new(on_page));
+                // The views that it belongs to are found by its keys.
+                let (view, on_page) = (View::All, Box::new(on_page));
+                self.request_page(PageRequest { log, view, after, with_keys: true, on_page });
             }
         }
     }

@@ -14,21 +14,21 @@ use ordercast_hub::session::{
     Connection, Farewell, Message as Received, Pace, Presence, Session, Subscribe, Subscribed,
 };
 use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
-use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
+use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
-use ordercast_store::log::{LogPage, LogState, PageLimit, ReadFuture, ReadLogs, StoredEvent};
+use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs, Start, StoredEvent};
 
 /// How long anything may take before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 struct Logs {
     epoch: Epoch,
-    floors: [u64; 3],
-    events: [Vec<StoredEvent>; 3],
+    floors: [u64; Log::ALL.len()],
+    events: [Vec<StoredEvent>; Log::ALL.len()],
     failures: usize,
 }
 
@@ -69,8 +69,9 @@ impl MemoryLogs {
                 body: body.clone(),
                 order_id: Option::clone(&order_id),
                 customer_id: Option::clone(&customer_id),
+                channel: None,
             });
-            stored.push(StoredEvent { offset, at_ms: 0, body, order_id, customer_id });
+            stored.push(StoredEvent { offset, at_ms: 0, body, order_id, customer_id, channel: None });
         }
         Arc::new(Announcement { log, epoch, first, events: announced })
     }
@@ -84,8 +85,10 @@ impl ReadLogs for MemoryLogs {
         })
     }
 
-    fn log_page(&self, log: Log, view: View, after: u64, limit: PageLimit) -> ReadFuture<'_, LogPage> {
+    fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage> {
         Box::pin(async move {
+            let PageQuery { log, view, start, limit, .. } = query;
+            let Start::After(after) = start else { panic!("the hub reads forwards") };
             let mut logs = self.0.lock().unwrap();
             if logs.failures > 0 {
                 logs.failures -= 1;
@@ -98,7 +101,7 @@ impl ReadLogs for MemoryLogs {
             let start = (after.max(state.floor) as usize).min(logs.events[log.index()].len());
             for event in &logs.events[log.index()][start..] {
                 let is_wanted = event.offset > after.max(state.floor)
-                    && view.holds(event.order_id.as_deref(), event.customer_id.as_deref());
+                    && view.holds(event.order_id.as_deref(), event.customer_id.as_deref(), event.channel.as_deref());
                 if !is_wanted {
                     continue;
                 }
@@ -286,7 +289,8 @@ impl Rig {
     }
 
     pub(crate) fn with_broker(config: HubConfig, broker: Arc<dyn Broker>) -> Self {
-        let logs = Logs { epoch: Epoch("e1".into()), floors: [0; 3], events: Default::default(), failures: 0 };
+        let logs =
+            Logs { epoch: Epoch("e1".into()), floors: Default::default(), events: Default::default(), failures: 0 };
         let logs = Arc::new(MemoryLogs(Mutex::new(logs)));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());

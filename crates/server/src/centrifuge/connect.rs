@@ -14,7 +14,8 @@ use ordercast_protocol::principal::{Principal, Role};
 use ordercast_store::model::system_now_ms;
 
 use super::permission::Caller;
-use super::session::{CentrifugeSession, Connecting, Identity, Stage, unix_s};
+use super::session::{CentrifugeSession, unix_s};
+use super::stage::{Connecting, Identity, Stage};
 use super::subscription::{Awaited, Wish};
 use crate::tokens::{ChannelOptions, ConnectionClaims, TokenError};
 

@@ -22,7 +22,8 @@ use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::{Principal, Role};
 use uuid::Uuid;
 
-use super::session::{CentrifugeSession, ReturnPath};
+use super::session::CentrifugeSession;
+use super::stage::ReturnPath;
 use crate::app::App;
 use crate::events::Infallible;
 use crate::orders::read_body;

@@ -12,7 +12,7 @@ use ordercast_protocol::centrifuge::publication::to_message;
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
-use ordercast_store::log::PageLimit;
+use ordercast_store::log::{PageLimit, PageQuery};
 
 use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
@@ -166,7 +166,7 @@ async fn log_history(
         }
         (true, _) => (0, PageLimit { events: MAX_VIEW_EVENTS, bytes: MAX_VIEW_BYTES }),
     };
-    let page = app.store.log_page(log, view.clone(), after, page_limit).await.map_err(failed)?;
+    let page = app.store.log_page(PageQuery::after(log, view.clone(), after, page_limit)).await.map_err(failed)?;
     let is_cut = page.read_to + 1 < before;
     let events = page.events.into_iter().map(|event| (event.offset, event.body));
     if !request.reverse {

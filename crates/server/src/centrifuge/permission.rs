@@ -70,9 +70,12 @@ pub(crate) fn in_channel(
         // What the program tells nobody else may tell.
         _ if right == Right::Publish => Verdict::Denied,
         _ if is_staff => Verdict::Allowed,
-        (Source::Log(Log::Orders, View::All) | Source::Log(Log::Adjustments, _) | Source::Memory(_), _) => {
-            Verdict::Denied
-        }
+        (
+            Source::Log(Log::Orders, View::All | View::Channel(_))
+            | Source::Log(Log::Adjustments | Log::Publications, _)
+            | Source::Memory(_),
+            _,
+        ) => Verdict::Denied,
         (Source::Log(Log::Orders, View::Customer(id)), _) => {
             (caller.role == Role::Customer && caller.customer_id.as_ref() == Some(id)).into()
         }

@@ -6,21 +6,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use ordercast_hub::session::{Connection, Farewell, Message, Session, Subscribed};
 use ordercast_protocol::centrifuge::code::{Disconnect, Error};
-use ordercast_protocol::centrifuge::codec::{Encoding, append_reply, decode_commands};
-use ordercast_protocol::centrifuge::message::{Command, ConnectResult, ErrorReply, Reply};
+use ordercast_protocol::centrifuge::codec::{Encoding, append_encoded, append_reply, decode_commands};
+use ordercast_protocol::centrifuge::message::{Command, ErrorReply, Reply};
 use ordercast_protocol::centrifuge::push::push_disconnect;
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::principal::Role;
 
-use super::permission::Caller;
+use super::refusal::problem_of;
 use super::rhythm::{Beat, Rhythm};
 use super::signal::{Signal, Target};
+use super::stage::{Identity, ReturnPath, Stage};
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::problem::Problem;
@@ -36,52 +35,6 @@ const MAX_ERRORS: u32 = 200;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
 /// How long a client whose connect was refused has to leave by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How far the conversation is.
-pub(super) enum Stage {
-    /// Nothing has been said.
-    New,
-    /// The client is known, and the server's subscriptions are being made.
-    Connecting(Box<Connecting>),
-    /// Commands are carried out.
-    Connected,
-    /// The connect command was answered with an error; what else the client sent before it knew is void.
-    Refused,
-    /// The connection is being closed.
-    Closed,
-}
-
-/// The reply to the connect command, as far as it is known.
-pub(super) struct Connecting {
-    pub(super) id: u32,
-    pub(super) result: ConnectResult,
-    /// Subscriptions that have not begun.
-    pub(super) waiting: usize,
-}
-
-/// Who the client is.
-#[derive(Clone, Debug)]
-pub(super) struct Identity {
-    /// The user's id; empty when anonymous.
-    pub(super) user: Arc<str>,
-    pub(super) caller: Caller,
-    /// What others see of it.
-    pub(super) info: Bytes,
-}
-
-impl Identity {
-    fn unknown() -> Self {
-        let caller = Caller { role: Role::Customer, customer_id: None, is_user: false };
-        Self { user: "".into(), caller, info: Bytes::new() }
-    }
-}
-
-/// Where the client sends the commands of a stream: its session's secret, and this node.
-#[derive(Clone, Debug)]
-pub(super) struct ReturnPath {
-    pub(super) secret: Arc<str>,
-    pub(super) node: String,
-}
 
 /// The session of one client on any transport.
 pub(super) struct CentrifugeSession {
@@ -158,7 +111,7 @@ impl CentrifugeSession {
         }
         let is_pending =
             |channel: &str| self.subscriptions.get(channel).is_some_and(|subscription| !subscription.has_begun());
-        channel_of(command).is_some_and(is_pending)
+        command.channel().is_some_and(is_pending)
     }
 
     fn is_over(&self) -> bool {
@@ -186,7 +139,7 @@ impl CentrifugeSession {
         if id == 0 {
             return self.break_off("a command without an id", connection);
         }
-        if channel_of(&command).is_some_and(str::is_empty) {
+        if command.channel().is_some_and(str::is_empty) {
             return self.break_off("a command without a channel", connection);
         }
         if let Some(request) = command.subscribe {
@@ -225,7 +178,7 @@ impl CentrifugeSession {
 
     /// Queues bytes that stand in a frame as they are.
     pub(super) fn reply_encoded(&mut self, encoded: &[u8], connection: &mut dyn Connection) {
-        ordercast_protocol::centrifuge::codec::append_encoded(self.encoding, encoded, &mut self.replies);
+        append_encoded(self.encoding, encoded, &mut self.replies);
         if self.wire == Wire::CentrifugeEvents || self.replies.len() >= REPLY_BYTES {
             self.flush(connection);
         }
@@ -424,37 +377,6 @@ impl Session for CentrifugeSession {
 
 fn of(why: Disconnect) -> (u16, &'static str) {
     (why.code(), why.reason())
-}
-
-/// The channel that a command concerns.
-fn channel_of(command: &Command) -> Option<&str> {
-    let subscribe = command.subscribe.as_ref().map(|request| &request.channel);
-    let unsubscribe = command.unsubscribe.as_ref().map(|request| &request.channel);
-    let publish = command.publish.as_ref().map(|request| &request.channel);
-    let presence = command.presence.as_ref().map(|request| &request.channel);
-    let stats = command.presence_stats.as_ref().map(|request| &request.channel);
-    let history = command.history.as_ref().map(|request| &request.channel);
-    let refresh = command.sub_refresh.as_ref().map(|request| &request.channel);
-    let channel = subscribe.or(unsubscribe).or(publish).or(presence).or(stats).or(history).or(refresh);
-    channel.map(String::as_str)
-}
-
-/// An error as it is counted and logged.
-fn problem_of(error: &ErrorReply) -> Problem {
-    let known = Error::ALL.into_iter().find(|known| known.code() == error.code);
-    let code = match known {
-        Some(Error::UnknownChannel) => ErrorCode::UnknownChannel,
-        Some(Error::LimitExceeded | Error::AlreadySubscribed) => ErrorCode::ChannelLimit,
-        Some(Error::TooManyRequests) => ErrorCode::TooManyRequests,
-        Some(Error::Internal) => ErrorCode::Internal,
-        Some(Error::BadRequest) => ErrorCode::MalformedJson,
-        Some(Error::MethodNotFound | Error::NotAvailable) => ErrorCode::UnknownType,
-        Some(Error::UnrecoverablePosition | Error::ConcurrentPagination) => ErrorCode::InvalidQuery,
-        Some(Error::Unauthorized | Error::PermissionDenied | Error::TokenExpired | Error::Expired) | None => {
-            ErrorCode::PermissionDenied
-        }
-    };
-    Problem::new(code, format!("{} {}", error.code, error.message))
 }
 
 /// Seconds since 1970.

@@ -1,18 +1,13 @@
 //! Subscriptions: asked for by the client, or made by the server.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use ordercast_hub::Audience;
-use ordercast_hub::session::{Connection, Presence, Subscribe, SubscribeError, Subscribed};
-use ordercast_protocol::centrifuge::code::{Disconnect, Error, Unsubscribe};
-use ordercast_protocol::centrifuge::fossil;
+use ordercast_hub::session::{Connection, Presence, Subscribe, SubscribeError};
+use ordercast_protocol::centrifuge::code::{Error, Unsubscribe};
 use ordercast_protocol::centrifuge::message::{
-    ClientInfo, Publication, Reply, SubRefreshRequest, SubRefreshResult, SubscribePush, SubscribeRequest,
-    SubscribeResult, UnsubscribeRequest, UnsubscribeResult,
+    ClientInfo, Reply, SubRefreshRequest, SubRefreshResult, SubscribeRequest, UnsubscribeRequest, UnsubscribeResult,
 };
-use ordercast_protocol::centrifuge::publication::{data_of, to_delta_message, to_message};
-use ordercast_protocol::centrifuge::push::{push_publication, push_subscribe, push_unsubscribe};
 use ordercast_protocol::channel::{Channel, ChannelError, Retention, Source};
 use ordercast_protocol::limits::MAX_CHANNELS;
 use ordercast_protocol::position::{Epoch, Position};
@@ -215,110 +210,6 @@ impl CentrifugeSession {
             conn_info: self.identity.info.clone(),
             chan_info: subscription.info.clone(),
         }
-    }
-
-    /// A subscription has begun, or has lost its place.
-    pub(super) fn on_begun(&mut self, channel: &Channel, begun: &Subscribed, connection: &mut dyn Connection) {
-        let Some(subscription) = self.subscriptions.get_mut(&channel.name) else { return };
-        let Some(awaited) = subscription.awaited.take() else {
-            if begun.recovered == Some(false) && subscription.positioned {
-                self.end_with_hole(&channel.name, connection);
-            }
-            return;
-        };
-        let subscription = subscription.clone();
-        match awaited {
-            Awaited::Reply { id, or_error: true } if begun.recovered == Some(false) => {
-                self.subscriptions.remove(&channel.name);
-                connection.unsubscribe(&channel.name);
-                self.refuse(id, Error::UnrecoverablePosition, connection);
-            }
-            Awaited::Reply { id, .. } => {
-                let subscribe = Some(self.result(&subscription, begun));
-                self.reply(&Reply { id, subscribe, ..Reply::default() }, connection);
-            }
-            Awaited::Connect => {
-                let result = self.result(&subscription, begun);
-                self.add_to_connect(&channel.name, result, connection);
-            }
-            Awaited::Push => self.push_begun(&channel.name, &subscription, begun, connection),
-        }
-    }
-
-    fn end_with_hole(&mut self, channel: &str, connection: &mut dyn Connection) {
-        if self.subscriptions.get(channel).is_some_and(|subscription| subscription.by_server) {
-            return self.disconnect(Disconnect::InsufficientState, connection);
-        }
-        self.subscriptions.remove(channel);
-        connection.unsubscribe(channel);
-        self.tell_unsubscribed(channel, Unsubscribe::InsufficientState, connection);
-    }
-
-    fn tell_unsubscribed(&mut self, channel: &str, why: Unsubscribe, connection: &mut dyn Connection) {
-        let mut push = Vec::new();
-        push_unsubscribe(self.encoding, channel, why, &mut push);
-        self.reply_encoded(&push, connection);
-    }
-
-    fn push_begun(
-        &mut self,
-        channel: &str,
-        subscription: &Subscription,
-        begun: &Subscribed,
-        connection: &mut dyn Connection,
-    ) {
-        let result = self.result(subscription, begun);
-        let told = SubscribePush {
-            recoverable: result.recoverable,
-            positioned: result.positioned,
-            epoch: result.epoch,
-            offset: result.offset,
-            data: result.data,
-        };
-        let mut push = Vec::new();
-        push_subscribe(self.encoding, channel, told, &mut push);
-        self.reply_encoded(&push, connection);
-        for (offset, body) in &begun.events {
-            push.clear();
-            push_publication(self.encoding, channel, *offset, body, &mut push);
-            self.reply_encoded(&push, connection);
-        }
-    }
-
-    fn result(&self, subscription: &Subscription, begun: &Subscribed) -> SubscribeResult {
-        let ends_at = subscription.ends_at;
-        let mut result = SubscribeResult {
-            expires: ends_at.is_some(),
-            ttl: ends_at.map(|at| seconds(at - unix_s())).unwrap_or_default(),
-            recoverable: subscription.recoverable,
-            positioned: subscription.positioned,
-            was_recovering: subscription.was_recovering,
-            recovered: begun.recovered == Some(true),
-            delta: subscription.delta,
-            data: subscription.data.clone(),
-            publications: self.publications(subscription, begun),
-            ..SubscribeResult::default()
-        };
-        if subscription.positioned {
-            (result.epoch, result.offset) = (begun.epoch.to_string(), begun.offset);
-        }
-        result
-    }
-
-    /// What was missed. With deltas the first is whole, each other one leads from the one before.
-    fn publications(&self, subscription: &Subscription, begun: &Subscribed) -> Vec<Publication> {
-        let encoding = self.encoding;
-        if !subscription.delta {
-            return begun.events.iter().map(|(offset, body)| to_message(encoding, *offset, body)).collect();
-        }
-        let mut before: Option<Cow<'_, [u8]>> = None;
-        let publications = begun.events.iter().map(|(offset, body)| {
-            let data = data_of(encoding, body);
-            let delta = before.as_ref().and_then(|before| fossil::create(before, &data));
-            before = Some(data);
-            to_delta_message(encoding, *offset, body, delta.as_deref())
-        });
-        publications.collect()
     }
 
     pub(super) fn unsubscribe(&mut self, id: u32, request: &UnsubscribeRequest, connection: &mut dyn Connection) {

@@ -121,12 +121,9 @@ impl ordercast_store::log::ReadLogs for Logs {
 
     fn log_page(
         &self,
-        log: ordercast_protocol::channel::Log,
-        view: ordercast_protocol::channel::View,
-        after: u64,
-        limit: ordercast_store::log::PageLimit,
+        query: ordercast_store::log::PageQuery,
     ) -> ordercast_store::log::ReadFuture<'_, ordercast_store::log::LogPage> {
-        self.0.log_page(log, view, after, limit)
+        self.0.log_page(query)
     }
 }
 

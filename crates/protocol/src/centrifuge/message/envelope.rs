@@ -73,6 +73,21 @@ pub struct Command {
     pub sub_refresh: Option<SubRefreshRequest>,
 }
 
+impl Command {
+    /// The channel that it concerns, if it concerns one.
+    pub fn channel(&self) -> Option<&str> {
+        let subscribe = self.subscribe.as_ref().map(|request| &request.channel);
+        let unsubscribe = self.unsubscribe.as_ref().map(|request| &request.channel);
+        let publish = self.publish.as_ref().map(|request| &request.channel);
+        let presence = self.presence.as_ref().map(|request| &request.channel);
+        let stats = self.presence_stats.as_ref().map(|request| &request.channel);
+        let history = self.history.as_ref().map(|request| &request.channel);
+        let refresh = self.sub_refresh.as_ref().map(|request| &request.channel);
+        let channel = subscribe.or(unsubscribe).or(publish).or(presence).or(stats).or(history).or(refresh);
+        channel.map(String::as_str)
+    }
+}
+
 /// One message to a client: the answer to a command, a push (no id), or a ping (nothing at all).
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 #[serde(default)]

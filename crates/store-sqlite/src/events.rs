@@ -1,0 +1,78 @@
+//! Appending events to their logs.
+
+use ordercast_protocol::channel::Log;
+use ordercast_store::write::EventInsert;
+use rusqlite::Connection;
+
+use crate::{log_number, position};
+
+/// Bytes that an event takes beside its body.
+const EVENT_BYTES: usize = 64;
+
+/// Where a log begins and ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    pub(crate) head: u64,
+    pub(crate) floor: u64,
+}
+
+/// Where each log begins and ends, in the order of [`Log::ALL`].
+pub(crate) type Extents = [Extent; Log::ALL.len()];
+
+/// Reads where the logs begin and end.
+pub(crate) fn extents(connection: &Connection) -> rusqlite::Result<Extents> {
+    let mut extents = Extents::default();
+    let mut select = connection.prepare("SELECT head, floor FROM logs WHERE id = ?1")?;
+    for log in Log::ALL {
+        extents[log.index()] =
+            select.query_row([log_number(log)], |row| Ok(Extent { head: row.get(0)?, floor: row.get(1)? }))?;
+    }
+    Ok(extents)
+}
+
+/// Appends the events of a batch, each at the end of its log, and counts them; gives the heads after it and how
+/// many bytes were written.
+pub(crate) fn append(
+    connection: &Connection,
+    extents: &Extents,
+    events: &[EventInsert],
+    now_ms: i64,
+) -> rusqlite::Result<(Extents, usize)> {
+    let mut after = *extents;
+    let mut bytes = 0;
+    let mut place = |event: &EventInsert| {
+        bytes += event.body.len() + EVENT_BYTES;
+        let head = &mut after[event.log.index()].head;
+        *head += 1;
+        (position(event.log, *head), crc32fast::hash(&event.body))
+    };
+    // Table by table, so that a batch without publications does not even look for their statement.
+    let (mut publications, is_publication) = (0, |event: &&EventInsert| event.log == Log::Publications);
+    let mut insert = connection.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for event in events {
+        if is_publication(&event) {
+            publications += 1;
+            continue;
+        }
+        let (position, checksum) = place(event);
+        let order_seq = event.order.as_ref().map(|(seq, _)| *seq);
+        insert.execute((position, order_seq, now_ms, checksum, &event.body[..]))?;
+    }
+    if publications > 0 {
+        let mut insert = connection.prepare_cached("INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for event in events.iter().filter(is_publication) {
+            debug_assert!(event.channel.is_some(), "a publication has a channel");
+            let (position, checksum) = place(event);
+            let channel = event.channel.as_deref().unwrap_or_default();
+            insert.execute((position, channel, now_ms, checksum, &event.body[..]))?;
+        }
+    }
+    for log in Log::ALL {
+        let (before, head) = (extents[log.index()].head, after[log.index()].head);
+        if head > before {
+            let mut update = connection.prepare_cached("UPDATE logs SET head = ?2 WHERE id = ?1")?;
+            update.execute((log_number(log), head))?;
+        }
+    }
+    Ok((after, bytes))
+}

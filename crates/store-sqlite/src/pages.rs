@@ -1,0 +1,225 @@
+//! Pages of logs and of views, in both directions.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::position::Epoch;
+use ordercast_store::StoreError;
+use ordercast_store::log::{LogPage, LogState, PageLimit, PageQuery, Start, StoredEvent};
+use rusqlite::{Connection, Row, ToSql};
+
+use crate::rows::{self, ORDERS_OF_CUSTOMER};
+use crate::{RUN_BITS, log_number, offset_of, position, table};
+
+/// Runs of publications whose index is looked into for one page, found or not: about a millisecond.
+const MAX_RUNS_A_PAGE: u64 = 512;
+
+/// A log as the connection sees it now.
+pub(crate) fn log_state(connection: &Connection, log: Log, epoch: &Epoch) -> rusqlite::Result<LogState> {
+    connection.prepare_cached("SELECT head, floor FROM logs WHERE id = ?1")?.query_row([log_number(log)], |row| {
+        Ok(LogState { log, epoch: epoch.clone(), head: row.get(0)?, floor: row.get(1)? })
+    })
+}
+
+/// Reads a page. The state of the log and its rows are of one instant, so that a page never begins below a floor
+/// that it does not tell.
+pub(crate) fn read_page(
+    connection: &mut Connection,
+    epoch: &Epoch,
+    query: &PageQuery,
+) -> rusqlite::Result<Result<LogPage, StoreError>> {
+    let transaction = connection.transaction()?;
+    let state = log_state(&transaction, query.log, epoch)?;
+    let span = Span::of(&state, query.start);
+    let (from, to) = span.positions(query.log);
+    let mut page = Page::new(query);
+    let read_to = match &query.view {
+        View::Channel(_) if query.log != Log::Publications => None,
+        View::Order(_) | View::Customer(_) if query.log == Log::Publications => None,
+        View::Channel(name) => read_channel(&transaction, name, span, &mut page)?,
+        View::All => {
+            page.read(&transaction, &sql_of_log(query, span), from, to, &[])?;
+            None
+        }
+        View::Order(key) | View::Customer(key) => {
+            page.read(&transaction, &sql_of_orders(query, span), from, to, &[(3, &&**key)])?;
+            None
+        }
+    };
+    Ok(page.end(state, read_to.unwrap_or(span.end())))
+}
+
+/// The offsets that a page may have: above `low`, up to `high`.
+#[derive(Clone, Copy)]
+struct Span {
+    low: u64,
+    high: u64,
+    newest_first: bool,
+}
+
+impl Span {
+    fn of(state: &LogState, start: Start) -> Self {
+        match start {
+            Start::After(after) => Self { low: after.max(state.floor), high: state.head, newest_first: false },
+            Start::Before(before) => {
+                Self { low: state.floor, high: state.head.min(before.saturating_sub(1)), newest_first: true }
+            }
+        }
+    }
+
+    fn positions(self, log: Log) -> (i64, i64) {
+        (position(log, self.low), position(log, self.high))
+    }
+
+    fn direction(self) -> &'static str {
+        if self.newest_first { "DESC" } else { "ASC" }
+    }
+
+    /// How far a page got that has found everything.
+    fn end(self) -> u64 {
+        if self.newest_first { self.low + 1 } else { self.high }
+    }
+
+    /// The runs of publications it touches, in the order they are to be read.
+    fn runs(self) -> impl Iterator<Item = u64> {
+        let range: Range<u64> =
+            if self.low < self.high { (self.low + 1) >> RUN_BITS..(self.high >> RUN_BITS) + 1 } else { 0..0 };
+        let count = range.end - range.start;
+        (0..count).map(move |step| if self.newest_first { range.end - 1 - step } else { range.start + step })
+    }
+}
+
+fn sql_of_log(query: &PageQuery, span: Span) -> String {
+    let (table, direction) = (table(query.log), span.direction());
+    let (keys, join) = match (query.with_keys, query.log) {
+        (false, _) => ("", ""),
+        (true, Log::Publications) => (", NULL, NULL, e.channel", ""),
+        (true, _) => (", o.id, o.customer_id, NULL", " LEFT JOIN orders o ON o.seq = e.order_seq"),
+    };
+    format!(
+        "SELECT e.position, e.at_ms, e.checksum, e.body{keys} FROM {table} e{join} \
+         WHERE e.position > ?1 AND e.position <= ?2 ORDER BY e.position {direction} LIMIT ?4"
+    )
+}
+
+fn sql_of_orders(query: &PageQuery, span: Span) -> String {
+    let direction = span.direction();
+    let keys = if query.with_keys { ", o.id, o.customer_id, NULL" } else { "" };
+    let (orders, condition) = match query.view {
+        View::Customer(_) => (format!("({ORDERS_OF_CUSTOMER}) c JOIN orders o ON o.seq = c.seq"), ""),
+        _ => ("orders o".to_owned(), "o.id = ?3 AND"),
+    };
+    format!(
+        "SELECT e.position, e.at_ms, e.checksum, e.body{keys} FROM {orders} JOIN events e ON e.order_seq = o.seq \
+         WHERE {condition} e.position > ?1 AND e.position <= ?2 ORDER BY e.position {direction} LIMIT ?4"
+    )
+}
+
+/// Reads run after run until the page is full; gives how far it got when that is not all.
+fn read_channel(connection: &Connection, name: &str, span: Span, page: &mut Page<'_>) -> rusqlite::Result<Option<u64>> {
+    let keys = if page.query.with_keys { ", NULL, NULL, channel" } else { "" };
+    let sql = format!(
+        "SELECT position, at_ms, checksum, body{keys} FROM publications \
+         WHERE position >> {RUN_BITS} = ?5 AND channel = ?3 AND position > ?1 AND position <= ?2 \
+         ORDER BY position {} LIMIT ?4",
+        span.direction()
+    );
+    let (from, to) = span.positions(Log::Publications);
+    for (run, looked_into) in span.runs().zip(1..) {
+        page.read(connection, &sql, from, to, &[(3, &name), (5, &run)])?;
+        if page.is_full {
+            return Ok(None);
+        }
+        if looked_into == MAX_RUNS_A_PAGE {
+            let first = run << RUN_BITS;
+            let last = first + (1 << RUN_BITS) - 1;
+            return Ok(Some(if span.newest_first { first.max(span.low + 1) } else { last.min(span.high) }));
+        }
+    }
+    Ok(None)
+}
+
+/// A page while it is read. All bodies lie in one buffer.
+struct Page<'a> {
+    query: &'a PageQuery,
+    events: Vec<(StoredEvent, Range<usize>)>,
+    bodies: Vec<u8>,
+    is_full: bool,
+    damage: Option<StoreError>,
+}
+
+impl<'a> Page<'a> {
+    fn new(query: &'a PageQuery) -> Self {
+        Self { query, events: Vec::new(), bodies: Vec::new(), is_full: false, damage: None }
+    }
+
+    /// Adds the rows of a statement until the page is full. Its parameters are the span (1, 2), `more` and the
+    /// most rows (4).
+    fn read(
+        &mut self,
+        connection: &Connection,
+        sql: &str,
+        from: i64,
+        to: i64,
+        more: &[(usize, &dyn ToSql)],
+    ) -> rusqlite::Result<()> {
+        let PageLimit { events, bytes } = self.query.limit;
+        let events = events.max(1);
+        let mut select = connection.prepare_cached(sql)?;
+        select.raw_bind_parameter(1, from)?;
+        select.raw_bind_parameter(2, to)?;
+        // One more, to see whether there is more.
+        select.raw_bind_parameter(4, events - self.events.len() + 1)?;
+        for (index, value) in more {
+            select.raw_bind_parameter(*index, value)?;
+        }
+        let mut rows = select.raw_query();
+        while let Some(row) = rows.next()? {
+            let body = row.get_ref(3)?.as_bytes()?;
+            self.is_full = self.events.len() >= events || self.bodies.len() + body.len() > bytes;
+            if self.is_full && !self.events.is_empty() {
+                return Ok(());
+            }
+            self.is_full = false;
+            self.add(row, body)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
+        let offset = offset_of(row.get(0)?);
+        if crc32fast::hash(body) != row.get::<_, u32>(2)? {
+            let text = format!("the checksum of event {offset} does not match its body");
+            self.damage.get_or_insert(StoreError::Damaged(text));
+        }
+        let from = self.bodies.len();
+        self.bodies.extend_from_slice(body);
+        let mut event = StoredEvent {
+            offset,
+            at_ms: row.get(1)?,
+            body: Bytes::new(),
+            order_id: None,
+            customer_id: None,
+            channel: None,
+        };
+        if self.query.with_keys {
+            (event.order_id, event.customer_id) = (rows::shared(row, 4)?, rows::shared(row, 5)?);
+            event.channel = rows::shared(row, 6)?;
+        }
+        self.events.push((event, from..self.bodies.len()));
+        Ok(())
+    }
+
+    /// The page, which ends at its last event when it is full and at `end` when it is not.
+    fn end(self, state: LogState, end: u64) -> Result<LogPage, StoreError> {
+        if let Some(damage) = self.damage {
+            return Err(damage);
+        }
+        let last = self.events.last().map(|(event, _)| event.offset);
+        let bodies = Bytes::from(self.bodies);
+        let whole = |(event, body): (StoredEvent, Range<usize>)| StoredEvent { body: bodies.slice(body), ..event };
+        let events = self.events.into_iter().map(whole).collect();
+        Ok(LogPage { events, read_to: last.filter(|_| self.is_full).unwrap_or(end), state })
+    }
+}

@@ -1,0 +1,55 @@
+//! Commits and reads of the suite, one after the other on one thread.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use ordercast_domain::decide::WorkingSet;
+
+use crate::write::{CommitOutcome, Committed, Decider, Keys, WriteStore, Writes};
+
+/// Waits for a future on this thread.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+struct Script<F> {
+    keys: Keys,
+    decide: F,
+}
+
+impl<F: FnMut(WorkingSet, i64) -> Writes + Send> Decider for Script<F> {
+    fn keys(&self) -> Keys {
+        self.keys.clone()
+    }
+
+    fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
+        (self.decide)(set, now_ms)
+    }
+}
+
+/// Commits one batch that `decide` makes of what `keys` loads.
+///
+/// # Panics
+/// When the commit fails.
+pub fn run(writer: &mut dyn WriteStore, keys: Keys, decide: impl FnMut(WorkingSet, i64) -> Writes + Send) -> Committed {
+    let mut script = Script { keys, decide };
+    match wait(writer.commit(&mut script)) {
+        CommitOutcome::Committed(committed) => committed,
+        other => panic!("the commit failed: {other:?}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! One log in memory: the events above its floor.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ordercast_protocol::channel::Log;
+use ordercast_protocol::position::Epoch;
+
+use crate::log::{LogPage, LogState, PageQuery, Start, StoredEvent};
+use crate::write::{EventInsert, Trim, Trimmed};
+
+#[derive(Default)]
+pub(super) struct Journal {
+    floor: u64,
+    events: VecDeque<StoredEvent>,
+}
+
+impl Journal {
+    pub(super) fn head(&self) -> u64 {
+        self.floor + self.events.len() as u64
+    }
+
+    pub(super) fn state(&self, log: Log, epoch: Epoch) -> LogState {
+        LogState { log, epoch, head: self.head(), floor: self.floor }
+    }
+
+    pub(super) fn append(&mut self, event: EventInsert, now_ms: i64) {
+        self.events.push_back(StoredEvent {
+            offset: self.head() + 1,
+            at_ms: now_ms,
+            body: event.body,
+            order_id: event.order.map(|(_, id)| id),
+            customer_id: event.customer_id,
+            channel: event.channel,
+        });
+    }
+
+    /// Removes what has passed a bound.
+    pub(super) fn trim(&mut self, trim: &Trim) -> Option<Trimmed> {
+        let too_many = trim.max_events.map_or(0, |most| (self.events.len() as u64).saturating_sub(most));
+        let is_old = |event: &&StoredEvent| trim.before_ms.is_some_and(|before| event.at_ms < before);
+        let too_old = self.events.iter().take_while(is_old).count() as u64;
+        let count = too_many.max(too_old).min(trim.most);
+        self.events.drain(..usize::try_from(count).unwrap_or(usize::MAX));
+        self.floor += count;
+        (count > 0).then_some(Trimmed { log: trim.log, floor: self.floor, count })
+    }
+
+    pub(super) fn page(&self, state: LogState, query: &PageQuery) -> LogPage {
+        match query.start {
+            Start::After(after) => {
+                let events = self.events.iter().filter(|event| event.offset > after);
+                fill(query, events, LogPage { events: Vec::new(), read_to: state.head, state })
+            }
+            Start::Before(before) => {
+                let events = self.events.iter().rev().filter(|event| event.offset < before);
+                fill(query, events, LogPage { events: Vec::new(), read_to: state.floor + 1, state })
+            }
+        }
+    }
+}
+
+fn fill<'a>(query: &PageQuery, events: impl Iterator<Item = &'a StoredEvent>, mut page: LogPage) -> LogPage {
+    let mut bytes = 0;
+    let holds = |event: &&StoredEvent| {
+        let (order, customer) = (event.order_id.as_deref(), event.customer_id.as_deref());
+        query.view.holds(order, customer, event.channel.as_deref())
+    };
+    for event in events.filter(holds) {
+        bytes += event.body.len();
+        let is_full = page.events.len() >= query.limit.events.max(1) || bytes > query.limit.bytes;
+        if is_full && let Some(last) = page.events.last() {
+            page.read_to = last.offset;
+            break;
+        }
+        let keys = |key: &Option<Arc<str>>| key.clone().filter(|_| query.with_keys);
+        page.events.push(StoredEvent {
+            order_id: keys(&event.order_id),
+            customer_id: keys(&event.customer_id),
+            channel: keys(&event.channel),
+            ..event.clone()
+        });
+    }
+    page
+}
