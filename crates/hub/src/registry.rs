@@ -99,7 +99,7 @@ impl Record {
     /// Notes what was received.
     pub(crate) fn on_activity(&self, messages: u64, at_ms: u64) {
         self.messages.fetch_add(messages, Ordering::Relaxed);
-        self.last_activity_ms.store(at_ms, Ordering::Relaxed);
+        self.last_activity_ms.fetch_max(at_ms, Ordering::Relaxed);
     }
 
     fn info(&self) -> ConnectionInfo {

@@ -156,8 +156,8 @@ async fn carry_out(app: &App, method: Method, body: &[u8]) -> Result<String, Fai
     // Methods without arguments are called without a body, too.
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     match method {
-        Method::Publish => channel_methods::publish(app, &serde_json::from_slice(body)?),
-        Method::Broadcast => channel_methods::broadcast(app, &serde_json::from_slice(body)?),
+        Method::Publish => channel_methods::publish(app, &serde_json::from_slice(body)?).await,
+        Method::Broadcast => channel_methods::broadcast(app, &serde_json::from_slice(body)?).await,
         Method::Presence => channel_methods::presence(app, &serde_json::from_slice(body)?),
         Method::PresenceStats => channel_methods::presence_stats(app, &serde_json::from_slice(body)?),
         Method::History => channel_methods::history(app, serde_json::from_slice(body)?).await,
@@ -179,7 +179,7 @@ struct Batch<'a> {
     commands: Vec<std::collections::BTreeMap<String, &'a RawValue>>,
 }
 
-/// Commands in their order; `parallel` changes nothing, for none of them waits for a network.
+/// Commands in their order, whether `parallel` is asked for or not.
 async fn batch(app: &App, body: &[u8]) -> Result<Vec<u8>, String> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if batch.commands.len() > MAX_BATCH {

@@ -65,6 +65,9 @@ pub struct Namespace {
     pub force_recovery: bool,
     /// Whether publications may be sent as their difference from the one before.
     pub delta: bool,
+    /// Whether publications are stored as orders are, and acknowledged only once they are on disk. How long they are
+    /// kept is then the retention of the log of publications.
+    pub durable: bool,
     /// Who may subscribe.
     pub allow_subscribe: Who,
     /// Who may publish.
@@ -143,7 +146,10 @@ impl Channels {
         let is_named = !prefix.is_empty() || !name.starts_with(SEPARATOR);
         let namespace = self.namespaces.get(prefix).filter(|_| is_named && !RESERVED.contains(&prefix));
         let namespace = namespace.ok_or(ChannelError::Unknown)?;
-        let channel = Channel { name: name.into(), source: Source::Memory(namespace.retention()) };
+        let channel = match namespace.durable {
+            true => Channel::durable(name)?,
+            false => Channel { name: name.into(), source: Source::Memory(namespace.retention()) },
+        };
         Ok((channel, Some(Arc::clone(namespace))))
     }
 }
@@ -157,7 +163,15 @@ fn check(namespace: &Namespace) -> Result<(), String> {
     if name.len() > MAX_CHANNEL_BYTES / 2 || !name.bytes().all(is_plain) {
         return Err(format!("must have at most {} of A-Z, a-z, 0-9, - _ and .", MAX_CHANNEL_BYTES / 2));
     }
-    if *history_size == 0 && (namespace.force_recovery || namespace.delta) {
+    if namespace.durable && (*history_size > 0 || namespace.history_ttl_s > 0) {
+        return Err(
+            "is durable: [retention.publications] says what is kept, not history_size or history_ttl_s".to_owned()
+        );
+    }
+    if namespace.durable && namespace.delta {
+        return Err("is durable, and differences are for channels in memory".to_owned());
+    }
+    if *history_size == 0 && !namespace.durable && (namespace.force_recovery || namespace.delta) {
         return Err("has force_recovery or delta, which need a history_size above 0".to_owned());
     }
     if namespace.allow_subscribe == Who::Subscribers {

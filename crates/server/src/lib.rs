@@ -24,6 +24,7 @@ mod pages;
 mod past;
 mod problem;
 mod products;
+mod publishing;
 mod routes;
 pub mod secret;
 pub mod serve;

@@ -36,22 +36,23 @@ pub(crate) fn tell_history(
         let query = HistoryQuery { since: before, limit: Some(limit), reverse: true };
         let history = app.hub.history(&channel, query);
         let extent = Extent { epoch: &history.position.epoch, offset: history.position.offset, floor: history.floor };
-        return connection.send(&history_frame(reference, &channel.name, extent, &history.events));
+        let oldest = history.events.last().map(|(offset, _)| *offset);
+        let next = oldest.filter(|oldest| *oldest > history.floor + 1);
+        return connection.send(&history_frame(reference, &channel.name, extent, &history.events, next));
     };
     let (app, replies) = (Arc::clone(app), connection.replies());
     let (reference, id) = (reference.map(str::to_owned), connection.id().to_owned());
     let runtime = app.runtime.clone();
     runtime.spawn(async move {
         let limit = PageLimit { events: limit, bytes: MAX_HISTORY_BYTES };
-        let head = before.unwrap_or_else(|| app.hub.log_state(log).head + 1);
-        let after = head.saturating_sub(limit.events as u64 + 1);
-        match app.store.log_page(PageQuery::after(log, view, after, limit)).await {
-            Ok(mut tail) => {
-                tail.events.retain(|event| event.offset < head);
-                tail.events.reverse();
+        let query = PageQuery::before(log, view, before.unwrap_or(u64::MAX), limit);
+        let start = query.start;
+        match app.store.log_page(query).await {
+            Ok(tail) => {
+                let next = Some(tail.read_to).filter(|_| !tail.is_last(start));
                 let extent = Extent { epoch: &tail.state.epoch, offset: tail.state.head, floor: tail.state.floor };
                 let events: Vec<_> = tail.events.into_iter().map(|event| (event.offset, event.body)).collect();
-                replies.send(history_frame(reference.as_deref(), &channel.name, extent, &events));
+                replies.send(history_frame(reference.as_deref(), &channel.name, extent, &events, next));
             }
             Err(error) => {
                 let problem = Problem::from(error);
@@ -62,15 +63,19 @@ pub(crate) fn tell_history(
     });
 }
 
-fn history_frame(reference: Option<&str>, channel: &str, extent: Extent<'_>, events: &[(u64, Bytes)]) -> Vec<u8> {
+fn history_frame(
+    reference: Option<&str>,
+    channel: &str,
+    extent: Extent<'_>,
+    events: &[(u64, Bytes)],
+    next: Option<u64>,
+) -> Vec<u8> {
     let wrap = |(offset, body): &(u64, Bytes)| {
         let mut frame = Vec::with_capacity(body.len() + 64);
         Wire::PlainJson.wrap(channel, *offset, body, &mut frame);
         String::from_utf8_lossy(&frame).into_owned()
     };
     let frames: Vec<_> = events.iter().map(wrap).collect();
-    let oldest = events.last().map(|(offset, _)| *offset);
-    let next = oldest.filter(|oldest| *oldest > extent.floor + 1);
     let mut out = Vec::with_capacity(frames.iter().map(String::len).sum::<usize>() + 128);
     write_history(reference, channel, extent, frames.iter().map(String::as_str), next, &mut out);
     out

@@ -526,3 +526,27 @@ fn many_commands_of_one_frame_are_answered_in_order() {
         assert_eq!(client.publication().1.data, number.to_string());
     }
 }
+
+#[test]
+fn numbers_beyond_reason_do_no_harm() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path(), |_| {});
+    server.client().post("/orders", ORDER);
+    for encoding in BOTH {
+        let mut client = CentrifugeClient::connected(server.address, encoding);
+        client.publish("full:a", "1").expect("published");
+        for name in ["full:a", "orders", "order:none", "products"] {
+            for offset in [u64::MAX, u64::MAX - 1, i64::MAX as u64, 1 << 53] {
+                let result = client.subscribe(since(name, "", offset)).expect("subscribed");
+                assert!(!result.recovered && result.publications.is_empty(), "{name} {offset}");
+                client.unsubscribe(name);
+                for (limit, reverse) in [(i32::MAX, false), (i32::MIN, true), (1, true), (1, false)] {
+                    let since = Some(StreamPosition { offset, epoch: String::new() });
+                    let request = HistoryRequest { channel: name.to_owned(), limit, since, reverse };
+                    let reply = client.history(request.clone());
+                    assert!(reply.history.is_some_and(|history| history.publications.len() < 9), "{request:?}");
+                }
+            }
+        }
+    }
+}

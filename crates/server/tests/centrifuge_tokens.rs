@@ -72,6 +72,9 @@ fn only_good_tokens_connect() {
         assert_eq!((refused.code, &*refused.message), (109, "token expired"));
         assert_eq!(client.close(), (3000, "connection closed".to_owned()), "what came with it is void");
         let mut client = CentrifugeClient::open(server.address, encoding);
+        let for_ever = json!({"sub": "42", "exp": i64::MAX});
+        let connect = CentrifugeClient::open(server.address, encoding).connect(&token(&for_ever)).expect("connected");
+        assert_eq!(connect.ttl, u32::MAX);
         let connect = client.connect(&token(&json!({"sub": "42", "exp": now_s() + 100}))).expect("connected");
         assert!(connect.expires && (90..=100).contains(&connect.ttl), "{connect:?}");
     }

@@ -157,6 +157,11 @@ impl Shard {
     /// A page that several may wait for.
     pub(super) fn on_shared_page(&mut self, log: Log, from: u64, page: Result<Page, StoreError>) {
         let waiters = self.page_waiters.remove(&(log, from)).unwrap_or_default();
+        if let Ok(Page { extent, .. }) = &page
+            && extent.floor > from
+        {
+            return self.on_retention(&waiters, extent);
+        }
         let result = page.and_then(|page| {
             if page.extent.epoch != self.feeds[log.index()].known().epoch {
                 // The next look at the log closes whoever read the old one.
@@ -180,6 +185,23 @@ impl Shard {
                     // Large events: it did not reach as far as this subscriber is.
                     Ok(last) => subscriber.wants_exact_page = *last <= after,
                     Err(error) => shard.on_page_failure(subscriber, after, error),
+                }
+            });
+        }
+    }
+
+    /// The log no longer reaches back as far as was asked: those who wanted more are told, the others ask again.
+    fn on_retention(&mut self, waiters: &[PageWaiter], extent: &Extent) {
+        for PageWaiter { key, subscription, after } in waiters {
+            self.with(*key, |shard, subscriber| {
+                if subscriber.page_in_flight != Some(*subscription) {
+                    return;
+                }
+                subscriber.page_in_flight = None;
+                subscriber.wants_exact_page = true;
+                if *after < extent.floor {
+                    let page = Page { events: Vec::new(), read_to: *after, extent: extent.clone() };
+                    shard.take_page(*key, subscriber, *subscription, *after, page);
                 }
             });
         }

@@ -85,7 +85,7 @@ fn namespace(layers: &mut Layers<'_>, table: &str, name: String) -> Namespace {
     let mut flag = |key: &str| layers.read(of(key), false, |_| Ok(()));
     let (presence, join_leave) = (flag("presence"), flag("join_leave"));
     let (force_push_join_leave, force_recovery) = (flag("force_push_join_leave"), flag("force_recovery"));
-    let delta = flag("delta");
+    let (delta, durable) = (flag("delta"), flag("durable"));
     let mut who = |key: &str| layers.read(of(key), Who::Nobody, |_| Ok(()));
     Namespace {
         name,
@@ -96,6 +96,7 @@ fn namespace(layers: &mut Layers<'_>, table: &str, name: String) -> Namespace {
         force_push_join_leave,
         force_recovery,
         delta,
+        durable,
         allow_subscribe: who("allow_subscribe"),
         allow_publish: who("allow_publish"),
         allow_history: who("allow_history"),

@@ -22,18 +22,20 @@ use super::requests::{Listing, OfChannel, Publish};
 use crate::app::App;
 use crate::centrifuge::{read_history, read_presence, read_presence_stats};
 use crate::channels::Namespace;
+use crate::publishing::{self, Submitted};
 
 /// Most channels of one broadcast.
 const MAX_BROADCAST: usize = 10_000;
 /// What a method returns that has nothing to tell.
 const NOTHING: &str = "{}";
 
-pub(super) fn publish(app: &App, request: &Publish) -> Result<String, Failure> {
+pub(super) async fn publish(app: &App, request: &Publish) -> Result<String, Failure> {
     let body = body_of(request)?;
-    Ok(publish_into(app, &request.channel, request, &body)?)
+    Ok(result_of(submit_into(app, &request.channel, request, &body)).await?)
 }
 
-pub(super) fn broadcast(app: &App, request: &Publish) -> Result<String, Failure> {
+/// All are on their way before the first is waited for, so that those which are stored share a commit.
+pub(super) async fn broadcast(app: &App, request: &Publish) -> Result<String, Failure> {
     if request.channels.is_empty() {
         return Err(Error::BadRequest.into());
     }
@@ -41,12 +43,13 @@ pub(super) fn broadcast(app: &App, request: &Publish) -> Result<String, Failure>
         return Err(Error::LimitExceeded.into());
     }
     let body = body_of(request)?;
+    let submitted: Vec<_> = request.channels.iter().map(|channel| submit_into(app, channel, request, &body)).collect();
     let mut out = Vec::with_capacity(request.channels.len() * 48);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("responses").begin_array();
-    for channel in &request.channels {
+    for submitted in submitted {
         json.begin_object();
-        match publish_into(app, channel, request, &body) {
+        match result_of(submitted).await {
             Ok(result) => json.key("result").raw(&result),
             Err(error) => {
                 json.key("error").begin_object().key("code").integer(error.code());
@@ -79,18 +82,30 @@ fn body_of(request: &Publish) -> Result<Bytes, Error> {
     Ok(body.into())
 }
 
-fn publish_into(app: &App, name: &str, request: &Publish, body: &Bytes) -> Result<String, Error> {
+/// A publication on its way, and whether its position means anything.
+type OnItsWay = Result<(Submitted, bool), Error>;
+
+fn submit_into(app: &App, name: &str, request: &Publish, body: &Bytes) -> OnItsWay {
     let (channel, _) = application_channel(app, name)?;
     let is_kept = channel.source != Source::Memory(Retention::NONE);
-    if is_kept && request.skip_history {
+    let is_stored = matches!(channel.source, Source::Log(..));
+    // Keys are remembered in memory, and would promise too much of what is stored.
+    if is_kept && request.skip_history || is_stored && request.idempotency_key.is_some() {
         return Err(Error::NotAvailable);
     }
-    let send = || app.hub.publish(&channel, body.clone());
-    let position = match &request.idempotency_key {
-        None => send(),
-        Some(key) => app.published_keys.once(name, key, Instant::now(), send),
+    let submitted = match &request.idempotency_key {
+        None => publishing::submit(app, &channel, body.clone()),
+        Some(key) => {
+            let send = || app.hub.publish(&channel, body.clone());
+            app.published_keys.once(name, key, Instant::now(), send).map(Submitted::Told)
+        }
     };
-    let position = position.ok_or(Error::NotAvailable)?;
+    Ok((submitted.ok_or(Error::NotAvailable)?, is_kept))
+}
+
+async fn result_of(submitted: OnItsWay) -> Result<String, Error> {
+    let (submitted, is_kept) = submitted?;
+    let position = submitted.position().await?;
     Ok(if is_kept { position_json(&position) } else { NOTHING.to_owned() })
 }
 

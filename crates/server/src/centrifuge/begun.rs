@@ -87,7 +87,7 @@ impl CentrifugeSession {
         let ends_at = subscription.ends_at;
         let mut result = SubscribeResult {
             expires: ends_at.is_some(),
-            ttl: ends_at.map(|at| seconds(at - unix_s())).unwrap_or_default(),
+            ttl: ends_at.map(|at| seconds(at.saturating_sub(unix_s()))).unwrap_or_default(),
             recoverable: subscription.recoverable,
             positioned: subscription.positioned,
             was_recovering: subscription.was_recovering,

@@ -46,7 +46,7 @@ impl CentrifugeSession {
             client: connection.id().to_owned(),
             version: VERSION.to_owned(),
             expires: expires_at.is_some(),
-            ttl: expires_at.map(|at| seconds(at - now_s)).unwrap_or_default(),
+            ttl: expires_at.map(|at| seconds(at.saturating_sub(now_s))).unwrap_or_default(),
             ping: if self.has_own_pings { 0 } else { seconds(config.ping_interval.as_secs() as i64) },
             pong: !self.has_own_pings,
             session: self.return_path.as_ref().map(|path| path.secret.to_string()).unwrap_or_default(),
@@ -179,7 +179,7 @@ impl CentrifugeSession {
             client: connection.id().to_owned(),
             version: VERSION.to_owned(),
             expires: expires_at.is_some(),
-            ttl: expires_at.map(|at| seconds(at - now_s)).unwrap_or_default(),
+            ttl: expires_at.map(|at| seconds(at.saturating_sub(now_s))).unwrap_or_default(),
         };
         self.take_identity(Some(&claims), connection);
         self.reply(&Reply { id, refresh: Some(result), ..Reply::default() }, connection);

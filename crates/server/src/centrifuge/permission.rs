@@ -52,7 +52,7 @@ pub(crate) fn in_channel(
 ) -> Verdict {
     let is_staff = caller.role >= Role::Staff;
     match (&channel.source, namespace) {
-        (Source::Memory(_), Some(namespace)) => {
+        (Source::Memory(_) | Source::Log(Log::Publications, _), Some(namespace)) => {
             let who = match right {
                 Right::Subscribe => namespace.allow_subscribe,
                 Right::Publish => namespace.allow_publish,

@@ -3,24 +3,54 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use ordercast_engine::CommandError;
 use ordercast_hub::session::Connection;
 use ordercast_protocol::centrifuge::code::Error;
+use ordercast_protocol::centrifuge::codec::encode_reply;
 use ordercast_protocol::centrifuge::message::{ClientInfo, PublishRequest, PublishResult, Reply};
 use ordercast_protocol::centrifuge::publication::{PublicationBody, write_publication};
+use ordercast_protocol::channel::{Channel, Source};
+use ordercast_protocol::position::Position;
 use ordercast_store::model::system_now_ms;
 
 use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
+use crate::publishing;
 
 impl CentrifugeSession {
     pub(super) fn publish(&mut self, id: u32, request: &PublishRequest, connection: &mut dyn Connection) {
-        match self.try_publish(request, connection) {
-            Ok(()) => self.reply(&Reply { id, publish: Some(PublishResult {}), ..Reply::default() }, connection),
-            Err(error) => self.refuse(id, error, connection),
+        let (channel, body) = match self.publication(request, connection) {
+            Ok(publication) => publication,
+            Err(error) => return self.refuse(id, error, connection),
+        };
+        if matches!(channel.source, Source::Log(..)) {
+            return self.publish_durably(id, channel, body, connection);
+        }
+        match self.app.hub.publish(&channel, body) {
+            Some(_) => self.reply(&Reply { id, publish: Some(PublishResult {}), ..Reply::default() }, connection),
+            None => self.refuse(id, Error::NotAvailable, connection),
         }
     }
 
-    fn try_publish(&self, request: &PublishRequest, connection: &dyn Connection) -> Result<(), Error> {
+    /// The answer comes when the publication is on disk.
+    fn publish_durably(&self, id: u32, channel: Channel, body: Bytes, connection: &dyn Connection) {
+        let (replies, encoding) = (connection.replies(), self.encoding);
+        let answer = move |outcome: Result<Position, CommandError>| {
+            let mut reply = Reply { id, ..Reply::default() };
+            match outcome {
+                Ok(_) => reply.publish = Some(PublishResult {}),
+                Err(error) => reply.error = Some(publishing::error_of(&error).into()),
+            }
+            let mut message = Vec::new();
+            encode_reply(encoding, &reply, &mut message);
+            replies.send(message);
+        };
+        let principal = connection.principal().clone();
+        self.app.engine.submit_publication(self.peer, principal, channel.name, body, Box::new(answer));
+    }
+
+    /// Where it goes, and what is stored and told.
+    fn publication(&self, request: &PublishRequest, connection: &dyn Connection) -> Result<(Channel, Bytes), Error> {
         if request.kind != 0 {
             return Err(Error::NotAvailable);
         }
@@ -49,6 +79,6 @@ impl CentrifugeSession {
             PublicationBody { data: &request.data, info: Some(&info), tags: &tags, time_ms: system_now_ms() };
         let mut body = Vec::with_capacity(request.data.len() + 256);
         write_publication(&publication, &mut body);
-        self.app.hub.publish(&channel, body.into()).map(drop).ok_or(Error::NotAvailable)
+        Ok((channel, body.into()))
     }
 }

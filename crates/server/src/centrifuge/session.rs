@@ -33,6 +33,8 @@ const REPLY_BYTES: usize = 32 * 1024;
 /// Errors within [`ERROR_WINDOW`] after which a connection is closed.
 const MAX_ERRORS: u32 = 200;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
+/// A later end is none: the clock cannot count to every time that a token can name.
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
 /// How long a client whose connect was refused has to leave by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -272,8 +274,8 @@ impl CentrifugeSession {
     /// When something that ends at a time in seconds since 1970 is given up: some time later, so that a client may
     /// replace its token.
     pub(super) fn give_up_at(&self, ends_at: i64) -> Instant {
-        let left = Duration::from_secs((ends_at - unix_s()).max(0).unsigned_abs());
-        Instant::now() + left + self.app.config.centrifuge.refresh_grace
+        let left = Duration::from_secs(ends_at.saturating_sub(unix_s()).max(0).unsigned_abs());
+        Instant::now() + left.min(LONGEST_LIFE) + self.app.config.centrifuge.refresh_grace
     }
 
     fn is_meant(&self, target: &Target, connection: &dyn Connection) -> bool {

@@ -254,7 +254,7 @@ impl CentrifugeSession {
         if let Some(subscription) = self.subscriptions.get_mut(channel) {
             (subscription.ends_at, subscription.expires) = (ends_at, expires);
         }
-        let ttl = ends_at.map(|at| seconds(at - unix_s())).unwrap_or_default();
+        let ttl = ends_at.map(|at| seconds(at.saturating_sub(unix_s()))).unwrap_or_default();
         let sub_refresh = Some(SubRefreshResult { expires: ends_at.is_some(), ttl });
         self.reply(&Reply { id, sub_refresh, ..Reply::default() }, connection);
     }
