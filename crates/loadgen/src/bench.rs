@@ -1,21 +1,22 @@
-//! What an order costs the server, as ratios to floors of the same run.
+//! What an order, a delivery and a connection cost the server, as ratios to floors of the same run.
 //!
-//! Three things are measured: the intake alone, with the workers paused, against a program that only appends
-//! and syncs ([`intake`], [`floor`]); the whole way of an order to its completion ([`flow`]); and how long an
-//! order takes to its answer and to a subscriber, at a fixed rate ([`latency`]). Rounds of all cells are
-//! interleaved, and medians are told: what else the machine does in a few seconds does not decide a figure.
+//! Of orders, three things are measured: the intake alone, with the workers paused, against a program that only
+//! appends and syncs ([`intake`], [`floor`]); the whole way of an order to its completion ([`flow`]); and how long an
+//! order takes to its answer and to a subscriber, at a fixed rate ([`latency`]). Then come short forms of what many
+//! clients do ([`crowds`]), against a program that only writes. Rounds of all cells are interleaved, and medians are
+//! told: what else the machine does in a few seconds does not decide a figure.
 
-pub mod driver;
+pub mod crowds;
 pub mod floor;
 pub mod flow;
 pub mod intake;
 pub mod latency;
-pub mod series;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::failure::LoadError;
+use crate::target::Place;
 
 /// A file system in memory, where a sync costs no disk.
 const RAM_DISK: &str = "/dev/shm";
@@ -33,12 +34,12 @@ pub struct Effort {
     pub flow_rounds: usize,
     /// Duration of the open loop.
     pub open_loop: Duration,
-    /// Whether every connection count is measured.
+    /// Whether every connection count is measured, and crowds are large.
     pub is_full: bool,
 }
 
 impl Effort {
-    /// What is published: about four minutes.
+    /// What is published: about seven minutes.
     pub const FULL: Self = Self {
         warm_up: Duration::from_millis(500),
         window: Duration::from_secs(3),
@@ -65,6 +66,8 @@ pub struct Bench {
     pub binary: PathBuf,
     /// Where the data directories on a disk are made.
     pub scratch: PathBuf,
+    /// The program that has the floors of crowds as a subcommand; without it there are no ratios to them.
+    pub floor: Option<PathBuf>,
     /// How long and how often.
     pub effort: Effort,
 }
@@ -81,7 +84,9 @@ impl Bench {
         let connections: &[usize] = if self.effort.is_full { &[64, 16] } else { &[16] };
         intake::run(&self.binary, &places, connections, self.effort, print)?;
         flow::run(&self.binary, &places, self.effort, print)?;
-        latency::run(&self.binary, &places, self.effort, print)
+        latency::run(&self.binary, &places, self.effort, print)?;
+        let place = Place::Private { binary: self.binary.clone(), scratch: self.scratch.clone() };
+        crowds::run(&place, self.floor.as_deref(), self.effort, print)
     }
 }
 

@@ -1,58 +1,21 @@
 //! The command line of the load generator.
 
-use std::io::Write;
-use std::path::PathBuf;
+mod cli;
+
+use std::fmt::Display;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use ordercast_loadgen::bench::{Bench, Effort};
 use ordercast_loadgen::failure::LoadError;
+use ordercast_loadgen::floor::{doorkeeper, writer};
+use ordercast_loadgen::loads::floor_process::READY;
 use ordercast_loadgen::server::find_binary;
+use ordercast_loadgen::target::allow_connections;
 use ordercast_loadgen::torture::Torture;
 
-/// Load for Ordercast, on this machine only. The server is the binary that ORDERCAST_BIN names, or `ordercast`
-/// beside this program.
-#[derive(Debug, Parser)]
-#[command(name = "ordercast-loadgen", version)]
-struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Kill the server at random moments under load, and look for anything lost
-    Torture(TortureArgs),
-    /// Measure what an order costs, as ratios to a floor of the same run
-    Bench(BenchArgs),
-}
-
-#[derive(Debug, Args)]
-struct BenchArgs {
-    /// Only see whether everything works; the figures mean nothing
-    #[arg(long)]
-    quick: bool,
-    /// A folder on the disk to measure [default: the system's folder for temporary files]
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct TortureArgs {
-    /// Kills
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    count: u64,
-    /// Where chance begins
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Worker slots of the server
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    workers: u32,
-    /// Where the data directories are made [default: the system's folder for temporary files]
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
-}
+use cli::{BenchArgs, Cli, Command, FloorArgs, TortureArgs};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -70,21 +33,56 @@ fn tell(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Tells how a long run is getting on.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Tells what a load gave.
+fn told(report: &impl Display, is_clean: bool) -> Result<bool, LoadError> {
+    tell(&report.to_string());
+    Ok(is_clean)
+}
+
 /// Whether all is well.
 fn run(command: Command) -> Result<bool, LoadError> {
     match command {
+        Command::Idle(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Fanout(args) => {
+            let (load, effort) = args.load()?;
+            load.run(&effort, &mut note).and_then(|report| told(&report, report.is_clean()))
+        }
+        Command::Resume(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Storm(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Chaos(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Orders(args) => args.load()?.run().and_then(|report| told(&report, true)),
         Command::Bench(BenchArgs { quick, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let effort = if quick { Effort::QUICK } else { Effort::FULL };
-            Bench { binary: find_binary()?, scratch, effort }.run(&mut tell)?;
+            let floor = Some(std::env::current_exe()?);
+            Bench { binary: find_binary()?, scratch, floor, effort }.run(&mut tell)?;
             Ok(true)
         }
         Command::Torture(TortureArgs { count, seed, workers, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let torture = Torture { binary: find_binary()?, count, seed, workers, scratch };
             let report = torture.run(&mut tell)?;
-            tell(&format!("\n{report}"));
-            Ok(report.is_clean())
+            told(&format_args!("\n{report}"), report.is_clean())
+        }
+        Command::Floor(FloorArgs { sockets, door }) => {
+            allow_connections(sockets)?;
+            end_with_stdin();
+            let ready = &mut |port| tell(&format!("{READY}{port}"));
+            if door { doorkeeper::serve(ready) } else { writer::serve(sockets, ready) }.map(|()| true)
         }
     }
+}
+
+/// Ends this process when whoever started it closes its standard input, or is gone.
+fn end_with_stdin() {
+    std::thread::spawn(|| {
+        let mut byte = [0];
+        while matches!(std::io::stdin().read(&mut byte), Ok(1..)) {}
+        std::process::exit(0);
+    });
 }

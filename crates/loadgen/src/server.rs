@@ -1,6 +1,5 @@
 //! The server under load: started from its binary, and stopped by its own process id.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,11 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::failure::LoadError;
+use crate::measure::process::Process;
 
 /// How long a server may take to stop after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-/// Ticks of the kernel's CPU clock per second; Linux tells programs 100, whatever its own.
-const TICKS_PER_S: f64 = 100.0;
 /// What a server says once it accepts connections.
 const READY: &str = "listening on http://";
 
@@ -90,9 +88,9 @@ impl Server {
         }
     }
 
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// Its process.
+    pub fn process(&self) -> Process {
+        Process { pid: self.child.id() }
     }
 
     /// Kills it at once (SIGKILL): it gets no chance to do anything.
@@ -135,14 +133,6 @@ impl Server {
         Err(LoadError::new(format!("the server did not end within {patience:?}")))
     }
 
-    /// CPU seconds of all its threads so far, kernel included.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn cpu_s(&self) -> Result<f64, LoadError> {
-        process_cpu_s(&self.child.id().to_string())
-    }
-
     fn said(&mut self) -> String {
         self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default()
     }
@@ -161,18 +151,6 @@ fn read_all(mut source: impl Read) -> String {
     // What was read before an error is still worth telling.
     let _ = source.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// CPU seconds of a process so far: all threads, kernel included. `pid` may be `self`.
-///
-/// # Errors
-/// When there is no such process.
-pub fn process_cpu_s(pid: &str) -> Result<f64, LoadError> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may hold anything, so fields are counted behind it: utime and stime.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(ticks as f64 / TICKS_PER_S)
 }
 
 /// Runs `ordercast verify`; `Some` with what it said when it is not clean.

@@ -1,9 +1,11 @@
-//! A WebSocket client by hand (RFC 6455): text in both directions, pongs for pings, nothing else.
+//! One WebSocket client that waits (RFC 6455): texts in both directions, pongs for pings, nothing else.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::client::frames::{Cutter, Frame, Kind, push_pong, push_text};
 use crate::http::parse_head;
 
 /// What the server sent.
@@ -19,8 +21,9 @@ pub enum Message {
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    buffer: Vec<u8>,
-    read_to: usize,
+    scratch: Vec<u8>,
+    cutter: Cutter,
+    heard: VecDeque<Message>,
 }
 
 impl Socket {
@@ -38,16 +41,18 @@ impl Socket {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
-        let mut socket = Self { stream, buffer: Vec::new(), read_to: 0 };
+        let scratch = vec![0; 64 * 1024];
+        let mut socket = Self { stream, scratch, cutter: Cutter::default(), heard: VecDeque::new() };
+        let mut answer = Vec::new();
         loop {
-            if let Some(head) = parse_head(&socket.buffer)? {
-                if head.status != 101 {
-                    return Err(io::Error::other(format!("the upgrade was answered with {}", head.status)));
-                }
-                socket.read_to = head.length;
-                return Ok(socket);
+            let count = socket.read()?;
+            answer.extend_from_slice(&socket.scratch[..count]);
+            let Some(head) = parse_head(&answer)? else { continue };
+            if head.status != 101 {
+                return Err(io::Error::other(format!("the upgrade was answered with {}", head.status)));
             }
-            socket.fill()?;
+            socket.hear(&answer[head.length..])?;
+            return Ok(socket);
         }
     }
 
@@ -56,23 +61,17 @@ impl Socket {
     /// # Errors
     /// When the connection breaks.
     pub fn send(&mut self, text: &str) -> io::Result<()> {
-        self.send_frame(0x81, text.as_bytes())
+        self.send_together(&[text])
     }
 
-    fn send_frame(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
-        // Clients must mask; a mask of zeros masks with no change.
-        let mut frame = vec![first];
-        match u16::try_from(payload.len()) {
-            Ok(length) if length < 126 => frame.push(0x80 | length.to_be_bytes()[1]),
-            Ok(length) => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&length.to_be_bytes());
-            }
-            Err(_) => return Err(io::Error::new(ErrorKind::InvalidInput, "a frame of at most 64 KiB")),
-        }
-        frame.extend_from_slice(&[0; 4]);
-        frame.extend_from_slice(payload);
-        self.stream.write_all(&frame)
+    /// Sends texts, each a frame of its own, in one write.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn send_together(&mut self, texts: &[impl AsRef<str>]) -> io::Result<()> {
+        let mut frames = Vec::new();
+        texts.iter().for_each(|text| push_text(text.as_ref().as_bytes(), &mut frames));
+        self.stream.write_all(&frames)
     }
 
     /// The next message. Pings are answered on the way.
@@ -82,42 +81,39 @@ impl Socket {
     /// anything else when the connection broke.
     pub fn receive(&mut self) -> io::Result<Message> {
         loop {
-            while let Some((first, payload)) = self.take_frame() {
-                match first {
-                    0x81 => return Ok(Message::Text(payload)),
-                    0x88 => {
-                        return Ok(Message::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))));
-                    }
-                    0x89 => self.send_frame(0x8A, &payload)?,
-                    0x8A => {}
-                    _ => return Err(io::Error::new(ErrorKind::InvalidData, "a frame that no server sends")),
-                }
+            if let Some(message) = self.heard.pop_front() {
+                return Ok(message);
             }
-            self.fill()?;
+            let count = self.read()?;
+            let input = std::mem::take(&mut self.scratch);
+            let heard = self.hear(&input[..count]);
+            self.scratch = input;
+            heard?;
         }
     }
 
-    fn take_frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let rest = &self.buffer[self.read_to..];
-        let (length, start) = match *rest.get(1)? {
-            126 => (usize::from(u16::from_be_bytes(*rest.get(2..)?.first_chunk()?)), 4),
-            127 => (usize::try_from(u64::from_be_bytes(*rest.get(2..)?.first_chunk()?)).ok()?, 10),
-            length => (usize::from(length), 2),
-        };
-        let payload = rest.get(start..start + length)?.to_vec();
-        let first = rest[0];
-        self.read_to += start + length;
-        Some((first, payload))
+    fn read(&mut self) -> io::Result<usize> {
+        match self.stream.read(&mut self.scratch)? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
     }
 
-    fn fill(&mut self) -> io::Result<()> {
-        // What has been taken goes first, so that the buffer stays as small as what is still on its way.
-        self.buffer.drain(..self.read_to);
-        self.read_to = 0;
-        let start = self.buffer.len();
-        self.buffer.resize(start + 64 * 1024, 0);
-        let count = self.stream.read(&mut self.buffer[start..]);
-        self.buffer.truncate(start + count.as_ref().copied().unwrap_or(0));
-        if count? == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    fn hear(&mut self, input: &[u8]) -> io::Result<()> {
+        let Self { cutter, heard, .. } = self;
+        let mut pongs = Vec::new();
+        cutter.feed(input, &mut |frame: Frame<'_>| {
+            match frame.kind {
+                Kind::Text if !frame.is_compressed => heard.push_back(Message::Text(frame.payload.to_vec())),
+                Kind::Close => heard.push_back(Message::Close(frame.close_code())),
+                Kind::Ping => push_pong(frame.payload, &mut pongs),
+                Kind::Pong => {}
+                Kind::Text | Kind::Binary => {
+                    return Err(io::Error::new(ErrorKind::InvalidData, "a frame that this server does not send"));
+                }
+            }
+            Ok(())
+        })?;
+        self.stream.write_all(&pongs)
     }
 }

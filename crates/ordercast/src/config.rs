@@ -10,6 +10,7 @@ mod document;
 mod layers;
 mod origin;
 mod readable;
+mod retention;
 mod settings;
 
 use std::collections::BTreeMap;

@@ -112,6 +112,7 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         slots: settings.workers.slots,
         intake_capacity: settings.intake.capacity,
         client_capacity: settings.intake.client_capacity,
+        retention: settings.retention,
         ..EngineConfig::new(settings.rules.clone())
     };
     let (mut least, mut most) = (settings.workers.work_min, settings.workers.work_max);
@@ -134,7 +135,6 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         channels: settings.channels.clone(),
         access: access(settings),
         centrifuge: settings.centrifuge.clone(),
-        ..ServerConfig::default()
     };
     Ok(App::new(engine, hub, store, config))
 }

@@ -25,7 +25,8 @@ fn silent(_: &str) {}
 #[test]
 fn idle_connections_are_told_one_event_and_leave() {
     for dialect in DIALECTS {
-        let load = Idle { place: place(), connections: 100, dialect, watch: Duration::ZERO };
+        let load =
+            Idle { place: place(), connections: 100, dialect, watch: Duration::ZERO, quiet: Duration::from_millis(50) };
         let report = load.run(&mut silent).unwrap();
         assert!(report.is_clean(), "{report}");
         assert!(report.opened.resident > 0 && report.opened.resident >= report.opened.anonymous, "{report}");
@@ -76,7 +77,7 @@ fn all_resume_from_far_back_while_orders_go_on() {
 #[test]
 fn all_come_back_after_every_storm() {
     for dialect in DIALECTS {
-        let load = Storm { place: place(), clients: 80, rounds: 4, dialect, rate: 40, seed: 7 };
+        let load = Storm { place: place(), floor: None, clients: 80, rounds: 4, dialect, rate: 40, seed: 7 };
         let report = load.run(&mut silent).unwrap();
         assert!(report.is_clean(), "{report}");
         assert_eq!(report.account.resumed, 4 * 80);

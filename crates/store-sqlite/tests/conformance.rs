@@ -2,8 +2,9 @@
 
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
-use ordercast_store::conformance::{check, check_reopened, check_retention, wait};
+use ordercast_store::conformance::{check, check_reopened, check_retention, run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs};
+use ordercast_store::write::{EventInsert, Keys, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 
 fn options(dir: &tempfile::TempDir) -> SqliteOptions {
@@ -53,12 +54,15 @@ fn a_second_opening_is_refused_by_name() {
     let Err(StoreError::InUse(_)) = verify(dir.path(), |_| {}) else { panic!("verify must be refused too") };
 }
 
-/// Changes the database behind the store's back, then verifies it.
-fn verify_after(sql: &str) -> Vec<&'static str> {
+/// Changes the database behind the store's back, then verifies it. Of each log only `max_events` are left before.
+fn verify_after(max_events: Option<u64>, sql: &str) -> Vec<&'static str> {
     let dir = tempfile::tempdir().expect("a folder");
     {
         let (mut writer, reader) = open(&options(&dir)).expect("a store");
         check(&mut writer, &reader);
+        let trim = |log| Trim { log, max_events, before_ms: None, most: u64::MAX };
+        let trims = [Log::Orders, Log::Publications].map(trim).to_vec();
+        run(&mut writer, Keys::default(), |_, _| Writes { trims: trims.clone(), ..Writes::default() });
     }
     let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).expect("the database opens");
     connection.pragma_update(None, "foreign_keys", false).expect("a pragma");
@@ -74,7 +78,7 @@ fn verify_finds_what_is_wrong() {
     let statuses = "UPDATE events SET body = CAST(json_object('status', (SELECT CASE status WHEN 'active' THEN \
         'expedited' ELSE status END FROM orders WHERE seq = order_seq)) AS BLOB) WHERE order_seq IS NOT NULL;";
     let clean_but_for_checksums = ["checksums of events"];
-    assert_eq!(verify_after(statuses), clean_but_for_checksums);
+    assert_eq!(verify_after(None, statuses), clean_but_for_checksums);
     for (sql, checks) in [
         (
             "DELETE FROM events WHERE position & 1023 = 2 AND order_seq IS NOT NULL",
@@ -87,13 +91,65 @@ fn verify_finds_what_is_wrong() {
         ("UPDATE progress SET customers_indexed_to = 2", &["references between tables"]),
         ("UPDATE orders SET version = 9 WHERE seq = 3", &["one event per version, last status told"]),
         ("UPDATE idempotency SET order_seq = 99 WHERE key = 'key-low'", &["references between tables"]),
+        ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
+        ("UPDATE logs SET floor = 1 WHERE name = 'products'", &["offsets without holes"]),
     ] {
-        let found = verify_after(&format!("{statuses}{sql}"));
+        let found = verify_after(None, &format!("{statuses}{sql}"));
         for check in checks {
             assert!(found.contains(check), "{sql}: {found:?}");
         }
         assert_eq!(found.len(), checks.len() + 1, "{sql}: {found:?}");
     }
+}
+
+/// What retention removed is no damage; what is damaged shows all the same.
+#[test]
+fn verify_accepts_floors_and_no_more() {
+    // Of the orders' five events the last two are left: the only one of the last order, and the second of another.
+    let bodies = "UPDATE events SET body = CAST((SELECT json_object('status', CASE status WHEN 'active' THEN \
+        'expedited' ELSE status END, 'version', version) FROM orders WHERE seq = order_seq) AS BLOB) \
+        WHERE order_seq IS NOT NULL;";
+    for (sql, checks) in [
+        ("", &[][..]),
+        ("UPDATE logs SET floor = floor - 1 WHERE name = 'orders'", &["offsets without holes"]),
+        ("UPDATE logs SET floor = floor + 1 WHERE name = 'orders'", &["offsets without holes"]),
+        ("UPDATE logs SET floor = floor + 1 WHERE name = 'publications'", &["offsets without holes"]),
+        ("DELETE FROM events WHERE position & 1023 = 5", &["offsets without holes"]),
+        ("DELETE FROM publications WHERE position = 6", &["offsets without holes"]),
+        // An event that was given to another order, which says something else.
+        ("UPDATE events SET order_seq = 3 WHERE order_seq = 2", &["one event per version, last status told"]),
+        ("UPDATE orders SET version = 3 WHERE seq = 2", &["one event per version, last status told"]),
+    ] {
+        let found = verify_after(Some(2), &format!("{bodies}{sql}"));
+        for check in checks {
+            assert!(found.contains(check), "{sql}: {found:?}");
+        }
+        // The bodies were changed, so their checksums are wrong.
+        assert_eq!(found.len(), checks.len() + 1, "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn a_database_from_before_publications_gets_their_log() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let (mut writer, reader) = open(&options(&dir)).unwrap();
+        check(&mut writer, &reader);
+    }
+    // What the first version of the tables did not have.
+    let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).unwrap();
+    let undo = "DROP TABLE publications; DELETE FROM logs WHERE name = 'publications'; PRAGMA user_version = 1;";
+    connection.execute_batch(undo).unwrap();
+    drop(connection);
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    let states = wait(reader.log_states()).unwrap();
+    let heads: Vec<_> = states.iter().map(|state| (state.log, state.head)).collect();
+    assert_eq!(heads, [(Log::Orders, 5), (Log::Products, 1), (Log::Adjustments, 0), (Log::Publications, 0)]);
+    let channel = Some("room:1".into());
+    let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
+    let committed =
+        run(&mut writer, Keys::default(), |_, _| Writes { events: vec![event.clone()], ..Writes::default() });
+    assert_eq!(committed.logs[0].first, 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::failure::LoadError;
-use crate::server::process_cpu_s;
+use crate::measure::process::Process;
 
 /// What a measurement gave.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub fn append(place: &Path, batch: usize, bytes: usize, duration: Duration) -> R
     let mut file = tempfile::tempfile_in(place)?;
     let record = vec![b'x'; bytes];
     let mut buffer = Vec::with_capacity(batch * bytes);
-    let (started, cpu_before) = (Instant::now(), process_cpu_s("self")?);
+    let (started, cpu_before) = (Instant::now(), Process::own().cpu_s()?);
     let mut orders = 0u64;
     while started.elapsed() < duration {
         buffer.clear();
@@ -35,6 +35,6 @@ pub fn append(place: &Path, batch: usize, bytes: usize, duration: Duration) -> R
         orders += batch as u64;
     }
     let orders = orders as f64;
-    let cpu_s = process_cpu_s("self")? - cpu_before;
+    let cpu_s = Process::own().cpu_s()? - cpu_before;
     Ok(Figure { cpu_us: cpu_s * 1e6 / orders, rate: orders / started.elapsed().as_secs_f64() })
 }

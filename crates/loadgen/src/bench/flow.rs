@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use crate::closed_loop::{Shared, drive};
 use crate::failure::LoadError;
 use crate::http::Http;
 use crate::json::Stats;
+use crate::measure::series::Series;
 use crate::server::Server;
 
 use super::Effort;
-use super::driver::{Shared, drive};
 use super::floor::Figure;
 use super::intake::Place;
-use super::series::Series;
 
 /// Connections that send.
 const CONNECTIONS: usize = 64;
@@ -51,9 +51,9 @@ fn measure(binary: &Path, place: &Path, workers: u32, effort: Effort) -> Result<
     let server = Server::start(binary, dir.path(), &["--workers", &workers.to_string()], &[])?;
     let mut http = Http::connect(server.address)?;
     let shared = Shared::default();
-    let (started, cpu) = (Instant::now(), server.cpu_s()?);
+    let (started, cpu) = (Instant::now(), server.process().cpu_s()?);
     std::thread::scope(|scope| {
-        let driving = scope.spawn(|| drive(server.address, CONNECTIONS, &shared));
+        let driving = scope.spawn(|| drive(server.address, CONNECTIONS, 0..u64::MAX, &shared));
         std::thread::sleep(effort.window);
         shared.stop.store(true, Relaxed);
         driving.join().map_err(|_| LoadError::new("the load panicked"))?
@@ -69,7 +69,7 @@ fn measure(binary: &Path, place: &Path, workers: u32, effort: Effort) -> Result<
         }
         std::thread::sleep(POLL);
     }
-    let (cpu_s, wall) = (server.cpu_s()? - cpu, started.elapsed());
+    let (cpu_s, wall) = (server.process().cpu_s()? - cpu, started.elapsed());
     server.terminate()?;
     Ok(Figure { cpu_us: cpu_s * 1e6 / orders as f64, rate: orders as f64 / wall.as_secs_f64() })
 }

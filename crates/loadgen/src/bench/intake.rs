@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use crate::closed_loop::{Shared, drive};
 use crate::failure::LoadError;
 use crate::http::Http;
 use crate::json::Stats;
+use crate::measure::series::Series;
 use crate::server::Server;
 
 use super::Effort;
-use super::driver::{Shared, drive};
 use super::floor::{self, Figure};
-use super::series::Series;
 
 /// A named folder to measure in.
 pub type Place = (&'static str, PathBuf);
@@ -90,13 +90,13 @@ impl Cell {
 pub fn measure(server: &Server, connections: usize, effort: Effort) -> Result<(Figure, u64), LoadError> {
     let shared = Shared::default();
     let figure = std::thread::scope(|scope| {
-        let driving = scope.spawn(|| drive(server.address, connections, &shared));
+        let driving = scope.spawn(|| drive(server.address, connections, 0..u64::MAX, &shared));
         let window = || {
             std::thread::sleep(effort.warm_up);
-            let (started, cpu, accepted) = (Instant::now(), server.cpu_s()?, shared.accepted.load(Relaxed));
+            let (started, cpu, accepted) = (Instant::now(), server.process().cpu_s()?, shared.accepted.load(Relaxed));
             std::thread::sleep(effort.window);
             let orders = (shared.accepted.load(Relaxed) - accepted) as f64;
-            let (cpu_s, wall) = (server.cpu_s()? - cpu, started.elapsed());
+            let (cpu_s, wall) = (server.process().cpu_s()? - cpu, started.elapsed());
             Ok(Figure { cpu_us: cpu_s * 1e6 / orders, rate: orders / wall.as_secs_f64() })
         };
         let figure: Result<Figure, LoadError> = window();

@@ -14,6 +14,7 @@ use ordercast_server::channels::Channels;
 use super::access;
 use super::layers::{Layers, setting};
 use super::origin::Origin;
+use super::retention::retention;
 use super::settings::{
     DemoSettings, IntakeSettings, Limits, ServerSettings, Settings, WebSocketSettings, WorkerSettings,
 };
@@ -53,6 +54,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
     let data_dir = layers.read(data_dir, PathBuf::from(DEFAULT_DATA_DIR), |_| Ok(()));
     let workers = workers(layers);
     let intake = intake(layers);
+    let retention = retention(layers);
     let limits = setting("rules.limits").flag("--limits");
     let limits = layers.read(limits, Limits::Standard, |_| Ok(()));
     let rules = rules(layers, limits);
@@ -71,6 +73,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
         data_dir,
         workers,
         intake,
+        retention,
         limits,
         rules,
         websocket,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ordercast_domain::rules::Rules;
+use ordercast_engine::retention::Retentions;
 use ordercast_server::CentrifugeConfig;
 use ordercast_server::channels::Channels;
 use ordercast_server::secret::Secret;
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub workers: WorkerSettings,
     /// The bound on commands.
     pub intake: IntakeSettings,
+    /// How much logs keep.
+    pub retention: Retentions,
     /// The profile that the rules began with.
     pub limits: Limits,
     /// The rules of orders.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ordercast_domain::money::Currency;
 use ordercast_domain::rules::AmountLimits;
+use ordercast_engine::retention::LogRetention;
+use ordercast_protocol::channel::Log;
 
 use super::*;
 use ordercast_domain::rules::Rules;
@@ -98,6 +100,18 @@ fn every_kind_of_value_is_read() {
 }
 
 #[test]
+fn logs_keep_everything_unless_it_is_said() {
+    let keeps = |file: &str, log: Log| with_file(file, &[], &[]).unwrap().settings.retention[log.index()];
+    assert_eq!(keeps("", Log::Publications), LogRetention::default());
+    let file =
+        "[retention.publications]\nmax_events = 100_000\nmax_age_s = 86_400\n[retention.products]\nmax_age_s = 60";
+    let day = LogRetention { max_events: Some(100_000), max_age: Some(Duration::from_secs(86_400)) };
+    assert_eq!(keeps(file, Log::Publications), day);
+    let minute = LogRetention { max_events: None, max_age: Some(Duration::from_secs(60)) };
+    assert_eq!((keeps(file, Log::Products), keeps(file, Log::Orders)), (minute, LogRetention::default()));
+}
+
+#[test]
 fn problems_are_named_with_their_place() {
     for (file, expected) in [
         ("[workers]\nslotz = 3", "o.toml:2:1: unknown setting `workers.slotz`; did you mean `workers.slots`?"),
@@ -123,6 +137,11 @@ fn problems_are_named_with_their_place() {
         ("[rules.currencies.usd]\nmax_amount = 1", "o.toml:2:1: unknown setting `rules.currencies.usd.max_amount`"),
         ("[server]\nallowed_origins = [\"*\"]", "o.toml:2:19: `server.allowed_origins` is [\"*\"]: \"*\" is no origin"),
         ("[intake]\ncapacity = 5\nclient_capacity = 6", "o.toml:3: `intake.client_capacity` is 6, more than"),
+        (
+            "[retention.publications]\nmax_events = 5",
+            "o.toml:2:14: `retention.publications.max_events` is 5: must be at least 1000, or 0 to keep all",
+        ),
+        ("[retention.orders]\nmax_age_s = 1", "o.toml:2:13: `retention.orders.max_age_s` is 1: must be from 60 to"),
         ("listen = ", "o.toml:1:"),
     ] {
         let errors = with_file(file, &[], &[]).unwrap_err();

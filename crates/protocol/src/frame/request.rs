@@ -252,7 +252,7 @@ fn wrong(pointer: &str, detail: &str) -> BodyError {
 }
 
 /// A field that is there and not null.
-fn given<'a>(raw: Option<&'a RawValue>) -> Option<&'a str> {
+fn given(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|raw| *raw != "null")
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::orders;
 
 /// How often is looked whether to stop when nothing is answered.
 const POLL: Duration = Duration::from_millis(20);
-/// Longest time without any answer.
+/// Longest time without any answer, in turns.
 const PATIENCE: u32 = 1_500;
 
 /// What the driver and who started it share.
@@ -32,11 +33,16 @@ struct Connection {
     is_waiting: bool,
 }
 
-/// Sends orders until [`Shared::stop`] is set.
+/// Sends the orders of these numbers until there are no more, or [`Shared::stop`] is set.
 ///
 /// # Errors
 /// When a connection breaks, or an order is not answered with 201.
-pub fn drive(address: SocketAddr, connections: usize, shared: &Shared) -> Result<(), LoadError> {
+pub fn drive(
+    address: SocketAddr,
+    connections: usize,
+    mut numbers: Range<u64>,
+    shared: &Shared,
+) -> Result<(), LoadError> {
     let mut poll = Poll::new()?;
     let mut all = Vec::with_capacity(connections);
     for index in 0..connections {
@@ -48,9 +54,8 @@ pub fn drive(address: SocketAddr, connections: usize, shared: &Shared) -> Result
         poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
         all.push(Connection { stream, buffer: Vec::new(), is_waiting: false });
     }
-    let mut next = 0;
-    for connection in &mut all {
-        connection.send(&mut next)?;
+    for (connection, number) in all.iter_mut().zip(&mut numbers) {
+        connection.send(number)?;
     }
     let mut events = Events::with_capacity(connections);
     let mut silent = 0;
@@ -64,8 +69,8 @@ pub fn drive(address: SocketAddr, connections: usize, shared: &Shared) -> Result
             let connection = &mut all[event.token().0];
             if connection.is_answered()? {
                 shared.accepted.fetch_add(1, Relaxed);
-                if !shared.stop.load(Relaxed) {
-                    connection.send(&mut next)?;
+                if let Some(number) = numbers.next().filter(|_| !shared.stop.load(Relaxed)) {
+                    connection.send(number)?;
                 }
             }
         }
@@ -74,9 +79,8 @@ pub fn drive(address: SocketAddr, connections: usize, shared: &Shared) -> Result
 }
 
 impl Connection {
-    fn send(&mut self, next: &mut u64) -> io::Result<()> {
-        let request = request_bytes("POST", "/orders", "", &orders::body(*next));
-        *next += 1;
+    fn send(&mut self, number: u64) -> io::Result<()> {
+        let request = request_bytes("POST", "/orders", "", &orders::body(number));
         self.is_waiting = true;
         // One request is far below any socket's buffer, and the one before has been answered.
         let written = self.stream.write(&request)?;

@@ -13,6 +13,21 @@ impl Series {
         self.0.sort_by(f64::total_cmp);
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The largest. Not a number when there is none.
+    pub fn most(&self) -> f64 {
+        self.0.last().copied().unwrap_or(f64::NAN)
+    }
+
     /// The median; of an even number the upper of the two in the middle. Not a number when there is none.
     pub fn median(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
@@ -22,6 +37,9 @@ impl Series {
 impl fmt::Display for Series {
     /// The median and, behind it, the least and the most.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("unknown");
+        }
         let digits = f.precision().unwrap_or(1);
         let (least, most) = self.0.first().zip(self.0.last()).unwrap_or((&f64::NAN, &f64::NAN));
         write!(f, "{:.digits$} ({least:.digits$}–{most:.digits$})", self.median())

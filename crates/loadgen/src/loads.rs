@@ -1,0 +1,9 @@
+//! What many clients do to a server, and what it costs: each load says whether anything was lost, and its figures.
+
+pub mod chaos;
+pub mod fanout;
+pub mod floor_process;
+pub mod idle;
+pub mod paced_orders;
+pub mod resume;
+pub mod storm;
