@@ -144,7 +144,10 @@ impl Figures {
         }
         print(&format!("storms of {} clients", size.storm));
         print(&format!("  all back after {back_s:.3} s, the slowest storm {worst_back_s:.3} s"));
-        print(&format!("  {storm_cpu_us:.1} CPU µs per client, {storm_ratio:.2} × a program that only lets in"));
+        print(&format!("  {storm_cpu_us:.1} CPU µs per client"));
+        if !storm_ratio.is_empty() {
+            print(&format!("  {storm_ratio:.2} × a program that only lets in"));
+        }
     }
 }
 
