@@ -145,7 +145,7 @@ impl Figures {
         print(&format!("storms of {} clients", size.storm));
         print(&format!("  all back after {back_s:.3} s, the slowest storm {worst_back_s:.3} s"));
         print(&format!("  {storm_cpu_us:.1} CPU µs per client"));
-        if !storm_ratio.is_empty() {
+        if storm_ratio.median().is_finite() {
             print(&format!("  {storm_ratio:.2} × a program that only lets in"));
         }
     }

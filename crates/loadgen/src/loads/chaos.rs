@@ -28,6 +28,9 @@ const PAUSE_MS: (u64, u64) = (1, 800);
 const SETTINGS: &str = "[websocket]\noutbox_bytes = 65536\n";
 /// Receive buffer of every third subscriber: it is felt soon when it stops reading.
 const SMALL_RECEIVE_BYTES: usize = 8 * 1024;
+/// How often is looked whether the workers have finished, and how long they may do nothing.
+const LOOK: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_secs(2);
 /// How long nothing may come at the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the run is told about.
@@ -252,18 +255,25 @@ impl Play {
         Ok(())
     }
 
-    /// Goes on until the workers have finished.
+    /// Goes on until the workers have finished, or do nothing.
     fn until_settled(&mut self, http: &mut Http) -> Result<(), LoadError> {
-        let mut looked = Instant::now();
+        let (mut looked, mut active_at) = (Instant::now(), Instant::now());
+        let mut last = Stats::default();
         loop {
             self.turn()?;
             // Each look costs the server a request.
-            if looked.elapsed() < Duration::from_millis(20) {
+            if looked.elapsed() < LOOK {
                 continue;
             }
             looked = Instant::now();
-            let Stats { queue_length, active_workers, .. } = http.get("/stats")?;
-            if queue_length == 0 && active_workers == 0 {
+            let stats: Stats = http.get("/stats")?;
+            if stats.success_count != last.success_count || stats.active_workers > 0 {
+                active_at = looked;
+            }
+            last = stats;
+            // Without workers the queue stays as it is.
+            let is_done = last.queue_length == 0 && last.active_workers == 0;
+            if is_done || active_at.elapsed() > IDLE {
                 return Ok(());
             }
         }
