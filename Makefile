@@ -11,6 +11,8 @@ LISTEN ?= 127.0.0.1:8080
 # How many runs `make torture` makes, and the seed of the first.
 COUNT ?= 200
 SEED ?= 1
+# What `make load` does, with its arguments.
+LOAD ?= --help
 # Further arguments for `ordercast serve`.
 ARGS ?=
 
@@ -82,6 +84,11 @@ bench: build ## The benchmarks
 	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast cargo run --release --locked --package ordercast-loadgen -- bench
 	cargo bench --locked --package ordercast-engine --bench commit
 	cargo bench --locked --package ordercast-hub --bench figures
+
+.PHONY: load
+load: build ## One load: make load LOAD='storm --clients 5000'; without LOAD it lists them
+	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast \
+		cargo run --release --locked --package ordercast-loadgen -- $(LOAD)
 
 .PHONY: torture
 torture: build ## Kill and restart it COUNT times from SEED on, and look for anything lost
