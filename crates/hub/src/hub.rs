@@ -55,9 +55,11 @@ struct Inner {
 /// A socket after its upgrade.
 #[derive(Debug)]
 pub struct Upgraded<'a> {
-    /// The socket.
+    /// The socket, which must neither block nor hold small segments back (`TCP_NODELAY`).
     pub stream: std::net::TcpStream,
-    /// What the HTTP library read beyond the upgrade.
+    /// The answer to the opening handshake if it has not been sent: it leaves with what the session says first.
+    pub answer: Bytes,
+    /// What was read beyond the handshake.
     pub already_read: &'a [u8],
     /// Largest message from this client, in bytes, when it differs from [`HubConfig::max_message_bytes`].
     pub max_message_bytes: Option<usize>,
@@ -148,14 +150,13 @@ impl Hub {
         principal: Principal,
         session: Box<dyn Session>,
     ) -> io::Result<()> {
-        let Upgraded { stream, already_read, max_message_bytes, compression } = upgraded;
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
+        let Upgraded { stream, answer, already_read, max_message_bytes, compression } = upgraded;
         let (number, port) = self.next_connection();
         let entry = slot.open(number, Protocol::WebSocket, None);
         let adoption = Adoption {
             entry,
             stream,
+            answer,
             already_read: already_read.to_vec(),
             max_message_bytes: max_message_bytes.unwrap_or(self.inner.config.max_message_bytes),
             is_compressed: compression,

@@ -1,4 +1,4 @@
-//! What waits for one client: replies before events, a close frame after both.
+//! What waits for one client: the answer to its handshake, replies, events, and a close frame after all of them.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -75,6 +75,8 @@ pub(crate) struct Outbox(Option<Box<Queues>>);
 
 #[derive(Debug, Default)]
 struct Queues {
+    /// The answer to the opening handshake: before everything else, and no frame.
+    first: Bytes,
     control: VecDeque<Bytes>,
     control_bytes: usize,
     /// The largest reply since none waited.
@@ -94,7 +96,7 @@ impl Outbox {
     }
 
     pub(crate) fn control_bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |queues| queues.control_bytes)
+        self.0.as_ref().map_or(0, |queues| queues.first.len() + queues.control_bytes)
     }
 
     /// Bytes of replies that wait beside the largest one: a single large reply may take the kernel several
@@ -105,7 +107,16 @@ impl Outbox {
 
     /// Whether something waits that must not wait for long.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.0.as_ref().is_some_and(|queues| !queues.control.is_empty() || queues.last.is_some())
+        self.0
+            .as_ref()
+            .is_some_and(|queues| !queues.first.is_empty() || !queues.control.is_empty() || queues.last.is_some())
+    }
+
+    /// Sets what is sent before everything else; for a new outbox.
+    pub(crate) fn push_first(&mut self, answer: Bytes) {
+        if !answer.is_empty() {
+            self.0.get_or_insert_default().first = answer;
+        }
     }
 
     pub(crate) fn push_control(&mut self, frame: Bytes) {
@@ -175,18 +186,22 @@ impl Outbox {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.data.is_empty() && self.last.is_none()
+        self.first.is_empty() && self.control.is_empty() && self.data.is_empty() && self.last.is_none()
     }
 
     fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut places = slices.iter_mut();
         let mut count = 0;
         let mut put = |bytes: &'a [u8]| {
-            if let (false, Some(place)) = (bytes.is_empty(), places.next()) {
+            if bytes.is_empty() {
+                return;
+            }
+            if let Some(place) = places.next() {
                 *place = IoSlice::new(bytes);
                 count += 1;
             }
         };
+        put(&self.first);
         // A frame that has begun goes on before anything else, replies included.
         let begun = self.begun();
         if let (Some(end), Some(front)) = (begun, self.data.front()) {
@@ -207,7 +222,10 @@ impl Queues {
 
     fn advance(&mut self, mut written: usize) -> Sent {
         let mut sent = Sent::default();
-        if let Some(end) = self.begun() {
+        let step = written.min(self.first.len());
+        self.first.advance(step);
+        written -= step;
+        if let Some(end) = self.begun().filter(|_| written > 0) {
             written = self.advance_data(written, end, &mut sent);
         }
         while let Some(front) = self.control.front_mut().filter(|_| written > 0) {

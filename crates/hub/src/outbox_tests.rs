@@ -23,6 +23,21 @@ fn next_bytes(outbox: &Outbox, limit: usize) -> Vec<u8> {
 }
 
 #[test]
+fn the_answer_to_the_handshake_goes_first_and_is_no_reply() {
+    let mut outbox = Outbox::default();
+    outbox.push_first(Bytes::from_static(b"answer"));
+    outbox.push_data(entry(1, 1..=1));
+    outbox.push_control(Bytes::from_static(b"reply"));
+    assert!(next_bytes(&outbox, usize::MAX).starts_with(b"answerreply"));
+    assert_eq!((outbox.control_bytes(), outbox.is_urgent()), (11, true));
+    assert_eq!(outbox.advance(4), Sent::default());
+    assert!(next_bytes(&outbox, usize::MAX).starts_with(b"erreply"));
+    assert_eq!(outbox.advance(7), Sent { events: 0, replies: 1 });
+    let rest = next_bytes(&outbox, usize::MAX).len();
+    assert_eq!((outbox.advance(rest), outbox.is_empty()), (Sent { events: 1, replies: 0 }, true));
+}
+
+#[test]
 fn replies_come_before_events_but_not_inside_a_frame() {
     let mut outbox = Outbox::default();
     outbox.push_data(entry(1, 1..=2));

@@ -67,6 +67,7 @@ const DRAIN_TICK: Duration = Duration::from_millis(5);
 pub(crate) struct Adoption {
     pub(crate) entry: registry::Entry,
     pub(crate) stream: std::net::TcpStream,
+    pub(crate) answer: Bytes,
     pub(crate) already_read: Vec<u8>,
     pub(crate) max_message_bytes: usize,
     pub(crate) is_compressed: bool,

@@ -80,9 +80,13 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
             _ = engine.failed() => {}
         }
     };
-    serve::serve(Arc::clone(&app), listener, stop).await;
+    let served = serve::serve(Arc::clone(&app), listener, stop).await;
     if let Some(generator) = generator {
         generator.abort();
+    }
+    if let Err(error) = served {
+        eprintln!("error: cannot accept connections: {error}");
+        return ExitCode::FAILURE;
     }
     match app.engine.failure() {
         None => {

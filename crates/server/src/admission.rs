@@ -2,31 +2,25 @@
 //! connected keep their share of the machine, and the others wait here and not for a repeated SYN.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use tokio::net::TcpStream;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most connections that wait; beyond it they wait in the kernel.
 const MAX_WAITING: usize = 16_384;
 /// How long a quiet time may be saved up for a burst.
 const BURST: Duration = Duration::from_millis(100);
 
-type Connection = (TcpStream, SocketAddr);
-
-/// Connections that wait for their turn.
-pub(crate) struct Admission {
-    waiting: VecDeque<Connection>,
+/// What wait for their turn.
+pub(crate) struct Admission<T> {
+    waiting: VecDeque<T>,
     interval: Duration,
     /// When the next may begin; lags behind the clock by what has been saved up.
     next: Instant,
 }
 
-impl Admission {
+impl<T> Admission<T> {
     /// Lets so many begin a second.
-    pub(crate) fn new(per_s: u32) -> Self {
-        Self { waiting: VecDeque::new(), interval: Duration::from_secs(1) / per_s.max(1), next: Instant::now() }
+    pub(crate) fn new(per_s: u32, now: Instant) -> Self {
+        Self { waiting: VecDeque::new(), interval: Duration::from_secs(1) / per_s.max(1), next: now }
     }
 
     /// Whether another can wait here.
@@ -34,56 +28,46 @@ impl Admission {
         self.waiting.len() < MAX_WAITING
     }
 
-    /// Queues a connection.
-    pub(crate) fn wait(&mut self, connection: Connection) {
-        self.waiting.push_back(connection);
+    /// Queues one.
+    pub(crate) fn wait(&mut self, one: T) {
+        self.waiting.push_back(one);
     }
 
-    /// The next connection, when its time has come; waits for ever when there is none. May be dropped and called
-    /// again.
-    pub(crate) async fn next(&mut self) -> Connection {
-        if self.waiting.is_empty() {
-            return std::future::pending().await;
-        }
-        let now = Instant::now();
+    /// The next, if its time has come.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<T> {
         if self.next > now {
-            tokio::time::sleep_until(self.next).await;
+            return None;
         }
+        let one = self.waiting.pop_front()?;
         self.next = self.next.max(now.checked_sub(BURST).unwrap_or(now)) + self.interval;
-        match self.waiting.pop_front() {
-            Some(connection) => connection,
-            None => std::future::pending().await,
-        }
+        Some(one)
+    }
+
+    /// How long until somebody's time comes; `None` when nobody waits.
+    pub(crate) fn until_next(&self, now: Instant) -> Option<Duration> {
+        (!self.waiting.is_empty()).then(|| self.next.saturating_duration_since(now))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
-
     use super::*;
 
-    /// Time is tokio's, which runs only as far as somebody waits for it.
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_begins_at_once_and_the_rest_in_turn() {
+    #[test]
+    fn a_burst_begins_at_once_and_the_rest_in_turn() {
         const PER_S: u32 = 100;
-        const COUNT: u32 = 60;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut admission = Admission::new(PER_S);
-        tokio::time::advance(Duration::from_secs(5)).await;
-        for _ in 0..COUNT {
-            admission.wait(tokio::join!(
-                async { TcpStream::connect(listener.local_addr().unwrap()).await.unwrap() },
-                async { listener.accept().await.unwrap().1 }
-            ));
-        }
         let started = Instant::now();
-        for _ in 0..COUNT {
-            admission.next().await;
+        let mut admission = Admission::new(PER_S, started);
+        let mut now = started + Duration::from_secs(5);
+        assert_eq!((admission.next(now), admission.until_next(now)), (None, None));
+        (0..60_u64).for_each(|n| admission.wait(n));
+        let mut begun = Vec::new();
+        while let Some(wait) = admission.until_next(now) {
+            now += wait;
+            begun.extend(admission.next(now).map(|n| (n, (now - started).as_millis() - 5_000)));
         }
-        let took = started.elapsed();
-        // Ten were saved up.
-        assert!((Duration::from_millis(480)..=Duration::from_millis(520)).contains(&took), "{took:?}");
-        assert!(tokio::time::timeout(Duration::from_secs(1), admission.next()).await.is_err(), "nobody is left");
+        // Eleven at once, for ten were saved up and one is due.
+        let expected: Vec<_> = (0..60_u64).map(|n| (n, u128::from(10 * n.saturating_sub(10)))).collect();
+        assert_eq!(begun, expected);
     }
 }

@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use ordercast_hub::session::{Connection, Message, Session, Subscribed};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::envelope::Wire;
@@ -13,7 +11,7 @@ use ordercast_protocol::principal::Principal;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::upgrade::{self, Opening};
+use crate::upgrade::{self, Granted, Opening};
 
 /// The path of the route.
 pub(crate) const PATH: &str = "/echo";
@@ -21,14 +19,14 @@ pub(crate) const PATH: &str = "/echo";
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Opens an echo. Messages may be compressed whatever the setting says, so that this can be tested too.
-pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
+pub(crate) fn websocket(app: &Arc<App>, _peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
     let opening = Opening {
         session: Box::new(EchoSession),
         principal: Principal::local_admin(),
         subprotocol: None,
         max_message_bytes: Some(MAX_MESSAGE_BYTES),
     };
-    upgrade::open_with_compression(app, peer, request, opening, true)
+    upgrade::grant_with_compression(app, head, opening, true)
 }
 
 struct EchoSession;

@@ -13,7 +13,18 @@ use tower_service::Service;
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{echo, guard, orders, upgrade};
+use crate::upgrade::{self, Grant};
+use crate::{echo, guard, orders};
+
+/// Who judges the handshake of a WebSocket at an address, if there are any.
+pub(crate) fn socket_at(app: &App, path: &str) -> Option<Grant> {
+    match path {
+        "/ws" => Some(upgrade::websocket),
+        endpoints::WEBSOCKET_PATH => Some(endpoints::websocket),
+        echo::PATH if app.config.echo => Some(echo::websocket),
+        _ => None,
+    }
+}
 
 /// Answers one request.
 pub(crate) async fn answer(
@@ -23,18 +34,23 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response {
     let path = request.uri().path();
-    let is_echo = app.config.echo && path == echo::PATH;
-    let opens_stream = path == "/ws" || is_echo || path.starts_with(endpoints::TRANSPORT_PATHS);
+    let socket = socket_at(&app, path);
+    let opens_stream = socket.is_some() || path.starts_with(endpoints::TRANSPORT_PATHS);
     let allowed = &app.config.allowed_origins;
-    let response = match guard::check(request.method(), request.headers(), opens_stream, allowed) {
-        Err(problem) => problem.into_response(),
-        Ok(()) if path == "/orders" && *request.method() == Method::POST => {
+    let checked = guard::check(request.method(), request.headers(), opens_stream, allowed);
+    let response = match (checked, socket) {
+        (Err(problem), _) => problem.into_response(),
+        (Ok(()), None) if path == "/orders" && *request.method() == Method::POST => {
             orders::place(&app, peer, request).await.into_response()
         }
-        Ok(()) if path == "/ws" => upgrade::websocket(&app, peer, request).into_response(),
-        Ok(()) if is_echo => echo::websocket(&app, peer, request).into_response(),
-        Ok(()) if path == endpoints::WEBSOCKET_PATH => endpoints::websocket(&app, peer, request).into_response(),
-        Ok(()) => {
+        (Ok(()), Some(grant)) => {
+            let (head, body) = request.into_parts();
+            match grant(&app, peer, &head) {
+                Ok(granted) => granted.respond(&app, peer, Request::from_parts(head, body)),
+                Err(problem) => problem.into_response(),
+            }
+        }
+        (Ok(()), None) => {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(peer);
             match routes.call(Request::from_parts(parts, Body::new(body))).await {

@@ -1,22 +1,26 @@
 //! The entrances of Ordercast: HTTP, WebSockets, Server-Sent Events, pages and metrics.
 //!
-//! [`serve`] accepts connections. [`front`] looks at each request first: it guards hosts and origins, answers
+//! [`serve`] runs it all. [`acceptor`] accepts connections; [`direct`] lets WebSockets in whose request came whole; [`front`] looks at each request first: it guards hosts and origins, answers
 //! `POST /orders` itself, for that is the hot route, hands WebSockets to the hub and everything else to the
 //! routes of [`routes`]. [`session`] is the codec of the plain JSON protocol, [`centrifuge`] that of Centrifuge, and
 //! [`api`] lets other programs publish and see who is there. [`problem`] maps every error to the wire.
 
+mod acceptor;
 pub mod access;
 mod adjustments;
 mod admission;
 mod api;
 pub mod app;
+mod begun;
 mod centrifuge;
 pub mod channels;
+mod direct;
 mod echo;
 mod events;
 mod front;
 mod guard;
 mod idempotency;
+mod listener;
 mod metrics;
 mod observe;
 mod orders;

@@ -6,78 +6,71 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use bytes::{Bytes, BytesMut};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::admission::Admission;
+use crate::acceptor::{Acceptor, FIRST_BYTES, Fresh};
 use crate::app::App;
-use crate::{front, routes, ticker};
+use crate::begun::Begun;
+pub use crate::listener::{Listener, bind};
+use crate::{direct, front, routes, ticker};
 
-/// Connections that the kernel completes before they are accepted. Below a storm's size each client beyond it
-/// loses a second to a repeated SYN.
-const BACKLOG: u32 = 4096;
 /// Read buffer of an HTTP connection. Bodies beyond it come in pieces.
 const HTTP_BUFFER_BYTES: usize = 16 * 1024;
-/// HTTP connections beyond those that the hub may hold: requests are short, and sockets leave HTTP when they are
-/// upgraded.
-const EXTRA_HTTP_CONNECTIONS: usize = 1024;
-/// Pause after the system refused a socket (out of files, mostly), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Binds the listening socket.
-///
-/// # Errors
-/// When the address is taken or not this machine's.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
 
 /// Serves until `stop` is ready; then it stops accepting, lets requests under way finish, drains the hub, and
 /// stops the engine: whatever was acknowledged is durable, and clients are told to come back.
-pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let routes = routes::routes(Arc::clone(&app));
+///
+/// # Errors
+/// When the system gives no thread to accept connections; then nothing was served, and all is stopped as above.
+pub async fn serve(app: Arc<App>, listener: Listener, stop: impl Future<Output = ()>) -> io::Result<()> {
     let ticker = tokio::spawn(ticker::run(Arc::clone(&app)));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let most = app.hub.stats().limit + EXTRA_HTTP_CONNECTIONS;
-    let mut stop = pin!(stop);
-    let mut admission = Admission::new(app.config.handshakes_per_s);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            accepted = listener.accept(), if admission.has_room() => match accepted {
-                Ok((stream, peer)) if connections.len() >= most => {
-                    tracing::warn!(%peer, most, "too many HTTP connections; this one is closed");
-                    drop(stream);
-                }
-                Ok(connection) => admission.wait(connection),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            (stream, peer) = admission.next() => {
-                connections.spawn(answer_one(Arc::clone(&app), routes.clone(), stream, peer, stopped.clone()));
-            }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+    let (tell, fresh) = mpsc::unbounded_channel();
+    let started = Acceptor::start(Arc::clone(&app), listener, tell);
+    let outcome = match started {
+        Ok(acceptor) => {
+            answer_until(&app, stop, fresh, &mut connections, &stopped).await;
+            acceptor.stop();
+            Ok(())
         }
-    }
-    drop(listener);
+        Err(error) => Err(error),
+    };
     stop_parts(&app, &stopping, &mut connections).await;
     ticker.abort();
     // Cancelled, as it should be.
     let _ = ticker.await;
+    outcome
+}
+
+async fn answer_until(
+    app: &Arc<App>,
+    stop: impl Future<Output = ()>,
+    mut fresh: mpsc::UnboundedReceiver<Fresh>,
+    connections: &mut JoinSet<()>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let routes = routes::routes(Arc::clone(app));
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            Some(fresh) = fresh.recv() => {
+                connections.spawn(answer_one(Arc::clone(app), routes.clone(), fresh, stopped.clone()));
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
 }
 
 /// Everything within the drain timeout: answers first, so that they still find their sockets, then the sockets and
@@ -98,16 +91,51 @@ async fn stop_parts(app: &App, stopping: &watch::Sender<bool>, connections: &mut
     app.engine.stop(rest()).await;
 }
 
-async fn answer_one(
-    app: Arc<App>,
-    routes: axum::Router,
-    stream: TcpStream,
-    peer: SocketAddr,
-    mut stopped: watch::Receiver<bool>,
-) {
-    // Answers are small and wait for nothing.
-    let _ = stream.set_nodelay(true);
+/// Waits for a client that had sent nothing at the first look. `None` when nothing remains to be done.
+async fn second_look(app: &Arc<App>, stream: std::net::TcpStream, mut first: Bytes, peer: SocketAddr) -> Option<Begun> {
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%peer, %error, "a connection could not be polled");
+            return None;
+        }
+    };
+    if first.is_empty() {
+        tokio::time::timeout(app.config.handshake_timeout, stream.readable()).await.ok()?.ok()?;
+        let mut read = BytesMut::with_capacity(FIRST_BYTES);
+        match stream.try_read_buf(&mut read) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a connection broke before its first request");
+                return None;
+            }
+        }
+        first = read.freeze();
+        if let Some((granted, length)) = direct::grant(app, peer, &first) {
+            let answer = granted.answer();
+            granted.adopt(app, peer, stream.into_std().ok()?, answer, &first[length..]);
+            return None;
+        }
+    }
+    Some(Begun::new(first, stream))
+}
+
+async fn answer_one(app: Arc<App>, routes: axum::Router, fresh: Fresh, mut stopped: watch::Receiver<bool>) {
+    let Fresh { stream, peer, first, counted: _counted } = fresh;
     let handshake_timeout = app.config.handshake_timeout;
+    let told = async {
+        // A sender that is gone has stopped too.
+        let _ = stopped.wait_for(|&stopped| stopped).await;
+    };
+    let mut told = pin!(told);
+    let stream = tokio::select! {
+        stream = second_look(&app, stream, first, peer) => stream,
+        // Nothing has been asked for yet.
+        () = told.as_mut() => None,
+    };
+    let Some(stream) = stream else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let (app, routes) = (Arc::clone(&app), routes.clone());
         async move { Ok::<_, Infallible>(front::answer(app, routes, peer, request).await) }
@@ -119,10 +147,6 @@ async fn answer_one(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let told = async {
-        // A sender that is gone has stopped too.
-        let _ = stopped.wait_for(|&stopped| stopped).await;
-    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = told => {

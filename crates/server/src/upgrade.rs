@@ -1,17 +1,20 @@
-//! The opening handshake of WebSockets (RFC 6455 §4.2).
+//! The opening handshake of WebSockets (RFC 6455 §4.2): judged here, answered by the HTTP library or without it
+//! (see [`crate::direct`]).
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use ordercast_hub::session::Session;
@@ -20,14 +23,17 @@ use ordercast_protocol::channel::Channel;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::Principal;
 use sha1::{Digest, Sha1};
-use tokio::net::TcpStream;
 
 use crate::app::App;
+use crate::begun::Begun;
 use crate::problem::Problem;
 use crate::session::PlainSession;
 
 /// The constant that RFC 6455 §1.3 appends to the client's key.
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Room for the answer to a handshake; most have about 130 bytes.
+const ANSWER_BYTES: usize = 192;
 
 /// What is to speak over a WebSocket.
 pub(crate) struct Opening {
@@ -41,65 +47,113 @@ pub(crate) struct Opening {
     pub(crate) max_message_bytes: Option<usize>,
 }
 
+/// A handshake that is in order, with room made for its connection.
+pub(crate) struct Granted {
+    slot: Slot,
+    opening: Opening,
+    accept: HeaderValue,
+    /// What is agreed upon of the extensions that the client offered.
+    extensions: Option<HeaderValue>,
+}
+
+/// Judges a handshake at one address.
+pub(crate) type Grant = fn(&Arc<App>, SocketAddr, &Parts) -> Result<Granted, Problem>;
+
 /// `GET /ws`: the plain JSON protocol.
-pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
-    let channels = match query_value(request.uri().query(), "channels") {
+pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
+    let channels = match query_value(head.uri.query(), "channels") {
         None => app.config.default_channels.clone(),
         Some(names) => parse_channels(app, &names)?,
     };
     let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
     let principal = Principal::local_admin();
-    open(app, peer, request, Opening { session, principal, subprotocol: None, max_message_bytes: None })
+    grant(app, head, Opening { session, principal, subprotocol: None, max_message_bytes: None })
 }
 
-/// Checks the handshake, makes room, and hands the socket to the hub once hyper lets go of it. Messages are
-/// compressed if the client offers it and the setting allows it.
-pub(crate) fn open(
-    app: &Arc<App>,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-    opening: Opening,
-) -> Result<Response, Problem> {
-    open_with_compression(app, peer, request, opening, app.config.compression)
+/// Checks a handshake and makes room. Messages are compressed if the client offers it and the setting allows it.
+pub(crate) fn grant(app: &App, head: &Parts, opening: Opening) -> Result<Granted, Problem> {
+    grant_with_compression(app, head, opening, app.config.compression)
 }
 
-/// As [`open`], whatever the setting says.
-pub(crate) fn open_with_compression(
-    app: &Arc<App>,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
+/// As [`grant`], whatever the setting says.
+pub(crate) fn grant_with_compression(
+    app: &App,
+    head: &Parts,
     opening: Opening,
     may_compress: bool,
-) -> Result<Response, Problem> {
-    let accept = check(&request)?;
-    let agreement = if may_compress { negotiate(request.headers()) } else { None };
-    let answer = agreement.and_then(|agreement| HeaderValue::try_from(agreement.answer()).ok());
-    let compression = answer.is_some();
-    let slot = reserve(app)?;
-    let upgrade = hyper::upgrade::on(&mut request);
-    let subprotocol = opening.subprotocol;
-    let (app, timeout) = (Arc::clone(app), app.config.handshake_timeout);
-    let runtime = app.runtime.clone();
-    runtime.spawn(async move {
-        match tokio::time::timeout(timeout, upgrade).await {
-            Ok(Ok(upgraded)) => adopt(&app, slot, peer, opening, compression, upgraded),
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "an upgrade failed"),
-            Err(_) => tracing::debug!(%peer, "an upgrade took too long"),
+) -> Result<Granted, Problem> {
+    let accept = check(head)?;
+    let agreement = if may_compress { negotiate(&head.headers) } else { None };
+    let extensions = agreement.and_then(|agreement| HeaderValue::try_from(agreement.answer()).ok());
+    Ok(Granted { slot: reserve(app)?, opening, accept, extensions })
+}
+
+impl Granted {
+    fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let subprotocol = self.opening.subprotocol.map(HeaderValue::from_static);
+        let fixed = [
+            (CONNECTION, HeaderValue::from_static("Upgrade")),
+            (UPGRADE, HeaderValue::from_static("websocket")),
+            (SEC_WEBSOCKET_ACCEPT, self.accept.clone()),
+        ];
+        let subprotocol = subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
+        let extensions = self.extensions.clone().map(|agreed| (SEC_WEBSOCKET_EXTENSIONS, agreed));
+        fixed.into_iter().chain(subprotocol).chain(extensions)
+    }
+
+    /// The answer, as it is sent.
+    pub(crate) fn answer(&self) -> Bytes {
+        let mut answer = Vec::with_capacity(ANSWER_BYTES);
+        answer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        for (name, value) in self.headers() {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                answer.extend_from_slice(part);
+            }
         }
-    });
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        answer.extend_from_slice(b"\r\n");
+        answer.into()
     }
-    if let Some(answer) = answer {
-        headers.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+
+    /// Hands the socket to the hub: `answer` is what is still to be sent of the handshake, `already_read` what was
+    /// read beyond it.
+    pub(crate) fn adopt(self, app: &App, peer: SocketAddr, stream: TcpStream, answer: Bytes, already_read: &[u8]) {
+        let Self { slot, opening: Opening { session, principal, max_message_bytes, .. }, extensions, .. } = self;
+        let compression = extensions.is_some();
+        let upgraded = Upgraded { stream, answer, already_read, max_message_bytes, compression };
+        if let Err(error) = app.hub.adopt(slot, upgraded, principal, session) {
+            tracing::debug!(%peer, %error, "a socket broke before it was taken over");
+        }
     }
-    Ok(response)
+
+    /// Answers through hyper, and hands the socket to the hub once hyper lets go of it.
+    pub(crate) fn respond(self, app: &Arc<App>, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().extend(self.headers());
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (app, timeout) = (Arc::clone(app), app.config.handshake_timeout);
+        let runtime = app.runtime.clone();
+        runtime.spawn(async move {
+            match tokio::time::timeout(timeout, upgrade).await {
+                Ok(Ok(upgraded)) => self.adopt_upgraded(&app, peer, upgraded),
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "an upgrade failed"),
+                Err(_) => tracing::debug!(%peer, "an upgrade took too long"),
+            }
+        });
+        response
+    }
+
+    fn adopt_upgraded(self, app: &App, peer: SocketAddr, upgraded: hyper::upgrade::Upgraded) {
+        let Ok(parts) = upgraded.downcast::<TokioIo<Begun>>() else {
+            tracing::error!("an upgraded connection is not a plain socket");
+            return;
+        };
+        let (stream, unread) = parts.io.into_inner().into_parts();
+        match stream.into_std() {
+            Ok(stream) => self.adopt(app, peer, stream, Bytes::new(), &[&*parts.read_buf, &*unread].concat()),
+            Err(error) => tracing::debug!(%peer, %error, "a socket broke before it was taken over"),
+        }
+    }
 }
 
 /// Makes room for a connection that stays, or says that there is none.
@@ -117,32 +171,10 @@ fn negotiate(headers: &HeaderMap) -> Option<ws::Agreement> {
     ws::negotiate(lines.collect::<Result<Vec<_>, _>>().ok()?)
 }
 
-fn adopt(
-    app: &App,
-    slot: Slot,
-    peer: SocketAddr,
-    opening: Opening,
-    compression: bool,
-    upgraded: hyper::upgrade::Upgraded,
-) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is not a plain socket");
-        return;
-    };
-    let Opening { session, principal, subprotocol: _, max_message_bytes } = opening;
-    let adopted = parts.io.into_inner().into_std().and_then(|stream| {
-        let upgraded = Upgraded { stream, already_read: &parts.read_buf, max_message_bytes, compression };
-        app.hub.adopt(slot, upgraded, principal, session)
-    });
-    if let Err(error) = adopted {
-        tracing::debug!(%peer, %error, "a socket broke before it was taken over");
-    }
-}
-
-fn check(request: &Request<Incoming>) -> Result<HeaderValue, Problem> {
+fn check(head: &Parts) -> Result<HeaderValue, Problem> {
     let wrong = |detail: &str| Err(Problem::new(ErrorCode::InvalidQuery, detail));
-    let headers = request.headers();
-    if *request.method() != Method::GET || request.version() != Version::HTTP_11 {
+    let headers = &head.headers;
+    if head.method != Method::GET || head.version != Version::HTTP_11 {
         return wrong("a WebSocket is opened by GET in HTTP/1.1");
     }
     if !has_token(headers, UPGRADE, "websocket") || !has_token(headers, CONNECTION, "upgrade") {

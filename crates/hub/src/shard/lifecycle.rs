@@ -49,7 +49,7 @@ pub(super) struct Draining {
 impl Shard {
     /// Takes a socket over and lets its session speak first.
     pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { entry, stream, mut already_read, max_message_bytes, is_compressed, principal, session } =
+        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, principal, session } =
             adoption;
         if self.draining.is_some() {
             return;
@@ -61,7 +61,8 @@ impl Shard {
         };
         let form = Form { is_compressed, ..Form::plain(wire) };
         let stream = mio::net::TcpStream::from_std(stream);
-        let (decoder, outbox) = (Decoder::default(), Outbox::default());
+        let (decoder, mut outbox) = (Decoder::default(), Outbox::default());
+        outbox.push_first(answer);
         let socket = Socket { stream, decoder, outbox, max_message_bytes, is_blocked: false };
         let subscriber = Subscriber::new(Sink::Socket(socket), entry, principal, form, self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));

@@ -326,7 +326,9 @@ impl Rig {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let (accepted, _) = self.listener.accept().unwrap();
-        let upgraded = Upgraded { stream: accepted, already_read, max_message_bytes: None, compression: false };
+        accepted.set_nonblocking(true).unwrap();
+        let answer = Bytes::new();
+        let upgraded = Upgraded { stream: accepted, answer, already_read, max_message_bytes: None, compression: false };
         self.hub.adopt(slot, upgraded, Principal::local_admin(), session).unwrap();
         Ok(Client { stream, buffer: Vec::new() })
     }

@@ -8,13 +8,13 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
     VARY,
 };
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode, Uri};
 use ordercast_hub::session::Session;
 use ordercast_protocol::centrifuge::codec::{Encoding, decode_emulation};
 use ordercast_protocol::envelope::Wire;
@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::events::Infallible;
 use crate::orders::read_body;
 use crate::problem::Problem;
-use crate::upgrade::{self, Opening, query_value, reserve};
+use crate::upgrade::{self, Granted, Opening, query_value, reserve};
 
 /// The path of WebSockets; the front answers it.
 pub(crate) const WEBSOCKET_PATH: &str = "/connection/websocket";
@@ -39,9 +39,9 @@ const JSON_SUBPROTOCOL: &str = "centrifuge-json";
 const BINARY: &str = "application/octet-stream";
 
 /// `GET /connection/websocket`.
-pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
-    let subprotocol = subprotocol(request.headers());
-    let query = request.uri().query();
+pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
+    let subprotocol = subprotocol(&head.headers);
+    let query = head.uri.query();
     let says = |name: &str, value: &str| query_value(query, name).as_deref() == Some(value);
     let is_asked = says("format", "protobuf") || says("cf_protocol", "protobuf");
     let wire = match subprotocol {
@@ -54,7 +54,7 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, request: Request<Incom
     session.has_own_pings = says("cf_ws_frame_ping_pong", "true");
     let max_message_bytes = Some(app.config.centrifuge.max_message_bytes);
     let opening = Opening { session: Box::new(session), principal: nobody_yet(), subprotocol, max_message_bytes };
-    upgrade::open(app, peer, request, opening)
+    upgrade::grant(app, head, opening)
 }
 
 /// The first subprotocol in the client's order that is spoken here.

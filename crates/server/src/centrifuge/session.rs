@@ -47,7 +47,7 @@ pub(super) struct CentrifugeSession {
     pub(super) return_path: Option<ReturnPath>,
     pub(super) stage: Stage,
     pub(super) identity: Identity,
-    pub(super) subscriptions: HashMap<Arc<str>, Subscription>,
+    pub(super) subscriptions: HashMap<Arc<str>, Box<Subscription>>,
     pub(super) rhythm: Rhythm,
     /// When the connection ends unless its token is replaced.
     pub(super) expires: Option<Instant>,
@@ -100,6 +100,9 @@ impl CentrifugeSession {
                 self.queue = VecDeque::new();
                 break;
             }
+        }
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
         }
         self.flush(connection);
         self.set_alarm(connection);
@@ -189,7 +192,8 @@ impl CentrifugeSession {
     pub(super) fn flush(&mut self, connection: &mut dyn Connection) {
         if !self.replies.is_empty() {
             connection.send(&self.replies);
-            self.replies.clear();
+            // Most clients have nothing to be told for long.
+            self.replies = Vec::new();
         }
     }
 

@@ -118,7 +118,7 @@ impl CentrifugeSession {
         let leave = self.leave_to_wait().ok_or(Error::TooManyRequests)?;
         let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
         let (channel, client) = (Arc::clone(&wish.channel.name), Arc::from(connection.id()));
-        self.subscriptions.insert(Arc::clone(&channel), Subscription::held(wish));
+        self.subscriptions.insert(Arc::clone(&channel), Box::new(Subscription::held(wish)));
         self.app.runtime.spawn(async move {
             let order = app.store.order(order).await;
             let is_own = order.map(|found| found.is_some_and(|(order, _)| Some(&order.customer_id) == own.as_ref()));
@@ -188,7 +188,7 @@ impl CentrifugeSession {
             SubscribeError::TooMany => Error::LimitExceeded,
             SubscribeError::Closing => Error::NotAvailable,
         })?;
-        self.subscriptions.insert(Arc::clone(&channel.name), subscription);
+        self.subscriptions.insert(Arc::clone(&channel.name), Box::new(subscription));
         Ok(())
     }
 

@@ -78,7 +78,7 @@ impl Server {
                 let stop = async {
                     let _ = stopped.await;
                 };
-                serve::serve(app, listener, stop).await;
+                serve::serve(app, listener, stop).await.expect("it serves");
             });
         });
         let address = told.recv().expect("the server starts");
