@@ -9,11 +9,15 @@ use ordercast_protocol::channel::View;
 
 use crate::feed::{Run, Segment};
 use crate::frames::{Form, Frames, Wrapper};
+use crate::slab::Key;
 
 /// A block is full with so many bytes of bodies. One commit is never cut.
 const BLOCK_BYTES: usize = 64 * 1024;
 /// Most forms of a block that are kept wrapped.
 const MAX_WRAPPED: usize = 4;
+/// Pages are kept for others when two subscribers have read within this time, and forgotten when nobody has, in
+/// milliseconds. Whoever reads alone needs the last page only.
+const SHARING_MS: u64 = 5_000;
 
 /// Where a block's events are.
 enum Content {
@@ -87,11 +91,23 @@ pub(crate) struct Recent {
     announced_bytes: usize,
     read_bytes: usize,
     max_bytes: usize,
+    /// Who had a page read last, and when, in milliseconds of the shard's clock.
+    last_reader: Option<(Key, u64)>,
+    /// Pages are kept for others up to this time, likewise.
+    shared_until_ms: u64,
 }
 
 impl Recent {
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { announced: VecDeque::new(), read: VecDeque::new(), announced_bytes: 0, read_bytes: 0, max_bytes }
+        Self {
+            announced: VecDeque::new(),
+            read: VecDeque::new(),
+            announced_bytes: 0,
+            read_bytes: 0,
+            max_bytes,
+            last_reader: None,
+            shared_until_ms: 0,
+        }
     }
 
     /// Adds what was delivered.
@@ -115,8 +131,8 @@ impl Recent {
         self.announced_bytes -= evict(&mut self.announced, self.announced_bytes, self.max_bytes);
     }
 
-    /// Adds a page of the log that was read; it must not be empty.
-    pub(crate) fn push_read(&mut self, events: Vec<(u64, Bytes)>) {
+    /// Adds a page of the log that was read for somebody; it must not be empty.
+    pub(crate) fn push_read(&mut self, events: Vec<(u64, Bytes)>, readers: impl Iterator<Item = Key>, now_ms: u64) {
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
             return;
         };
@@ -124,7 +140,26 @@ impl Recent {
         let bytes = events.iter().map(|(_, body)| body.len()).sum();
         self.read_bytes += bytes;
         self.read.push_back(Block { first, last, bytes, content: Content::Read(events), wrapped: Vec::new() });
-        self.read_bytes -= evict(&mut self.read, self.read_bytes, self.max_bytes);
+        for reader in readers {
+            let before = self.last_reader.replace((reader, now_ms));
+            if before.is_some_and(|(key, at_ms)| key != reader && now_ms - at_ms <= SHARING_MS) {
+                self.shared_until_ms = now_ms + SHARING_MS;
+            }
+        }
+        let most = if now_ms <= self.shared_until_ms { self.max_bytes } else { 0 };
+        self.read_bytes -= evict(&mut self.read, self.read_bytes, most);
+    }
+
+    /// Whether a page that was read ends here.
+    pub(crate) fn is_read_to(&self, offset: u64) -> bool {
+        self.read.iter().rev().any(|block| block.last == offset)
+    }
+
+    /// Forgets pages that nobody has wanted for a while.
+    pub(crate) fn forget_read(&mut self, now_ms: u64) {
+        if self.last_reader.is_some_and(|(_, at_ms)| now_ms - at_ms > SHARING_MS) {
+            (self.read, self.read_bytes, self.last_reader) = (VecDeque::new(), 0, None);
+        }
     }
 
     /// The block with the event after `after`. Only announced blocks tell whose an event is.
@@ -227,12 +262,32 @@ mod tests {
     fn pages_that_were_read_are_found_too() {
         let mut recent = Recent::new(10_000);
         recent.push(run(1_000, 1));
-        for first in [1, 101, 201] {
-            recent.push_read((first..first + 5).map(|offset| (offset, vec![b'x'; BODY_BYTES].into())).collect());
+        let page = |first: u64| (first..first + 5).map(|offset| (offset, vec![b'x'; BODY_BYTES].into())).collect();
+        for (reader, first) in [(1, 1), (2, 101), (1, 201)] {
+            recent.push_read(page(first), std::iter::once(Key::from_u64(reader)), 10);
         }
         assert!(recent.find(1, &View::All).is_none(), "only so many are kept");
         assert_eq!(recent.find(102, &View::All).unwrap().last(), 105);
+        assert_eq!([105, 5, 104].map(|offset| recent.is_read_to(offset)), [true, false, false]);
         assert!(recent.find(102, &View::Order("a".into())).is_none());
         assert!(recent.find(205, &View::All).is_none());
+        recent.forget_read(10 + SHARING_MS);
+        assert!(recent.find(102, &View::All).is_some());
+        recent.forget_read(11 + SHARING_MS);
+        assert!(recent.find(102, &View::All).is_none(), "nobody wanted it for a while");
+    }
+
+    #[test]
+    fn who_reads_alone_has_one_page() {
+        let mut recent = Recent::new(1_000_000);
+        let page = |first: u64| (first..first + 5).map(|offset| (offset, vec![b'x'; BODY_BYTES].into())).collect();
+        let mut read = |reader, first, now_ms| {
+            recent.push_read(page(first), std::iter::once(Key::from_u64(reader)), now_ms);
+            recent.read.len()
+        };
+        let later = SHARING_MS + 1;
+        assert_eq!([read(1, 1, 0), read(1, 6, 1), read(1, 11, 2)], [1, 1, 1]);
+        assert_eq!(read(2, 1, 2 + later), 1, "the first has long ended");
+        assert_eq!([read(1, 16, 3 + later), read(1, 21, 4 + later)], [2, 3], "two at a time share");
     }
 }

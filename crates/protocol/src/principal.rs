@@ -1,6 +1,6 @@
 //! Who asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What a principal may do; a wider role includes the narrower ones' reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +41,8 @@ pub struct Principal {
 impl Principal {
     /// The principal of open mode, which the server offers on loopback only.
     pub fn local_admin() -> Self {
-        Self { name: Arc::from("local"), role: Role::Admin, customer_id: None }
+        // Every connection of open mode has one.
+        static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "local".into());
+        Self { name: Arc::clone(&NAME), role: Role::Admin, customer_id: None }
     }
 }

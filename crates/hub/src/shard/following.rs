@@ -164,6 +164,7 @@ impl Shard {
     pub(super) fn unfollow_idle(&mut self) {
         let linger_ms = self.config.follow_linger.as_millis() as u64;
         for log in Log::ALL {
+            self.recent[log.index()].forget_read(self.now_ms);
             if !self.is_following[log.index()] || !self.index.is_idle(log) {
                 self.idle_since_ms[log.index()] = None;
                 continue;

@@ -22,7 +22,7 @@ use crate::subscription::{Extent, Page, PageVerdict, conflate};
 const FIRST_RETRY_MS: u64 = 50;
 /// Longest wait before a page is read again, in milliseconds.
 const MAX_RETRY_MS: u64 = 5_000;
-/// Shared pages begin at multiples of so many offsets, so that those who come back from near offsets want the same.
+/// First pages begin at multiples of so many offsets, so that those who come back from near offsets want the same.
 const PAGE_STEP: u64 = 128;
 /// Most pages that are taken from memory for one subscriber before others have their turn.
 const MAX_PAGES_A_TURN: usize = 8;
@@ -138,7 +138,8 @@ impl Shard {
             };
             return self.request_page(PageRequest { log, view, after, with_keys: false, on_page: Box::new(on_page) });
         }
-        let from = match subscriber.wants_exact_page {
+        // Whoever has read a page to its end wants the same as all others who did.
+        let from = match subscriber.wants_exact_page || self.recent[log.index()].is_read_to(after) {
             true => after,
             false => (after - after % PAGE_STEP).max(known.floor),
         };
@@ -172,7 +173,8 @@ impl Shard {
             }
             self.tally.add(Counter::PagesRead, 1);
             let last = page.events.last().map(|(offset, _)| *offset);
-            self.recent[log.index()].push_read(page.events);
+            let readers = waiters.iter().map(|waiter| waiter.key);
+            self.recent[log.index()].push_read(page.events, readers, self.now_ms);
             last.ok_or_else(|| StoreError::Failed(format!("a page of {} after {from} is empty", log.name())))
         });
         for PageWaiter { key, subscription, after } in waiters {

@@ -84,7 +84,7 @@ impl CentrifugeSession {
     }
 
     fn result(&self, subscription: &Subscription, begun: &Subscribed) -> SubscribeResult {
-        let ends_at = subscription.ends_at;
+        let ends_at = subscription.ends_at();
         let mut result = SubscribeResult {
             expires: ends_at.is_some(),
             ttl: ends_at.map(|at| seconds(at.saturating_sub(unix_s()))).unwrap_or_default(),
@@ -93,7 +93,7 @@ impl CentrifugeSession {
             was_recovering: subscription.was_recovering,
             recovered: begun.recovered == Some(true),
             delta: subscription.delta,
-            data: subscription.data.clone(),
+            data: subscription.data(),
             publications: self.publications(subscription, begun),
             ..SubscribeResult::default()
         };

@@ -15,7 +15,7 @@ use ordercast_store::model::system_now_ms;
 
 use super::permission::Caller;
 use super::session::{CentrifugeSession, unix_s};
-use super::stage::{Connecting, Identity, Stage};
+use super::stage::{Connecting, Identity, Stage, no_user};
 use super::subscription::{Awaited, Wish};
 use crate::tokens::{ChannelOptions, ConnectionClaims, TokenError};
 
@@ -73,10 +73,10 @@ impl CentrifugeSession {
     fn take_identity(&mut self, claims: Option<&ConnectionClaims>, connection: &mut dyn Connection) {
         let Some(claims) = claims else {
             let caller = Caller { role: Role::Admin, customer_id: None, is_user: true };
-            self.identity = Identity { user: "".into(), caller, info: bytes::Bytes::new() };
+            self.identity = Identity::new(no_user(), caller, bytes::Bytes::new());
             return connection.set_principal(Principal::local_admin());
         };
-        let user: Arc<str> = claims.sub.as_str().into();
+        let user: Arc<str> = if claims.sub.is_empty() { no_user() } else { claims.sub.as_str().into() };
         let caller = Caller {
             role: claims.role.unwrap_or_else(|| self.app.config.access.default_role()),
             customer_id: claims.customer_id.as_deref().map(Arc::from),
@@ -87,7 +87,7 @@ impl CentrifugeSession {
             role: caller.role,
             customer_id: caller.customer_id.clone(),
         });
-        self.identity = Identity { user, caller, info: claims.public_info().clone() };
+        self.identity = Identity::new(user, caller, claims.public_info().clone());
     }
 
     /// Makes the subscriptions that the token names.

@@ -2,7 +2,7 @@
 //! posts commands.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -66,7 +66,8 @@ fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
 
 /// Who has not connected.
 fn nobody_yet() -> Principal {
-    Principal { name: "nobody yet".into(), role: Role::Customer, customer_id: None }
+    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "nobody yet".into());
+    Principal { name: Arc::clone(&NAME), role: Role::Customer, customer_id: None }
 }
 
 /// `POST /connection/http_stream`: the body holds the first commands, the answer is a stream of replies.
@@ -116,7 +117,7 @@ fn open_stream(
     let slot = reserve(app)?;
     let secret: Arc<str> = Uuid::new_v4().to_string().into();
     let mut session = CentrifugeSession::new(Arc::clone(app), peer.ip(), wire);
-    session.return_path = Some(ReturnPath { secret: Arc::clone(&secret), node: app.hub.node().to_owned() });
+    session.return_path = Some(Box::new(ReturnPath { secret: Arc::clone(&secret), node: app.hub.node().to_owned() }));
     let session: Box<dyn Session> = Box::new(session);
     let stream = app.hub.open_session(slot, nobody_yet(), session, secret, first);
     let mut response = Response::new(Body::from_stream(Infallible(stream)));

@@ -63,7 +63,7 @@ impl CentrifugeSession {
 
     fn may_read(&self, name: &str) -> Result<(Channel, Verdict), Error> {
         let (channel, namespace) = self.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
-        let is_subscribed = self.subscriptions.contains_key(name);
+        let is_subscribed = self.subscriptions.contains(name);
         let verdict = in_channel(&self.identity.caller, Right::History, &channel, namespace.as_deref(), is_subscribed);
         if channel.source == Source::Memory(Retention::NONE) {
             return Err(Error::NotAvailable);

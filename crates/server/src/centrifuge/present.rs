@@ -38,7 +38,7 @@ impl CentrifugeSession {
 
     fn may_see(&self, name: &str) -> Result<(), Error> {
         let (channel, namespace) = self.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
-        let is_subscribed = self.subscriptions.contains_key(name);
+        let is_subscribed = self.subscriptions.contains(name);
         match in_channel(&self.identity.caller, Right::Presence, &channel, namespace.as_deref(), is_subscribed) {
             _ if !namespace.as_ref().is_some_and(|namespace| namespace.presence) => Err(Error::NotAvailable),
             Verdict::Allowed => Ok(()),

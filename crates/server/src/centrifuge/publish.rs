@@ -70,7 +70,7 @@ impl CentrifugeSession {
             None => ClientInfo {
                 user: self.identity.user.to_string(),
                 client: connection.id().to_owned(),
-                conn_info: self.identity.info.clone(),
+                conn_info: self.identity.info(),
                 chan_info: Bytes::new(),
             },
         };

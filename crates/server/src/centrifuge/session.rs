@@ -1,7 +1,8 @@
 //! One client's conversation.
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,7 +21,7 @@ use super::refusal::problem_of;
 use super::rhythm::{Beat, Rhythm};
 use super::signal::{Signal, Target};
 use super::stage::{Identity, ReturnPath, Stage};
-use super::subscription::Subscription;
+use super::subscription::{Subscription, Subscriptions};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -44,25 +45,38 @@ pub(super) struct CentrifugeSession {
     pub(super) peer: IpAddr,
     pub(super) encoding: Encoding,
     /// For streams.
-    pub(super) return_path: Option<ReturnPath>,
+    pub(super) return_path: Option<Box<ReturnPath>>,
     pub(super) stage: Stage,
     pub(super) identity: Identity,
-    pub(super) subscriptions: HashMap<Arc<str>, Box<Subscription>>,
+    pub(super) subscriptions: Subscriptions,
     pub(super) rhythm: Rhythm,
     /// When the connection ends unless its token is replaced.
     pub(super) expires: Option<Instant>,
     /// Whether the transport's own pings are used.
     pub(super) has_own_pings: bool,
     wire: Wire,
+    /// None while nothing waits, as nearly always.
+    waiting: Option<Box<Waiting>>,
+    /// Held once by each answer that is under way; there is none before the first.
+    under_way: OnceCell<Arc<()>>,
+    /// The end of the first stage, or of a refused connection.
+    deadline: Option<Instant>,
+    errors: Option<Box<Errors>>,
+}
+
+/// How often a client has erred lately.
+struct Errors {
+    count: u32,
+    since: Instant,
+}
+
+/// What waits within a turn, or for an answer.
+#[derive(Default)]
+struct Waiting {
+    /// Commands that have not been carried out.
     queue: VecDeque<Command>,
     /// Replies that have not been sent.
     replies: Vec<u8>,
-    /// Held once by each answer that is under way.
-    under_way: Arc<()>,
-    /// The end of the first stage, or of a refused connection.
-    deadline: Option<Instant>,
-    errors: u32,
-    errors_since: Option<Instant>,
 }
 
 impl CentrifugeSession {
@@ -74,38 +88,44 @@ impl CentrifugeSession {
             return_path: None,
             stage: Stage::New,
             identity: Identity::unknown(),
-            subscriptions: HashMap::new(),
+            subscriptions: Subscriptions::default(),
             rhythm: Rhythm::default(),
             expires: None,
             has_own_pings: false,
             wire,
-            queue: VecDeque::new(),
-            replies: Vec::new(),
-            under_way: Arc::new(()),
+            waiting: None,
+            under_way: OnceCell::new(),
             deadline: None,
-            errors: 0,
-            errors_since: None,
+            errors: None,
         }
     }
 
     /// Carries out what waits, up to a command that must wait longer.
     pub(super) fn run(&mut self, connection: &mut dyn Connection) {
-        while let Some(command) = self.queue.front() {
-            if self.must_wait(command) {
-                break;
-            }
-            let Some(command) = self.queue.pop_front() else { break };
+        while let Some(command) = self.next_command() {
             self.carry_out(command, connection);
             if self.is_over() {
-                self.queue = VecDeque::new();
-                break;
+                self.waiting().queue.clear();
             }
         }
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
         self.flush(connection);
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.queue.is_empty()) {
+            self.waiting = None;
+        }
         self.set_alarm(connection);
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    /// Takes the next command, unless it must wait.
+    fn next_command(&mut self) -> Option<Command> {
+        let next = self.waiting.as_ref()?.queue.front()?;
+        if self.must_wait(next) {
+            return None;
+        }
+        self.waiting.as_mut()?.queue.pop_front()
     }
 
     /// Commands are carried out in their order: none before the connection stands, none that concerns a channel
@@ -174,26 +194,29 @@ impl CentrifugeSession {
 
     /// Queues a reply.
     pub(super) fn reply(&mut self, reply: &Reply, connection: &mut dyn Connection) {
-        append_reply(self.encoding, reply, &mut self.replies);
-        // Two lines would be no event.
-        if self.wire == Wire::CentrifugeEvents || self.replies.len() >= REPLY_BYTES {
-            self.flush(connection);
-        }
+        append_reply(self.encoding, reply, &mut self.waiting().replies);
+        self.flush_full(connection);
     }
 
     /// Queues bytes that stand in a frame as they are.
     pub(super) fn reply_encoded(&mut self, encoded: &[u8], connection: &mut dyn Connection) {
-        append_encoded(self.encoding, encoded, &mut self.replies);
-        if self.wire == Wire::CentrifugeEvents || self.replies.len() >= REPLY_BYTES {
+        append_encoded(self.encoding, encoded, &mut self.waiting().replies);
+        self.flush_full(connection);
+    }
+
+    fn flush_full(&mut self, connection: &mut dyn Connection) {
+        // Two lines would be no event.
+        if self.wire == Wire::CentrifugeEvents || self.waiting().replies.len() >= REPLY_BYTES {
             self.flush(connection);
         }
     }
 
     pub(super) fn flush(&mut self, connection: &mut dyn Connection) {
-        if !self.replies.is_empty() {
-            connection.send(&self.replies);
-            // Most clients have nothing to be told for long.
-            self.replies = Vec::new();
+        if let Some(waiting) = &mut self.waiting
+            && !waiting.replies.is_empty()
+        {
+            connection.send(&waiting.replies);
+            waiting.replies.clear();
         }
     }
 
@@ -203,11 +226,12 @@ impl CentrifugeSession {
         self.app.report("centrifuge", connection.id(), &problem_of(&error));
         self.reply(&Reply { id, error: Some(error), ..Reply::default() }, connection);
         let now = Instant::now();
-        if self.errors_since.is_none_or(|since| now - since > ERROR_WINDOW) {
-            (self.errors, self.errors_since) = (0, Some(now));
+        let errors = self.errors.get_or_insert_with(|| Box::new(Errors { count: 0, since: now }));
+        if now - errors.since > ERROR_WINDOW {
+            **errors = Errors { count: 0, since: now };
         }
-        self.errors += 1;
-        if self.errors > MAX_ERRORS {
+        errors.count += 1;
+        if errors.count > MAX_ERRORS {
             self.disconnect(Disconnect::TooManyErrors, connection);
         }
     }
@@ -238,11 +262,12 @@ impl CentrifugeSession {
 
     /// Leave for one more answer that comes later; held until it has come.
     pub(super) fn leave_to_wait(&self) -> Option<Arc<()>> {
-        (Arc::strong_count(&self.under_way) <= MAX_UNDER_WAY).then(|| Arc::clone(&self.under_way))
+        let under_way = self.under_way.get_or_init(Arc::default);
+        (Arc::strong_count(under_way) <= MAX_UNDER_WAY).then(|| Arc::clone(under_way))
     }
 
     fn set_alarm(&mut self, connection: &mut dyn Connection) {
-        let subscriptions = self.subscriptions.values().filter_map(|subscription| subscription.expires);
+        let subscriptions = self.subscriptions.iter().filter_map(Subscription::expires);
         let deadlines = self.rhythm.next().into_iter().chain(self.deadline).chain(self.expires);
         if let Some(next) = deadlines.chain(subscriptions).min() {
             connection.wake_after(next.saturating_duration_since(Instant::now()));
@@ -259,7 +284,7 @@ impl CentrifugeSession {
         if is_over(self.expires) {
             return Some(Disconnect::Expired);
         }
-        if self.subscriptions.values().any(|subscription| is_over(subscription.expires)) {
+        if self.subscriptions.iter().any(|subscription| is_over(subscription.expires())) {
             return Some(Disconnect::SubscriptionExpired);
         }
         None
@@ -270,7 +295,7 @@ impl CentrifugeSession {
         self.deadline = None;
         if !self.has_own_pings {
             let config = &self.app.config.centrifuge;
-            self.rhythm = Rhythm::start(Instant::now(), config.ping_interval, config.pong_timeout, chance);
+            self.rhythm = Rhythm::start(Instant::now(), config.ping_interval, chance);
         }
         self.stage = Stage::Connected;
     }
@@ -323,11 +348,11 @@ impl Session for CentrifugeSession {
             return;
         }
         match decode_commands(self.encoding, message.bytes()) {
-            Ok(commands) if self.queue.len() + commands.len() > MAX_QUEUED => {
+            Ok(commands) if self.waiting().queue.len() + commands.len() > MAX_QUEUED => {
                 self.disconnect(Disconnect::TooManyRequests, connection);
             }
             Ok(commands) => {
-                self.queue.extend(commands);
+                self.waiting().queue.extend(commands);
                 self.run(connection);
             }
             Err(malformed) => self.break_off(&malformed.to_string(), connection),
@@ -347,13 +372,13 @@ impl Session for CentrifugeSession {
         if let Some(why) = self.overdue(now) {
             return self.disconnect(why, connection);
         }
-        match self.rhythm.beat(now) {
+        let (interval, patience) = (self.app.config.centrifuge.ping_interval, self.app.config.centrifuge.pong_timeout);
+        match self.rhythm.beat(now, interval, patience) {
             Beat::Nothing => {}
             Beat::Ping => self.reply_encoded(self.encoding.ping(), connection),
             Beat::Late => return self.disconnect(Disconnect::NoPong, connection),
         }
-        self.flush(connection);
-        self.set_alarm(connection);
+        self.run(connection);
     }
 
     fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {

@@ -1,6 +1,6 @@
 //! How far a conversation is, and what is known of the client.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use ordercast_protocol::centrifuge::message::ConnectResult;
@@ -36,16 +36,31 @@ pub(super) struct Identity {
     /// The user's id; empty when anonymous.
     pub(super) user: Arc<str>,
     pub(super) caller: Caller,
-    /// What others see of it.
-    pub(super) info: Bytes,
+    /// What others see of it, if there is anything.
+    info: Option<Box<Bytes>>,
 }
 
 impl Identity {
     /// Of a client that has not connected.
     pub(super) fn unknown() -> Self {
         let caller = Caller { role: Role::Customer, customer_id: None, is_user: false };
-        Self { user: "".into(), caller, info: Bytes::new() }
+        Self::new(no_user(), caller, Bytes::new())
     }
+
+    pub(super) fn new(user: Arc<str>, caller: Caller, info: Bytes) -> Self {
+        Self { user, caller, info: (!info.is_empty()).then(|| Box::new(info)) }
+    }
+
+    /// What others see of the client.
+    pub(super) fn info(&self) -> Bytes {
+        self.info.as_deref().cloned().unwrap_or_default()
+    }
+}
+
+/// The id of somebody without one, kept once for all of them.
+pub(super) fn no_user() -> Arc<str> {
+    static NONE: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
+    Arc::clone(&NONE)
 }
 
 /// Where the client sends the commands of a stream: its session's secret, and this node.

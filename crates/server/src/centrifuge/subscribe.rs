@@ -48,7 +48,7 @@ impl CentrifugeSession {
         if !request.delta.is_empty() && request.delta != FOSSIL {
             return Err(Error::BadRequest);
         }
-        if self.subscriptions.contains_key(&*request.channel) {
+        if self.subscriptions.contains(&*request.channel) {
             return Err(Error::AlreadySubscribed);
         }
         if self.subscriptions.len() >= MAX_CHANNELS {
@@ -118,7 +118,7 @@ impl CentrifugeSession {
         let leave = self.leave_to_wait().ok_or(Error::TooManyRequests)?;
         let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
         let (channel, client) = (Arc::clone(&wish.channel.name), Arc::from(connection.id()));
-        self.subscriptions.insert(Arc::clone(&channel), Box::new(Subscription::held(wish)));
+        self.subscriptions.insert(Arc::clone(&channel), Subscription::held(wish));
         self.app.runtime.spawn(async move {
             let order = app.store.order(order).await;
             let is_own = order.map(|found| found.is_some_and(|(order, _)| Some(&order.customer_id) == own.as_ref()));
@@ -169,7 +169,7 @@ impl CentrifugeSession {
         let told_anyway = overrides.force_push_join_leave.unwrap_or_else(|| of(|space| space.force_push_join_leave));
         let since = wish.since.clone().filter(|_| subscription.recoverable);
         subscription.was_recovering = since.is_some();
-        subscription.expires = wish.ends_at.map(|at| self.give_up_at(at));
+        subscription.set_end(wish.ends_at.map(|at| (at, self.give_up_at(at))));
         let presence = (is_shown || is_announced).then(|| Presence {
             user: Arc::clone(&self.identity.user),
             info: encode_info(&self.client_info(&subscription, connection)),
@@ -188,7 +188,7 @@ impl CentrifugeSession {
             SubscribeError::TooMany => Error::LimitExceeded,
             SubscribeError::Closing => Error::NotAvailable,
         })?;
-        self.subscriptions.insert(Arc::clone(&channel.name), Box::new(subscription));
+        self.subscriptions.insert(Arc::clone(&channel.name), subscription);
         Ok(())
     }
 
@@ -207,8 +207,8 @@ impl CentrifugeSession {
         ClientInfo {
             user: self.identity.user.to_string(),
             client: connection.id().to_owned(),
-            conn_info: self.identity.info.clone(),
-            chan_info: subscription.info.clone(),
+            conn_info: self.identity.info(),
+            chan_info: subscription.info(),
         }
     }
 
@@ -232,7 +232,7 @@ impl CentrifugeSession {
         if request.token.is_empty() {
             return self.break_off("a refresh without a token", connection);
         }
-        if !self.subscriptions.contains_key(&*request.channel) {
+        if !self.subscriptions.contains(&*request.channel) {
             return self.refuse(id, Error::PermissionDenied, connection);
         }
         match self.subscription_claims(&request.token, &request.channel, connection) {
@@ -250,9 +250,9 @@ impl CentrifugeSession {
 
     fn prolong(&mut self, id: u32, channel: &str, claims: &SubscriptionClaims, connection: &mut dyn Connection) {
         let ends_at = claims.expires_at();
-        let expires = ends_at.map(|at| self.give_up_at(at));
+        let end = ends_at.map(|at| (at, self.give_up_at(at)));
         if let Some(subscription) = self.subscriptions.get_mut(channel) {
-            (subscription.ends_at, subscription.expires) = (ends_at, expires);
+            subscription.set_end(end);
         }
         let ttl = ends_at.map(|at| seconds(at.saturating_sub(unix_s()))).unwrap_or_default();
         let sub_refresh = Some(SubRefreshResult { expires: ends_at.is_some(), ttl });
@@ -269,7 +269,7 @@ impl CentrifugeSession {
     ) {
         let is_full = self.subscriptions.len() >= MAX_CHANNELS;
         let found = self.app.config.channels.find(channel).ok();
-        let Some((channel, namespace)) = found.filter(|_| !is_full && !self.subscriptions.contains_key(channel)) else {
+        let Some((channel, namespace)) = found.filter(|_| !is_full && !self.subscriptions.contains(channel)) else {
             return;
         };
         let wish = Wish {
