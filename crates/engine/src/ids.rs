@@ -16,6 +16,12 @@ impl IdSource {
         Self { key: RandomState::new(), drawn: 0, at_ms: 0, within_ms: 0 }
     }
 
+    /// A random number.
+    pub(crate) fn dice(&mut self) -> u64 {
+        self.drawn += 1;
+        self.key.hash_one(self.drawn)
+    }
+
     /// An id for an order accepted at `now_ms`.
     pub(crate) fn draw(&mut self, now_ms: i64) -> Arc<str> {
         let now_ms = now_ms.unsigned_abs();

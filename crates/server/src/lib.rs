@@ -6,6 +6,8 @@
 //! [`api`] lets other programs publish and see who is there. [`problem`] maps every error to the wire.
 
 pub mod access;
+mod actions;
+mod actor;
 mod adjustments;
 mod admission;
 mod api;
