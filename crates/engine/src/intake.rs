@@ -256,7 +256,7 @@ impl Intake {
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
     pub(crate) fn submit_internal(&self, command: Command) {
         let queue = self.queue();
-        self.push(queue, Submission { command, client: None, weight: 0 });
+        self.push(queue, Submission::internal(command));
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
@@ -338,6 +338,11 @@ impl Intake {
 }
 
 impl Submission {
+    /// A command of the engine itself.
+    pub(crate) fn internal(command: Command) -> Self {
+        Self { command, client: None, weight: 0 }
+    }
+
     /// Whose room the command takes, and how much of it.
     pub(crate) fn room(&self) -> Option<(ClientKey, usize)> {
         Some((self.client?, self.weight))

@@ -22,6 +22,9 @@ pub mod stats;
 mod timers;
 mod writer;
 
+#[cfg(test)]
+mod model_tests;
+
 pub use engine::{Engine, EngineParts};
 pub use intake::{ClientKey, CommandError};
 pub use shared::EngineConfig;

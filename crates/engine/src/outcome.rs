@@ -13,6 +13,7 @@ use ordercast_protocol::channel::Log;
 use crate::intake::{Adjusted, Changed, Claimed, CommandError, Placed, Renewed};
 
 /// What became of one command.
+#[derive(Debug)]
 pub(crate) enum Outcome {
     Placed(Result<Placed, CommandError>),
     Stored(Result<usize, CommandError>),

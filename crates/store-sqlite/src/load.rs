@@ -31,7 +31,7 @@ pub(crate) fn load(
 /// What was moved of an order, oldest first.
 pub(crate) fn moves_of(connection: &Connection, seq: OrderSeq) -> rusqlite::Result<Vec<LineMove>> {
     let sql = "SELECT order_seq, version, line, kind, quantity, at_ms FROM line_moves WHERE order_seq = ?1 \
-               ORDER BY version, line";
+               ORDER BY version, line, kind";
     connection.prepare_cached(sql)?.query_map([seq], rows::line_move)?.collect()
 }
 

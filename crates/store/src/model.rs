@@ -275,7 +275,8 @@ impl ReadStore for ModelStore {
     }
 
     fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment> {
-        let fulfilment = self.state().fulfilments.get(&seq).cloned().unwrap_or_default();
+        let mut fulfilment = self.state().fulfilments.get(&seq).cloned().unwrap_or_default();
+        fulfilment.moves.sort_by_key(|moved| (moved.version, moved.line, moved.kind.name()));
         Box::pin(async move { Ok(fulfilment) })
     }
 

@@ -49,6 +49,10 @@ pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) 
     if matches!(&request.actor, Actor::Customer(customer_id) if *customer_id != order.customer_id) {
         return Err(Refusal::NotFound);
     }
+    if order.status == Status::Active && matches!(request.actor, Actor::Worker(_)) {
+        // What a worker does to an order in work goes by its token.
+        return Err(Refusal::StaleToken);
+    }
     let key = request.key.clone().map(|key| (key, ActionRecord { seq, digest: request.digest() }));
     if let Some((key, asked)) = &key
         && let Some(known) = set.actions.get(key)

@@ -130,6 +130,8 @@ fn what_is_called_off_can_be_sold_again_whoever_does_it() {
 fn an_order_in_work_is_called_off_by_staff_at_once_and_by_its_customer_when_it_comes_back() {
     let mut set = placed(None);
     let token = in_work(&mut set);
+    let foreign = done(&mut set, Action::Hold { until_ms: None }, Actor::Worker("w2".into()));
+    assert_eq!(foreign.unwrap_err(), Refusal::StaleToken, "workers show their token");
     let step = done(&mut set, Action::Cancel, Actor::Staff).unwrap();
     assert_eq!((step.order.status, step.order.token), (Status::Cancelled, token + 1));
     assert_eq!(
