@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Violation;
 use crate::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
 use crate::money::{Currency, NumberError, parse_price, round_sum};
-use crate::order::{Details, Digest, Line};
+use crate::order::{Charge, ChargeKind, Details, Digest, Line};
 use crate::product::{Product, hex};
 use crate::rules::{Priority, Rules};
 
@@ -15,6 +15,8 @@ use crate::rules::{Priority, Rules};
 pub const MAX_QUANTITY: i64 = 1_000_000;
 /// Longest id a client may choose, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
+/// Most charges of one order.
+pub const MAX_CHARGES: usize = 50;
 /// Largest unit price, in millionths: a billion in the major unit.
 const MAX_PRICE: i64 = 1_000_000_000_000_000;
 /// The latest instant that is taken, in milliseconds: the end of the year 9999.
@@ -41,6 +43,21 @@ pub struct OrderInput<'a> {
     pub notes: Option<&'a str>,
     /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
+    /// Discounts, taxes, shipping.
+    pub charges: Vec<ChargeInput<'a>>,
+    /// When it is to start, in milliseconds since 1970; at once when missing or past.
+    pub run_at_ms: Option<i64>,
+}
+
+/// One charge as a client sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChargeInput<'a> {
+    /// What it is for, by name.
+    pub kind: &'a str,
+    /// In words.
+    pub name: Option<&'a str>,
+    /// Signed amount in the major unit.
+    pub amount: &'a str,
 }
 
 /// One line as a client sent it.
@@ -89,6 +106,8 @@ pub struct Draft {
     pub priority: Priority,
     /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
+    /// When it is to start, likewise.
+    pub run_at_ms: Option<i64>,
     /// Whether the demo generator made it up.
     pub demo: bool,
     /// What the client asked for.
@@ -121,15 +140,18 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
     let id = input.id.filter(|id| check_id(id, &mut wrong));
     let currency = currency_of(input.currency, rules, &mut wrong);
     let lines = lines_of(&input.items, rules, &mut wrong);
-    let pricing = price_of(input, &lines, currency, rules, &mut wrong);
+    let charges = charges_of(&input.charges, &mut wrong);
+    let pricing = price_of(input, (&lines, &charges), currency, rules, &mut wrong);
     let customer = required("/customer", input.customer, &mut wrong);
     let address = required("/address", input.address, &mut wrong);
     let priority = Priority::from_number(input.priority.unwrap_or(2)).unwrap_or_else(|| {
         wrong.push(Violation::new("/priority", "must be 1 (high), 2 (medium) or 3 (low)"));
         Priority::Medium
     });
-    if input.placed_at_ms.is_some_and(|at| !(0..=MAX_INSTANT_MS).contains(&at)) {
-        wrong.push(Violation::new("/placed_at", "must lie between 1970 and 9999"));
+    for (pointer, at_ms) in [("/placed_at", input.placed_at_ms), ("/run_at", input.run_at_ms)] {
+        if at_ms.is_some_and(|at_ms| !(0..=MAX_INSTANT_MS).contains(&at_ms)) {
+            wrong.push(Violation::new(pointer, "must lie between 1970 and 9999"));
+        }
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -142,12 +164,14 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
         currency,
         details: Arc::new(Details {
             lines,
+            charges,
             customer: customer.to_owned(),
             address: address.to_owned(),
             notes: input.notes.map(str::to_owned),
         }),
         priority,
         placed_at_ms: input.placed_at_ms,
+        run_at_ms: input.run_at_ms,
         demo: false,
         digest: digest_of(input),
     })
@@ -177,12 +201,14 @@ pub fn draft_catalogue_order(
         currency: product.currency,
         details: Arc::new(Details {
             lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0, plain: false }],
+            charges: Vec::new(),
             customer: customer.to_owned(),
             address: address.to_owned(),
             notes: None,
         }),
         priority: Priority::Medium,
         placed_at_ms: None,
+        run_at_ms: None,
         demo: false,
         digest: digest_of(&input),
     })
@@ -222,6 +248,16 @@ pub fn draft_product(at: &str, input: &ProductInput<'_>, rules: &Rules) -> Resul
     }
     let name = input.name.unwrap_or(input.sku).to_owned();
     Ok(Product { sku: input.sku.into(), name, price, currency, stock: input.stock, reserved: 0 })
+}
+
+/// Judges a unit price in the major unit; gives it in millionths.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn draft_price(at: &str, text: &str) -> Result<i64, Vec<Violation>> {
+    let mut wrong = Vec::new();
+    let price = unit_price(at, text, 0, &mut wrong);
+    if wrong.is_empty() { Ok(price) } else { Err(wrong) }
 }
 
 /// An adjustment as a client sent it.
@@ -303,11 +339,14 @@ pub fn draft_adjustment(
     })
 }
 
-/// Sums priced lines and rounds once. `None` when a line has no price, or the sum is beyond 64 bits.
-pub fn sum_lines(lines: &[Line], currency: Currency) -> Option<(i64, i64)> {
+/// Sums priced lines and charges and rounds once. `None` when a line has no price, or the sum is beyond 64 bits.
+pub fn sum_order(lines: &[Line], charges: &[Charge], currency: Currency) -> Option<(i64, i64)> {
     let mut sum = 0i128;
     for line in lines {
         sum += i128::from(line.quantity) * i128::from(line.price?);
+    }
+    for charge in charges {
+        sum += i128::from(charge.amount);
     }
     round_sum(sum, currency)
 }
@@ -389,9 +428,33 @@ fn lines_of(items: &[ItemInput<'_>], rules: &Rules, wrong: &mut Vec<Violation>) 
     lines
 }
 
+fn charges_of(inputs: &[ChargeInput<'_>], wrong: &mut Vec<Violation>) -> Vec<Charge> {
+    if inputs.len() > MAX_CHARGES {
+        wrong.push(Violation::new("/charges", format!("has {}; at most {MAX_CHARGES} are allowed", inputs.len())));
+        return Vec::new();
+    }
+    let mut charges = Vec::with_capacity(inputs.len());
+    for (at, input) in inputs.iter().enumerate() {
+        let Some(kind) = ChargeKind::from_name(input.kind) else {
+            wrong.push(Violation::new(format!("/charges/{at}/kind"), "must be discount, tax or shipping"));
+            continue;
+        };
+        let pointer = format!("/charges/{at}/amount");
+        let amount = unit_price(&pointer, input.amount, -MAX_PRICE, wrong);
+        let (is_discount, name) = (kind == ChargeKind::Discount, input.name.map(str::to_owned));
+        if is_discount && amount > 0 {
+            wrong.push(Violation::new(pointer, "of a discount must not be above 0"));
+        } else if !is_discount && amount < 0 {
+            wrong.push(Violation::new(pointer, "must not be below 0"));
+        }
+        charges.push(Charge { kind, name, amount });
+    }
+    charges
+}
+
 fn price_of(
     input: &OrderInput<'_>,
-    lines: &[Line],
+    (lines, charges): (&[Line], &[Charge]),
     currency: Currency,
     rules: &Rules,
     wrong: &mut Vec<Violation>,
@@ -417,13 +480,17 @@ fn price_of(
         wrong.push(Violation::new("/items", "must all have a price, or none"));
         return none;
     }
+    if priced == 0 && !charges.is_empty() {
+        wrong.push(Violation::new("/charges", "need a price on every item, so that all adds up"));
+        return none;
+    }
     let (amount, rounding) = if priced > 0 {
-        let Some((amount, rounding)) = sum_lines(lines, currency) else {
+        let Some((amount, rounding)) = sum_order(lines, charges, currency) else {
             wrong.push(Violation::new("/items", "add up to more than can be stored"));
             return none;
         };
         if given.is_some_and(|given| given != amount) {
-            let detail = "must be the rounded total of the lines, or be left out";
+            let detail = "must be the rounded total of items and charges, or be left out";
             wrong.push(Violation::new("/amount", detail));
             return none;
         }
@@ -460,99 +527,21 @@ fn digest_of(input: &OrderInput<'_>) -> Digest {
     }
     bytes.extend_from_slice(&input.priority.unwrap_or(2).to_le_bytes());
     bytes.extend_from_slice(&input.placed_at_ms.unwrap_or(i64::MIN).to_le_bytes());
+    // What older orders cannot have is added only where it is, so that their digests stay what they were.
+    if !input.charges.is_empty() || input.run_at_ms.is_some() {
+        bytes.extend_from_slice(&input.run_at_ms.unwrap_or(i64::MIN).to_le_bytes());
+        for charge in &input.charges {
+            for text in [charge.kind, charge.name.unwrap_or(""), charge.amount] {
+                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
     let mut digest = [0; 16];
     digest.copy_from_slice(&Sha256::digest(&bytes)[..16]);
     digest
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules() -> Rules {
-        Rules::standard(Currency::parse("USD").unwrap())
-    }
-
-    fn item(sku: &str) -> ItemInput<'_> {
-        ItemInput { sku, quantity: 1, price: None, plain: true }
-    }
-
-    fn good() -> OrderInput<'static> {
-        OrderInput {
-            amount: Some("99.99"),
-            items: vec![item("a")],
-            customer: Some("x"),
-            address: Some("y"),
-            ..OrderInput::default()
-        }
-    }
-
-    fn wrong(change: impl FnOnce(&mut OrderInput<'static>)) -> Vec<String> {
-        let mut input = good();
-        change(&mut input);
-        match draft_order(&input, &rules(), &CustomerKey::new([7; 32])) {
-            Ok(_) => vec![],
-            Err(violations) => violations.into_iter().map(|violation| violation.pointer).collect(),
-        }
-    }
-
-    #[test]
-    fn amounts_at_their_boundaries() {
-        for (amount, fine) in [
-            ("0", false),
-            ("-1", false),
-            ("0.01", true),
-            ("1000.00", true),
-            ("1000.01", true),
-            ("10000.00", true),
-            ("10000.01", false),
-            ("1e400", false),
-            ("0.005", false),
-            ("1e4", true),
-        ] {
-            let expected: &[&str] = if fine { &[] } else { &["/amount"] };
-            assert_eq!(wrong(|order| order.amount = Some(amount)), expected, "{amount}");
-        }
-    }
-
-    #[test]
-    fn fields_at_their_boundaries() {
-        let nothing: &[&str] = &[];
-        assert_eq!(wrong(|order| order.items = vec![item("a"); 50]), nothing);
-        assert_eq!(wrong(|order| order.items = vec![item("a"); 51]), ["/items"]);
-        assert_eq!(wrong(|order| order.items = vec![]), ["/items"]);
-        assert_eq!(wrong(|order| order.customer = None), ["/customer"]);
-        assert_eq!(wrong(|order| order.address = Some("  ")), ["/address"]);
-        for (priority, expected) in [(0, &["/priority"][..]), (1, nothing), (3, nothing), (4, &["/priority"])] {
-            assert_eq!(wrong(|order| order.priority = Some(priority)), expected, "priority {priority}");
-        }
-        assert_eq!(wrong(|order| order.id = Some("a/b")), ["/id"]);
-        assert_eq!(wrong(|order| order.items[0].quantity = 0), ["/items/0/quantity"]);
-        assert_eq!(wrong(|order| order.currency = Some("dollars")), ["/currency"]);
-    }
-
-    #[test]
-    fn lines_and_amount_must_agree() {
-        let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false };
-        let set = |items: Vec<ItemInput<'static>>, amount| wrong(|order| (order.items, order.amount) = (items, amount));
-        let nothing: &[&str] = &[];
-        assert_eq!(set(vec![priced("0.335")], None), nothing);
-        assert_eq!(set(vec![priced("0.335")], Some("1.00")), nothing, "1.005 rounds half to even");
-        assert_eq!(set(vec![priced("0.335")], Some("1.01")), ["/amount"]);
-        assert_eq!(set(vec![priced("1"), item("b")], Some("3")), ["/items"]);
-        assert_eq!(set(vec![item("b")], None), ["/amount"]);
-        assert_eq!(set(vec![priced("-1")], None), ["/items/0/price", "/amount"]);
-    }
-
-    #[test]
-    fn digests_tell_bodies_apart_and_ids_are_opaque() {
-        let key = CustomerKey::new([7; 32]);
-        let digest = |input: &OrderInput<'_>| draft_order(input, &rules(), &key).unwrap().digest;
-        let first = digest(&good());
-        assert_eq!(first, digest(&good()));
-        assert_ne!(first, digest(&OrderInput { notes: Some(""), ..good() }));
-        assert_ne!(first, digest(&OrderInput { amount: Some("99.98"), ..good() }));
-        assert_eq!(key.opaque("x").len(), 18);
-        assert_ne!(key.opaque("x"), CustomerKey::new([8; 32]).opaque("x"));
-    }
-}
+#[path = "draft_tests.rs"]
+mod tests;

@@ -7,11 +7,13 @@
 pub mod adjustment;
 pub mod decide;
 pub mod draft;
+pub mod lease;
 pub mod money;
 pub mod order;
 pub mod product;
 pub mod rules;
 pub mod status;
+pub mod transition;
 
 /// A field of a command that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

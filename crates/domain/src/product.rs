@@ -35,6 +35,19 @@ impl Product {
     }
 }
 
+/// What of a product is to change; the rest stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductPatch {
+    /// What it is called from now on.
+    pub name: Option<String>,
+    /// Millionths of the major unit for one, in the currency it has.
+    pub price: Option<i64>,
+    /// Units there are, or `None` when nobody is to count them.
+    pub stock: Option<Option<i64>>,
+    /// Units that came (or, below 0, went): unlike `stock` it cannot undo what was sold meanwhile.
+    pub stock_change: Option<i64>,
+}
+
 /// First 16 hexadecimal digits of the SHA-256 of a SKU.
 pub fn hash_of(sku: &str) -> String {
     hex(&Sha256::digest(sku.as_bytes())[..8])

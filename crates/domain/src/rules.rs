@@ -42,6 +42,35 @@ pub struct AmountLimits {
     pub priority_above: i64,
 }
 
+/// When and how often failed work is tried again: exponential backoff with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// Attempts after which an order fails for good.
+    pub max_attempts: u32,
+    /// Longest wait after the first attempt, in milliseconds; it doubles with each.
+    pub base_ms: i64,
+    /// Longest wait after any, in milliseconds.
+    pub most_ms: i64,
+}
+
+impl Default for Retries {
+    /// Five attempts, up to a second after the first and five minutes after any.
+    fn default() -> Self {
+        Self { max_attempts: 5, base_ms: 1_000, most_ms: 300_000 }
+    }
+}
+
+impl Retries {
+    /// How long to wait after so many attempts, in milliseconds: `dice`, a random number, picks evenly between 0 and the
+    /// longest wait, so that what failed together does not come back together.
+    pub fn delay_ms(&self, attempts: u32, dice: u64) -> i64 {
+        let doublings = attempts.saturating_sub(1).min(32);
+        let longest = self.base_ms.saturating_mul(1 << doublings).min(self.most_ms).max(0);
+        let spread = u64::try_from(longest).unwrap_or(0).saturating_add(1);
+        i64::try_from(dice % spread).unwrap_or(0)
+    }
+}
+
 /// The rules of one server. They are its settings, never chosen by a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -53,6 +82,11 @@ pub struct Rules {
     pub amounts_by_currency: BTreeMap<Currency, AmountLimits>,
     /// Most lines of an order.
     pub max_items: usize,
+    /// When and how often failed work is tried again.
+    pub retries: Retries,
+    /// How long an order is held unless it is said, in milliseconds; then it is rejected and its stock released. `None`
+    /// holds it until a person moves it.
+    pub hold_ms: Option<i64>,
     /// Head start by level (high, medium, low), in milliseconds: an order waits behind none that was accepted
     /// later than the difference of their head starts.
     pub bonus_ms: [i64; 3],
@@ -66,6 +100,8 @@ impl Rules {
             amounts: AmountLimits { max_amount: 10_000, priority_above: 1_000 },
             amounts_by_currency: BTreeMap::new(),
             max_items: 50,
+            retries: Retries::default(),
+            hold_ms: None,
             bonus_ms: [600_000, 300_000, 0],
         }
     }
@@ -130,6 +166,17 @@ mod tests {
             assert_eq!(rules.lane(amount, usd, priority), lane, "{amount} {priority:?}");
         }
         assert_eq!(rules.max_minor(usd), 1_000_000);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_are_spread() {
+        let retries = Retries { max_attempts: 5, base_ms: 1_000, most_ms: 10_000 };
+        for (attempts, longest) in [(1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (u32::MAX, 10_000)] {
+            let spread = u64::try_from(longest).unwrap();
+            assert_eq!(retries.delay_ms(attempts, spread), longest, "{attempts}");
+            assert_eq!(retries.delay_ms(attempts, spread + 1), 0, "{attempts}");
+            assert!((0..=longest).contains(&retries.delay_ms(attempts, u64::MAX)));
+        }
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::Step;
 use ordercast_domain::money::Currency;
-use ordercast_domain::order::{Details, Line, Order};
+use ordercast_domain::order::{Details, Fulfilment, Line, Order, Progress};
 use ordercast_domain::product::Product;
+use ordercast_domain::transition::ActionName;
 use ordercast_protocol::event::{
     AdjustmentView, OrderEvent, ProductView, write_adjustment_event, write_market_event, write_order_event,
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::limits::MAX_EVENT_LINES;
-use ordercast_protocol::order::{LineView, OrderDetails, OrderSummary, Processing, write_order};
+use ordercast_protocol::order::{
+    ChargeView, LedgerView, LineView, OrderDetails, OrderExtent, OrderSummary, Processing, ProgressView, write_order,
+};
 
 /// Digits after the point in millionths.
 const PRICE_SCALE: u8 = 6;
@@ -47,6 +50,9 @@ pub fn summary(order: &Order) -> OrderSummary<'_> {
             started_at_ms,
             duration_ms: order.duration_ms,
         }),
+        due_at_ms: order.due_at_ms,
+        cancel_requested: order.cancel_requested,
+        refunded: (order.refunded > 0).then(|| amount(order.refunded, order.currency)),
     }
 }
 
@@ -62,13 +68,61 @@ fn line_views<'a>(lines: &'a [Line], order: &Order) -> Vec<LineView<'a>> {
 
 /// Appends an order as its readers see it.
 pub fn order_json(order: &Order, details: &Details, out: &mut Vec<u8>) {
+    write_details(order, details, None, out);
+}
+
+/// Appends an order with all that became of it, and what who asks may do to it.
+pub fn whole_order_json(
+    order: &Order,
+    details: &Details,
+    fulfilment: &Fulfilment,
+    allowed: &[ActionName],
+    out: &mut Vec<u8>,
+) {
+    let lines = Progress::of_lines(details.lines.len(), &fulfilment.moves);
+    let view = |(line, done): (usize, Progress)| ProgressView {
+        line,
+        shipped: done.shipped,
+        cancelled: done.cancelled,
+        returned: done.returned,
+    };
+    let is_moved = |(_, done): &(usize, Progress)| *done != Progress::default();
+    let progress: Vec<_> = lines.into_iter().enumerate().filter(is_moved).map(view).collect();
+    let entries = fulfilment.ledger.iter().map(|entry| LedgerView {
+        kind: entry.kind.name(),
+        amount: amount(entry.amount, order.currency),
+        version: entry.version,
+        actor: &entry.actor,
+        reason: entry.reason.as_deref(),
+        at_ms: entry.at_ms,
+    });
+    let (ledger, captured) = (entries.collect::<Vec<_>>(), order.captured());
+    let allowed: Vec<_> = allowed.iter().map(|action| action.name()).collect();
+    let extent = OrderExtent {
+        progress: &progress,
+        captured: (captured > 0).then(|| amount(captured, order.currency)),
+        ledger: &ledger,
+        allowed: &allowed,
+    };
+    write_details(order, details, Some(extent), out);
+}
+
+fn write_details(order: &Order, details: &Details, extent: Option<OrderExtent<'_>>, out: &mut Vec<u8>) {
     let lines = line_views(&details.lines, order);
+    let charges = details.charges.iter().map(|charge| ChargeView {
+        kind: charge.kind.name(),
+        name: charge.name.as_deref(),
+        amount: price(charge.amount, order.currency),
+    });
     let view = OrderDetails {
         lines: &lines,
         customer: &details.customer,
         address: &details.address,
         notes: details.notes.as_deref(),
+        charges: &charges.collect::<Vec<_>>(),
         rounding: Decimal { value: order.rounding, scale: PRICE_SCALE },
+        last_error: order.last_error.as_deref(),
+        extent,
     };
     write_order(&summary(order), &view, out);
 }
@@ -77,7 +131,8 @@ pub fn order_json(order: &Order, details: &Details, out: &mut Vec<u8>) {
 pub(crate) fn placed_event(order: &Order, details: &Details, actor: &str, out: &mut Vec<u8>) {
     // Lines that the event will not list need not be gathered.
     let lines = (details.lines.len() <= MAX_EVENT_LINES).then(|| line_views(&details.lines, order));
-    let event = OrderEvent { order: summary(order), from: None, actor, reason: None, lines: lines.as_deref() };
+    let event =
+        OrderEvent { order: summary(order), from: None, actor, action: None, reason: None, lines: lines.as_deref() };
     write_order_event(&event, out);
 }
 
@@ -88,10 +143,16 @@ pub(crate) fn step_event(step: &Step, out: &mut Vec<u8>) {
         order: summary(&step.order),
         from: Some(step.from),
         actor: &actor,
-        reason: step.reason,
+        action: is_told(step.action).then(|| step.action.name()),
+        reason: step.reason.as_deref(),
         lines: None,
     };
     write_order_event(&event, out);
+}
+
+/// The ordinary way through the workers goes without saying: from and to tell it.
+fn is_told(action: ActionName) -> bool {
+    !matches!(action, ActionName::Claim | ActionName::Finish | ActionName::GiveBack)
 }
 
 /// A product as readers and events see it; `hash` is its [`Product::hash`].

@@ -1,6 +1,6 @@
 //! The engine as others see it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::decide::Request;
 use ordercast_domain::draft::{CustomerKey, Draft};
-use ordercast_domain::product::Product;
+use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::Rules;
 use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
@@ -17,19 +18,26 @@ use ordercast_store::StoreError;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::ids::IdSource;
-use crate::intake::{Adjusted, ClientKey, Command, CommandError, Intake, Placed, Publication, Reply};
+use crate::intake::{
+    Adjusted, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed, Reply,
+    Report,
+};
 use crate::processor::Processor;
 use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
+use crate::timers::Timers;
 use crate::{pool, writer::Writer};
 
 /// How often a stopping engine looks whether its work is done.
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// Longest wait of an external worker before it is looked again whether an order is ready: an expired claim of another
+/// or a timer may have made one so.
+const CLAIM_POLL: Duration = Duration::from_secs(1);
 /// How long the orders in work have to be given back.
 const GIVE_BACK_TIME: Duration = Duration::from_secs(1);
 
@@ -75,6 +83,8 @@ impl Engine {
             stats: Stats::new(),
             catalogue: CatalogueMirror::default(),
             customers: CustomerKey::new(start.secret),
+            in_pool: AtomicUsize::new(0),
+            ready: Notify::new(),
             draining: AtomicBool::new(false),
             failure: watch::Sender::new(None),
             config,
@@ -95,6 +105,7 @@ impl Engine {
             claims,
             idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
             ids: IdSource::new(),
+            timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
         };
@@ -131,6 +142,86 @@ impl Engine {
             self.shared.intake.submit(client, Command::PutProducts { products, reply }, &self.shared.stats);
         })
         .await
+    }
+
+    /// Changes what of a product is named; the answer is the product after it.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn patch_product(
+        &self,
+        client: ClientKey,
+        sku: Arc<str>,
+        patch: ProductPatch,
+    ) -> Result<Box<Product>, CommandError> {
+        ask(|reply| {
+            self.shared.intake.submit(client, Command::PatchProduct { sku, patch, reply }, &self.shared.stats);
+        })
+        .await
+    }
+
+    /// Queues something that is to be done to an order; `reply` hears what became of it once that is durable.
+    pub fn submit_action(&self, client: ClientKey, request: Request, reply: Reply<Changed>) {
+        let command = Command::Act { request: Box::new(request), reply };
+        self.shared.intake.submit(client, command, &self.shared.stats);
+    }
+
+    /// Does something to an order and waits until it is durable.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn act(&self, client: ClientKey, request: Request) -> Result<Changed, CommandError> {
+        ask(|reply| self.submit_action(client, request, reply)).await
+    }
+
+    /// Claims orders for an external worker. When none is ready it waits up to `patience` for one.
+    ///
+    /// # Errors
+    /// [`CommandError`]; [`Refusal::NoLease`](ordercast_domain::decide::Refusal::NoLease) when the lease has ended.
+    pub async fn claim(&self, client: ClientKey, claim: Claim, patience: Duration) -> Result<Claimed, CommandError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            // Listening begins before asking, so that no order comes unnoticed in between.
+            let mut ready = std::pin::pin!(self.shared.ready.notified());
+            ready.as_mut().enable();
+            let is_last = tokio::time::Instant::now() >= deadline;
+            if is_last || claim.lease.is_some() || self.shared.stats.ready.load(Relaxed) > 0 {
+                let claim = claim.clone();
+                let claimed = ask(|reply| {
+                    self.shared.intake.submit(client, Command::Claim { claim, reply }, &self.shared.stats);
+                });
+                let claimed = claimed.await?;
+                if is_last || !claimed.orders.is_empty() {
+                    return Ok(claimed);
+                }
+            }
+            let wait = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + CLAIM_POLL), ready);
+            let _ = wait.await;
+            if self.shared.is_draining() {
+                return Err(CommandError::Stopping);
+            }
+        }
+    }
+
+    /// Renews the lease of an external worker.
+    ///
+    /// # Errors
+    /// As for [`Engine::claim`].
+    pub async fn renew(&self, client: ClientKey, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
+        let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+        ask(|reply| {
+            self.shared.intake.submit(client, Command::Renew { lease, ttl_ms, reply }, &self.shared.stats);
+        })
+        .await
+    }
+
+    /// Ends, or gives back, the work of an external worker on one order.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn report(&self, client: ClientKey, report: Report) -> Result<Changed, CommandError> {
+        let report = Box::new(report);
+        ask(|reply| self.shared.intake.submit(client, Command::Report { report, reply }, &self.shared.stats)).await
     }
 
     /// Stores an adjustment, or finds the same one.
@@ -239,7 +330,7 @@ impl Engine {
         self.close_intake();
         let stats = &self.shared.stats;
         let is_done = || {
-            let done = stats.active.load(Relaxed) == 0 && stats.waiting.load(Relaxed) == 0;
+            let done = self.shared.in_pool.load(Relaxed) == 0 && stats.waiting.load(Relaxed) == 0;
             done || self.shared.failure.borrow().is_some()
         };
         self.wait_until(is_done, grace).await;

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::{Refusal, WorkResult};
+use ordercast_domain::decide::{Refusal, Request, WorkResult};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::order::{Details, Order, OrderSeq};
-use ordercast_domain::product::Product;
+use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
 
@@ -69,6 +69,59 @@ pub struct Adjusted {
     pub is_new: bool,
 }
 
+/// An order that something was done to.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// As it is now.
+    pub order: Box<Order>,
+    /// Whether the same was asked for and done before.
+    pub replayed: bool,
+}
+
+/// An external worker that asks for orders.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What it calls itself.
+    pub worker: Arc<str>,
+    /// The lease it has, if it has one.
+    pub lease: Option<Arc<str>>,
+    /// Most orders it can take.
+    pub most: usize,
+    /// How long the lease lasts from now on, in milliseconds.
+    pub ttl_ms: i64,
+}
+
+/// What an external worker got.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Its lease: it must be renewed before it ends.
+    pub lease: Arc<str>,
+    /// When it ends, by the store's clock, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+    /// The orders, with their tokens.
+    pub orders: Vec<Order>,
+}
+
+/// A renewed lease.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// When it ends, by the store's clock, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+    /// The orders it holds; any other is the worker's no longer.
+    pub orders: Vec<Order>,
+}
+
+/// How the work of an external worker on an order ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The order's id.
+    pub order_id: Arc<str>,
+    /// The token it was claimed with.
+    pub token: u32,
+    /// `None` gives it back unworked.
+    pub result: Option<WorkResult>,
+}
+
 /// Called once with the outcome, on the writer's thread: it must return at once.
 pub type Reply<T> = Box<dyn FnOnce(Result<T, CommandError>) + Send>;
 
@@ -93,6 +146,11 @@ pub(crate) enum Command {
     PutProducts { products: Vec<Product>, reply: Reply<usize> },
     Adjust { adjustment: Box<Adjustment>, reply: Reply<Adjusted> },
     Publish { publication: Publication, reply: Reply<Position> },
+    Act { request: Box<Request>, reply: Reply<Changed> },
+    PatchProduct { sku: Arc<str>, patch: ProductPatch, reply: Reply<Box<Product>> },
+    Claim { claim: Claim, reply: Reply<Claimed> },
+    Renew { lease: Arc<str>, ttl_ms: i64, reply: Reply<Renewed> },
+    Report { report: Box<Report>, reply: Reply<Changed> },
     Finish(Vec<WorkDone>),
     Recover,
 }
@@ -104,6 +162,10 @@ impl Command {
             Self::PutProducts { reply, .. } => reply(Err(error)),
             Self::Adjust { reply, .. } => reply(Err(error)),
             Self::Publish { reply, .. } => reply(Err(error)),
+            Self::Act { reply, .. } | Self::Report { reply, .. } => reply(Err(error)),
+            Self::PatchProduct { reply, .. } => reply(Err(error)),
+            Self::Claim { reply, .. } => reply(Err(error)),
+            Self::Renew { reply, .. } => reply(Err(error)),
             Self::Finish(_) | Self::Recover => {}
         }
     }
@@ -119,6 +181,8 @@ impl Command {
             Self::PutProducts { products, .. } => products.len() * ROW,
             Self::Adjust { adjustment, .. } => ROW + adjustment.lines.len() * LINE,
             Self::Publish { publication, .. } => ROW + publication.body.len(),
+            Self::Act { .. } | Self::PatchProduct { .. } | Self::Renew { .. } | Self::Report { .. } => ROW,
+            Self::Claim { claim, .. } => ROW + claim.most * ROW,
             Self::Finish(done) => done.len() * ROW,
             Self::Recover => 0,
         }
@@ -192,7 +256,7 @@ impl Intake {
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
     pub(crate) fn submit_internal(&self, command: Command) {
         let queue = self.queue();
-        self.push(queue, Submission { command, client: None, weight: 0 });
+        self.push(queue, Submission::internal(command));
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
@@ -274,6 +338,11 @@ impl Intake {
 }
 
 impl Submission {
+    /// A command of the engine itself.
+    pub(crate) fn internal(command: Command) -> Self {
+        Self { command, client: None, weight: 0 }
+    }
+
     /// Whose room the command takes, and how much of it.
     pub(crate) fn room(&self) -> Option<(ClientKey, usize)> {
         Some((self.client?, self.weight))

@@ -1,7 +1,7 @@
 //! The write side: from a command to a durable commit, and from there to the broker.
 //!
 //! Every change goes through one door. [`Engine`] takes commands into a bounded queue ([`intake`]); one thread
-//! ([`writer`]) commits whatever is queued as a batch ([`batch`]), acknowledges every submitter and announces
+//! ([`writer`]) commits whatever is queued as a batch ([`batch`], [`run`]), acknowledges every submitter and announces
 //! the events. Workers ([`pool`]) claim and complete by commands like any other. The engine ends at the
 //! broker: who listens is the hub's business.
 
@@ -9,14 +9,21 @@ mod batch;
 pub mod catalogue;
 pub mod encode;
 mod engine;
+mod external;
 mod ids;
 pub mod intake;
+mod outcome;
 mod pool;
 pub mod processor;
 pub mod retention;
+mod run;
 mod shared;
 pub mod stats;
+mod timers;
 mod writer;
+
+#[cfg(test)]
+mod model_tests;
 
 pub use engine::{Engine, EngineParts};
 pub use intake::{ClientKey, CommandError};

@@ -75,7 +75,7 @@ fn start(
 fn report(ended: Result<(Id, WorkResult), JoinError>, claimed: &mut HashMap<Id, Claim>) -> Option<WorkDone> {
     let (id, result) = match ended {
         Ok((id, result)) => (id, Some(result)),
-        Err(error) if error.is_panic() => (error.id(), Some(WorkResult::Failed { reason: PANICKED })),
+        Err(error) if error.is_panic() => (error.id(), Some(WorkResult::Failed { reason: PANICKED.into() })),
         Err(error) => (error.id(), None),
     };
     let Claim { seq, token, worker } = claimed.remove(&id)?;

@@ -1,12 +1,12 @@
 //! What the engine's handles, its writer and its settings share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use ordercast_domain::draft::CustomerKey;
 use ordercast_domain::rules::Rules;
 use ordercast_store::read::StartState;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::intake::Intake;
@@ -51,6 +51,10 @@ pub(crate) struct Shared {
     pub(crate) catalogue: CatalogueMirror,
     pub(crate) customers: CustomerKey,
     pub(crate) start: StartState,
+    /// Orders that workers in the process have.
+    pub(crate) in_pool: AtomicUsize,
+    /// Wakes external workers that wait for orders.
+    pub(crate) ready: Notify,
     pub(crate) draining: AtomicBool,
     pub(crate) failure: watch::Sender<Option<String>>,
 }

@@ -149,6 +149,14 @@ impl Stats {
         others.chain(lanes).map(|(name, count)| (name, count.load(Relaxed)))
     }
 
+    /// Counts orders that began or ceased to wait for a worker, or to be in work.
+    pub(crate) fn shift_queue(&self, ready: i64, active: i64) {
+        for (gauge, change) in [(&self.ready, ready), (&self.active, active)] {
+            // The writer alone changes them, so that nothing comes between reading and writing.
+            gauge.store(gauge.load(Relaxed).saturating_add_signed(change), Relaxed);
+        }
+    }
+
     pub(crate) fn count_claim(&self, lane: Lane) {
         self.lanes[lane as usize].fetch_add(1, Relaxed);
     }

@@ -10,15 +10,18 @@ use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Position;
+use ordercast_store::model::system_now_ms;
 use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::batch::{Batch, Decided, Outcome};
+use crate::batch::{Batch, Looks};
 use crate::ids::IdSource;
 use crate::intake::{Command, CommandError, Next, Submission};
+use crate::outcome::{Decided, Outcome};
 use crate::retention::Trimmer;
 use crate::shared::Shared;
+use crate::timers::Timers;
 
 pub(crate) struct Writer {
     pub(crate) store: Box<dyn WriteStore>,
@@ -28,6 +31,7 @@ pub(crate) struct Writer {
     pub(crate) idle: Vec<Arc<str>>,
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
+    pub(crate) timers: Timers,
     pub(crate) runtime: Handle,
 }
 
@@ -47,7 +51,7 @@ impl Writer {
             let has_work = self.shared.stats.ready.load(Relaxed) > 0;
             let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
             let has_more = self.trimmer.has_more() && !self.shared.is_draining();
-            let patience = if claims || has_more { Some(Duration::ZERO) } else { self.trimmer.interval() };
+            let patience = if claims || has_more { Some(Duration::ZERO) } else { self.patience() };
             let submissions = match self.shared.intake.next(self.shared.config.batch_commands, patience) {
                 Next::Stop => return,
                 Next::Batch(submissions) => submissions,
@@ -61,9 +65,18 @@ impl Writer {
         }
     }
 
+    /// How long the writer may sleep when no command comes.
+    fn patience(&self) -> Option<Duration> {
+        let is_draining = self.shared.is_draining();
+        let timers = self.timers.patience(system_now_ms()).filter(|_| !is_draining);
+        timers.into_iter().chain(self.trimmer.interval()).min()
+    }
+
     fn commit(&mut self, submissions: Vec<Submission>, claims: bool) -> Result<(), String> {
         let shared = Arc::clone(&self.shared);
         let due = self.trimmer.due(Instant::now());
+        // A server that stops begins nothing new.
+        let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(system_now_ms()) };
         let mut batch = Batch {
             submissions,
             idle: std::mem::take(&mut self.idle),
@@ -71,6 +84,7 @@ impl Writer {
             has_products: !shared.catalogue.read().products.is_empty(),
             rules: &shared.config.rules,
             ids: &mut self.ids,
+            looks,
             due: &due,
             decided: Decided::default(),
         };
@@ -89,6 +103,7 @@ impl Writer {
             }
         };
         self.trimmer.note(&due, &committed, Instant::now());
+        self.timers.note(looks, &decided);
         if claims && decided.claimed.is_empty() && !decided.idle.is_empty() {
             // The store has nothing ready, whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
@@ -104,6 +119,10 @@ impl Writer {
             answer(submission.command, outcome, published);
         }
         self.idle = decided.idle;
+        shared.in_pool.store(shared.config.slots - self.idle.len().min(shared.config.slots), Relaxed);
+        if shared.stats.ready.load(Relaxed) > 0 {
+            shared.ready.notify_waiters();
+        }
         if !decided.claimed.is_empty() {
             // The pool outlives the writer; if it is gone the server is too.
             let _ = self.claims.send(decided.claimed);
@@ -119,22 +138,18 @@ impl Writer {
             stats.sync_us.observe(committed.sync_us);
             stats.batch_size.observe(commands as u64);
         }
-        let (accepted, requeued) = (decided.accepted as u64, decided.requeued as u64);
-        let (claimed, finished) = (decided.claimed.len() as u64, decided.finished.len() as u64);
-        stats.accepted.fetch_add(accepted, Relaxed);
+        stats.accepted.fetch_add(decided.accepted as u64, Relaxed);
         stats.published.fetch_add(decided.published, Relaxed);
         stats.trimmed.fetch_add(committed.trimmed.iter().map(|trimmed| trimmed.count).sum(), Relaxed);
-        stats.ready.fetch_add(accepted + requeued, Relaxed);
-        stats.ready.fetch_sub(claimed, Relaxed);
-        stats.active.fetch_add(claimed, Relaxed);
-        stats.active.fetch_sub(finished + requeued, Relaxed);
+        stats.shift_queue(decided.ready, decided.active);
         if !decided.revenue.is_empty() {
             stats.add_revenue(decided.revenue.clone());
         }
-        stats.count_moves(Status::Pending, accepted + requeued);
-        decided.claimed.iter().for_each(|order| stats.count_claim(order.lane));
+        for status in Status::ALL {
+            stats.count_moves(status, decided.moves[status as usize]);
+        }
+        decided.lanes.iter().for_each(|&lane| stats.count_claim(lane));
         for order in &decided.finished {
-            stats.count_moves(order.status, 1);
             let ended = if order.status == Status::Completed { &stats.completed } else { &stats.failed };
             ended.fetch_add(1, Relaxed);
             let micros = |ms: i64| u64::try_from(ms).unwrap_or(0) * 1000;
@@ -147,6 +162,10 @@ impl Writer {
                 Outcome::Placed(Err(_))
                 | Outcome::Stored(Err(_))
                 | Outcome::Adjusted(Err(_))
+                | Outcome::Changed(Err(_))
+                | Outcome::Patched(Err(_))
+                | Outcome::Claimed(Err(_))
+                | Outcome::Renewed(Err(_))
                 | Outcome::Published(Err(_)) => &stats.refused,
                 _ => continue,
             }
@@ -168,6 +187,10 @@ fn answer(command: Command, outcome: Outcome, published: Option<&LogRange>) {
             };
             reply(result.and_then(place));
         }
+        (Command::Act { reply, .. } | Command::Report { reply, .. }, Outcome::Changed(result)) => reply(result),
+        (Command::PatchProduct { reply, .. }, Outcome::Patched(result)) => reply(result),
+        (Command::Claim { reply, .. }, Outcome::Claimed(result)) => reply(result),
+        (Command::Renew { reply, .. }, Outcome::Renewed(result)) => reply(result),
         // Internal commands expect no answer.
         (command, _) => command.refuse(CommandError::Stopping),
     }

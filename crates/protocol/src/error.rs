@@ -11,6 +11,8 @@ pub enum ErrorCode {
     InvalidProduct,
     /// As above, for an adjustment.
     InvalidAdjustment,
+    /// As above, for something that is to be done to an order.
+    InvalidAction,
     /// The query of a list is wrong.
     InvalidQuery,
     /// The id or idempotency key was used with another body.
@@ -21,6 +23,10 @@ pub enum ErrorCode {
     OutOfStock,
     /// The status table does not allow the move.
     InvalidTransition,
+    /// The order has changed since who asks has seen it.
+    StaleVersion,
+    /// The worker's lease has ended.
+    LeaseEnded,
     /// The worker's token is no longer the order's.
     StaleToken,
     /// There is no such thing.
@@ -61,16 +67,19 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
         Self::InvalidAdjustment,
+        Self::InvalidAction,
         Self::InvalidQuery,
         Self::IdempotencyConflict,
         Self::UnknownProduct,
         Self::OutOfStock,
         Self::InvalidTransition,
+        Self::StaleVersion,
+        Self::LeaseEnded,
         Self::StaleToken,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -112,11 +121,14 @@ impl ErrorCode {
             Self::InvalidOrder => ("invalid-order", 422, "The order is not valid"),
             Self::InvalidProduct => ("invalid-product", 422, "The product is not valid"),
             Self::InvalidAdjustment => ("invalid-adjustment", 422, "The adjustment is not valid"),
+            Self::InvalidAction => ("invalid-action", 422, "The action is not valid"),
+            Self::StaleVersion => ("stale-version", 412, "The order has changed meanwhile"),
+            Self::LeaseEnded => ("lease-ended", 409, "The worker's lease has ended"),
             Self::InvalidQuery => ("invalid-query", 400, "The query is not valid"),
             Self::IdempotencyConflict => ("idempotency-conflict", 409, "The key was used for another order"),
             Self::UnknownProduct => ("unknown-product", 422, "The product is not in the catalogue"),
             Self::OutOfStock => ("out-of-stock", 409, "Not enough in stock"),
-            Self::InvalidTransition => ("invalid-transition", 409, "The order cannot move there"),
+            Self::InvalidTransition => ("invalid-transition", 409, "This cannot be done to the order now"),
             Self::StaleToken => ("stale-token", 409, "The order is no longer this worker's"),
             Self::NotFound => ("not-found", 404, "There is no such thing"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "The route does not know this method"),

@@ -19,6 +19,8 @@ pub struct OrderEvent<'a> {
     pub from: Option<&'a str>,
     /// Who did it: a role, or `worker:NAME`.
     pub actor: &'a str,
+    /// What was done, where it does not go without saying.
+    pub action: Option<&'a str>,
     /// Why, where a reason is known.
     pub reason: Option<&'a str>,
     /// All lines, for the first event.
@@ -42,6 +44,9 @@ pub fn write_order_event(event: &OrderEvent<'_>, out: &mut Vec<u8>) {
         json.key("from").string(from);
     }
     json.key("actor").string(event.actor);
+    if let Some(action) = event.action {
+        json.key("action").string(action);
+    }
     if let Some(reason) = event.reason {
         json.key("reason").string(reason);
     }

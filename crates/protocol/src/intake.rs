@@ -9,25 +9,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, FieldError};
-use crate::json::{nesting_depth, parse_instant};
-use crate::limits::{MAX_LINES, MAX_NESTING, MAX_SKU_BYTES, MAX_TEXT_BYTES};
-
-/// Why a body was refused before anyone judged its meaning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyError {
-    /// Which kind of error it is.
-    pub code: ErrorCode,
-    /// What is wrong with the body as a whole.
-    pub detail: String,
-    /// Which fields are wrong.
-    pub fields: Vec<FieldError>,
-}
-
-impl BodyError {
-    fn malformed(detail: impl Into<String>) -> Self {
-        Self { code: ErrorCode::MalformedJson, detail: detail.into(), fields: Vec::new() }
-    }
-}
+pub use crate::fields::BodyError;
+use crate::fields::{FieldReader, check_nesting, parse_object, string_of};
+use crate::limits::{MAX_IDEMPOTENCY_KEY_BYTES, MAX_LINES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
+use crate::schedule::instant_of;
 
 /// An order as a client sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +35,23 @@ pub struct OrderRequest<'a> {
     pub notes: Option<Cow<'a, str>>,
     /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
+    /// Discounts, taxes, shipping.
+    pub charges: Vec<ChargeRequest<'a>>,
+    /// When it is to start, in milliseconds since 1970.
+    pub run_at_ms: Option<i64>,
+    /// The client's idempotency key, where no header can carry it.
+    pub idempotency_key: Option<Cow<'a, str>>,
+}
+
+/// One charge as a client sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeRequest<'a> {
+    /// `discount`, `tax` or `shipping`.
+    pub kind: Cow<'a, str>,
+    /// In words.
+    pub name: Option<Cow<'a, str>>,
+    /// The signed amount, as the text of a JSON number in the major unit.
+    pub amount: &'a str,
 }
 
 /// One line as a client sent it.
@@ -85,6 +87,24 @@ struct RawOrder<'a> {
     notes: Option<&'a RawValue>,
     #[serde(borrow, default)]
     placed_at: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    charges: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    run_at: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    time_zone: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    idempotency_key: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawCharge<'a> {
+    #[serde(borrow, default)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    amount: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +136,9 @@ pub fn parse_order(body: &[u8]) -> Result<OrderRequest<'_>, BodyError> {
         priority: fields.integer("/priority", raw.priority),
         notes: fields.text("/notes", raw.notes, MAX_TEXT_BYTES),
         placed_at_ms: fields.instant("/placed_at", raw.placed_at),
+        charges: raw.charges.map(|charges| fields.charges(charges)).unwrap_or_default(),
+        run_at_ms: fields.zoned(("/run_at", raw.run_at), raw.time_zone),
+        idempotency_key: fields.text("/idempotency_key", raw.idempotency_key, MAX_IDEMPOTENCY_KEY_BYTES),
     };
     fields.finish(order, ErrorCode::InvalidOrder)
 }
@@ -178,6 +201,65 @@ pub fn parse_products(body: &[u8], most: usize) -> Result<Vec<ProductRequest<'_>
     fields.finish(products, ErrorCode::InvalidProduct)
 }
 
+/// What of a product a client wants changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductPatchRequest<'a> {
+    /// Another name.
+    pub name: Option<Cow<'a, str>>,
+    /// Another price, as the text of a JSON number in the major unit of the product's currency.
+    pub price: Option<&'a str>,
+    /// Units there are; `Some(None)`, by `null`, when nobody is to count them.
+    pub stock: Option<Option<i64>>,
+    /// Units that came or went.
+    pub stock_change: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPatch<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    price: Option<&'a RawValue>,
+    // `null` and nothing are not the same here.
+    #[serde(borrow, default, deserialize_with = "given")]
+    stock: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stock_change: Option<&'a RawValue>,
+}
+
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// Parses the body of `PATCH /products/{sku}`. A field it does not know is refused.
+///
+/// # Errors
+/// [`BodyError`] as for [`parse_order`], with `invalid-product`.
+pub fn parse_product_patch(body: &[u8]) -> Result<ProductPatchRequest<'_>, BodyError> {
+    let raw: RawPatch<'_> = parse_object(body)?;
+    let mut fields = FieldReader { errors: Vec::new() };
+    let stock = match raw.stock.map(RawValue::get) {
+        None => None,
+        Some("null") => Some(None),
+        Some(_) => fields.integer("/stock", raw.stock).map(Some),
+    };
+    if stock.flatten().is_some_and(|stock| stock < 0) {
+        fields.errors.push(FieldError::new("/stock", "must not be negative"));
+    }
+    let stock_change = fields.integer("/stock_change", raw.stock_change);
+    if stock.is_some() && stock_change.is_some() {
+        fields.errors.push(FieldError::new("/stock_change", "and stock cannot both be given"));
+    }
+    let patch = ProductPatchRequest {
+        name: fields.text("/name", raw.name, MAX_TEXT_BYTES),
+        price: fields.number("/price", raw.price),
+        stock,
+        stock_change,
+    };
+    fields.finish(patch, ErrorCode::InvalidProduct)
+}
+
 /// An adjustment as a client sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdjustmentRequest<'a> {
@@ -236,90 +318,7 @@ pub fn parse_adjustment(body: &[u8]) -> Result<AdjustmentRequest<'_>, BodyError>
     fields.finish(adjustment, ErrorCode::InvalidAdjustment)
 }
 
-/// Parses a JSON object, refusing what serde would let pass in its place and what is nested too deep.
-pub(crate) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
-    check_nesting(body)?;
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(BodyError::malformed("a JSON object is expected, such as {\"items\":[\"tea\"],\"amount\":2.5}"));
-    }
-    serde_json::from_slice(body).map_err(|error| BodyError::malformed(error.to_string()))
-}
-
-fn check_nesting(body: &[u8]) -> Result<(), BodyError> {
-    if nesting_depth(body) > MAX_NESTING {
-        return Err(BodyError::malformed(format!("nested deeper than {MAX_NESTING} levels")));
-    }
-    Ok(())
-}
-
-/// Reads fields one by one and gathers what is wrong with them.
-struct FieldReader {
-    errors: Vec<FieldError>,
-}
-
 impl FieldReader {
-    fn finish<T>(self, value: T, code: ErrorCode) -> Result<T, BodyError> {
-        if self.errors.is_empty() {
-            return Ok(value);
-        }
-        let detail = match self.errors.as_slice() {
-            [one] => format!("{} {}", one.pointer, one.detail),
-            more => format!("{} fields are wrong", more.len()),
-        };
-        Err(BodyError { code, detail, fields: self.errors })
-    }
-
-    fn refuse<T>(&mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Option<T> {
-        self.errors.push(FieldError::new(pointer, detail));
-        None
-    }
-
-    fn text<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>, most: usize) -> Option<Cow<'a, str>> {
-        let raw = raw?.get();
-        let Some(text) = string_of(raw) else {
-            return if raw == "null" { None } else { self.refuse(pointer, "must be a string") };
-        };
-        if text.len() > most {
-            return self.refuse(pointer, format!("has {} bytes; at most {most} are allowed", text.len()));
-        }
-        Some(text)
-    }
-
-    fn required<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>, most: usize) -> Option<Cow<'a, str>> {
-        let before = self.errors.len();
-        match self.text(pointer, raw, most) {
-            Some(text) if !text.is_empty() => Some(text),
-            _ if self.errors.len() > before => None,
-            _ => self.refuse(pointer, "is required"),
-        }
-    }
-
-    fn number<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>) -> Option<&'a str> {
-        let raw = raw?.get();
-        match raw.as_bytes().first() {
-            Some(b'-' | b'0'..=b'9') => Some(raw),
-            _ if raw == "null" => None,
-            _ => self.refuse(pointer, "must be a number, such as 99.99"),
-        }
-    }
-
-    fn integer(&mut self, pointer: &str, raw: Option<&RawValue>) -> Option<i64> {
-        let raw = raw?.get();
-        match raw.parse::<i64>() {
-            Ok(number) => Some(number),
-            Err(_) if raw == "null" => None,
-            Err(_) => self.refuse(pointer, "must be a whole number"),
-        }
-    }
-
-    fn instant(&mut self, pointer: &str, raw: Option<&RawValue>) -> Option<i64> {
-        let text = self.text(pointer, raw, 64)?;
-        match parse_instant(&text) {
-            Some(unix_ms) => Some(unix_ms),
-            None => self.refuse(pointer, "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"),
-        }
-    }
-
     fn items<'a>(&mut self, raw: &'a RawValue) -> Vec<ItemRequest<'a>> {
         if raw.get() == "null" {
             return Vec::new();
@@ -353,6 +352,39 @@ impl FieldReader {
         Some(ItemRequest { sku: sku?, quantity: quantity.unwrap_or(1), price, plain: false })
     }
 
+    fn charges<'a>(&mut self, raw: &'a RawValue) -> Vec<ChargeRequest<'a>> {
+        let Ok(rows) = serde_json::from_str::<Option<Vec<&'a RawValue>>>(raw.get()) else {
+            let detail = "must be an array of {\"kind\",\"name\",\"amount\"}";
+            self.errors.push(FieldError::new("/charges", detail));
+            return Vec::new();
+        };
+        let rows = rows.unwrap_or_default();
+        rows.into_iter().enumerate().filter_map(|(at, row)| self.charge(&format!("/charges/{at}"), row)).collect()
+    }
+
+    fn charge<'a>(&mut self, at: &str, raw: &'a RawValue) -> Option<ChargeRequest<'a>> {
+        let Ok(charge) = parse_object::<RawCharge<'a>>(raw.get().as_bytes()) else {
+            return self.refuse(at, "must be an object such as {\"kind\":\"shipping\",\"amount\":4.9}");
+        };
+        let kind = self.required(&format!("{at}/kind"), charge.kind, 16);
+        let name = self.text(&format!("{at}/name"), charge.name, MAX_TEXT_BYTES);
+        let (pointer, before) = (format!("{at}/amount"), self.errors.len());
+        let amount = self.number(&pointer, charge.amount);
+        if amount.is_none() && self.errors.len() == before {
+            return self.refuse(pointer, "is required");
+        }
+        Some(ChargeRequest { kind: kind?, name, amount: amount? })
+    }
+
+    /// A time with an offset, or a local time in a zone.
+    pub(crate) fn zoned(&mut self, (pointer, raw): (&str, Option<&RawValue>), zone: Option<&RawValue>) -> Option<i64> {
+        let (text, zone) = (self.text(pointer, raw, 64)?, self.text("/time_zone", zone, 64));
+        match instant_of(&text, zone.as_deref()) {
+            Ok(at_ms) => Some(at_ms),
+            Err((is_zone, detail)) => self.refuse(if is_zone { "/time_zone" } else { pointer }, detail),
+        }
+    }
+
     fn product<'a>(&mut self, at: &str, raw: &RawProduct<'a>) -> Option<ProductRequest<'a>> {
         let sku = self.required(&format!("{at}/sku"), raw.sku, MAX_SKU_BYTES);
         let name = self.text(&format!("{at}/name"), raw.name, MAX_TEXT_BYTES);
@@ -368,15 +400,6 @@ impl FieldReader {
         }
         Some(ProductRequest { sku: sku?, name, price: price?, currency, stock })
     }
-}
-
-/// The string that a JSON text is; borrowed when nothing in it is escaped.
-pub(crate) fn string_of(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        return serde_json::from_str::<String>(raw).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(inner))
 }
 
 #[cfg(test)]

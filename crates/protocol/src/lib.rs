@@ -6,12 +6,14 @@
 //! Bodies are encoded once, when an event is written ([`event`]), and wrapped by concatenation for each
 //! protocol ([`envelope`]); everything a client may send is parsed in [`frame`] and [`intake`].
 
+pub mod action;
 pub mod centrifuge;
 pub mod channel;
 pub mod close;
 pub mod envelope;
 pub mod error;
 pub mod event;
+mod fields;
 pub mod frame;
 pub mod intake;
 pub mod json;
@@ -19,3 +21,4 @@ pub mod limits;
 pub mod order;
 pub mod position;
 pub mod principal;
+mod schedule;

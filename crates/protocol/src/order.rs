@@ -33,6 +33,66 @@ pub struct OrderSummary<'a> {
     pub demo: bool,
     /// Who works on it, or did last.
     pub processing: Option<Processing<'a>>,
+    /// When a timer moves it on, in milliseconds since 1970.
+    pub due_at_ms: Option<i64>,
+    /// Whether its customer has called it off while a worker had it.
+    pub cancel_requested: bool,
+    /// What was given back, in the major unit; `None` for nothing.
+    pub refunded: Option<Decimal>,
+}
+
+/// An amount beside the lines.
+#[derive(Clone, Copy, Debug)]
+pub struct ChargeView<'a> {
+    /// `discount`, `tax` or `shipping`.
+    pub kind: &'a str,
+    /// In words.
+    pub name: Option<&'a str>,
+    /// Signed, in the major unit.
+    pub amount: Decimal,
+}
+
+/// How far a line is.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgressView {
+    /// Which, from 0.
+    pub line: usize,
+    /// Units sent.
+    pub shipped: u32,
+    /// Units called off after others were sent.
+    pub cancelled: u32,
+    /// Units that came back.
+    pub returned: u32,
+}
+
+/// Money that went back in one step.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerView<'a> {
+    /// `refund`, `return` or `void`.
+    pub kind: &'a str,
+    /// In the major unit.
+    pub amount: Decimal,
+    /// The version of the step.
+    pub version: u32,
+    /// Who did it.
+    pub actor: &'a str,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// What only the readers of a single order see.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderExtent<'a> {
+    /// Lines of which units were moved.
+    pub progress: &'a [ProgressView],
+    /// What was captured, in the major unit; `None` for nothing.
+    pub captured: Option<Decimal>,
+    /// Oldest first.
+    pub ledger: &'a [LedgerView<'a>],
+    /// What who asks may do to it.
+    pub allowed: &'a [&'a str],
 }
 
 /// The work on an order.
@@ -70,8 +130,14 @@ pub struct OrderDetails<'a> {
     pub address: &'a str,
     /// What the customer added.
     pub notes: Option<&'a str>,
-    /// What rounding the sum of the lines to the currency left over, in the major unit.
+    /// Discounts, taxes, shipping.
+    pub charges: &'a [ChargeView<'a>],
+    /// What rounding the sum of lines and charges to the currency left over, in the major unit.
     pub rounding: Decimal,
+    /// Why the last attempt failed.
+    pub last_error: Option<&'a str>,
+    /// The rest, where one order is asked for.
+    pub extent: Option<OrderExtent<'a>>,
 }
 
 /// Writes an order with everything its readers may see, as one JSON object.
@@ -90,6 +156,17 @@ pub fn write_order(summary: &OrderSummary<'_>, details: &OrderDetails<'_>, out: 
         }
     }
     json.end_array();
+    if !details.charges.is_empty() {
+        json.key("charges").begin_array();
+        for charge in details.charges {
+            json.begin_object().key("kind").string(charge.kind);
+            if let Some(name) = charge.name {
+                json.key("name").string(name);
+            }
+            json.key("amount").decimal(charge.amount).end_object();
+        }
+        json.end_array();
+    }
     json.key("customer").string(details.customer);
     json.key("customer_id").string(summary.customer_id);
     json.key("status").string(summary.status);
@@ -103,7 +180,44 @@ pub fn write_order(summary: &OrderSummary<'_>, details: &OrderDetails<'_>, out: 
         json.key("rounding").decimal(details.rounding.trimmed(0));
     }
     write_rest(&mut json, summary);
+    if let Some(last_error) = details.last_error {
+        json.key("last_error").string(last_error);
+    }
+    if let Some(extent) = &details.extent {
+        write_extent(&mut json, extent);
+    }
     json.end_object();
+}
+
+fn write_extent(json: &mut JsonWriter<'_>, extent: &OrderExtent<'_>) {
+    if let Some(captured) = extent.captured {
+        json.key("captured").decimal(captured);
+    }
+    if !extent.progress.is_empty() {
+        json.key("fulfilment").begin_array();
+        for line in extent.progress {
+            json.begin_object().key("line").integer(line.line).key("shipped").integer(line.shipped);
+            json.key("cancelled").integer(line.cancelled).key("returned").integer(line.returned).end_object();
+        }
+        json.end_array();
+    }
+    if !extent.ledger.is_empty() {
+        json.key("ledger").begin_array();
+        for entry in extent.ledger {
+            json.begin_object().key("kind").string(entry.kind).key("amount").decimal(entry.amount);
+            json.key("version").integer(entry.version).key("actor").string(entry.actor);
+            if let Some(reason) = entry.reason {
+                json.key("reason").string(reason);
+            }
+            json.key("at").instant(entry.at_ms).end_object();
+        }
+        json.end_array();
+    }
+    json.key("allowed").begin_array();
+    for action in extent.allowed {
+        json.string(action);
+    }
+    json.end_array();
 }
 
 /// Writes the summary as the value of the key written last.
@@ -135,6 +249,15 @@ fn write_rest(json: &mut JsonWriter<'_>, summary: &OrderSummary<'_>) {
     json.key("updated_at").instant(summary.updated_at_ms);
     json.key("version").integer(summary.version);
     json.key("attempts").integer(summary.attempts);
+    if let Some(due_at_ms) = summary.due_at_ms {
+        json.key("due_at").instant(due_at_ms);
+    }
+    if summary.cancel_requested {
+        json.key("cancel_requested").boolean(true);
+    }
+    if let Some(refunded) = summary.refunded {
+        json.key("refunded").decimal(refunded);
+    }
     if summary.demo {
         json.key("demo").boolean(true);
     }

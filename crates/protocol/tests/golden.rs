@@ -37,6 +37,9 @@ fn summary() -> OrderSummary<'static> {
         placed_at_ms: Some(1_291_191_960_000),
         demo: false,
         processing: None,
+        due_at_ms: None,
+        cancel_requested: false,
+        refunded: None,
     }
 }
 
@@ -44,7 +47,8 @@ fn summary() -> OrderSummary<'static> {
 fn a_new_order() {
     let line = |sku, price| LineView { sku, quantity: 3, price, plain: false };
     let lines = [line("te\"a", Some(Decimal { value: 33_330_000, scale: 6 }.trimmed(2))), line("plain", None)];
-    let event = OrderEvent { order: summary(), from: None, actor: "admin", reason: None, lines: Some(&lines) };
+    let event =
+        OrderEvent { order: summary(), from: None, actor: "admin", action: None, reason: None, lines: Some(&lines) };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order.v1.json", &body);
@@ -55,7 +59,7 @@ fn a_new_order_of_many_lines_only_counts_them() {
     let line = LineView { sku: "tea", quantity: 1, price: None, plain: true };
     let lines = vec![line; 51];
     let order = OrderSummary { item_count: 51, demo: true, placed_at_ms: None, ..summary() };
-    let event = OrderEvent { order, from: None, actor: "admin", reason: None, lines: Some(&lines) };
+    let event = OrderEvent { order, from: None, actor: "admin", action: None, reason: None, lines: Some(&lines) };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order_many_lines.v1.json", &body);
@@ -72,10 +76,34 @@ fn a_step_of_an_order() {
         processing: Some(processing),
         ..summary()
     };
-    let event = OrderEvent { order, from: Some("expedited"), actor: "worker:w3", reason: Some("why"), lines: None };
+    let event = OrderEvent {
+        order,
+        from: Some("expedited"),
+        actor: "worker:w3",
+        action: None,
+        reason: Some("why"),
+        lines: None,
+    };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order_update.v1.json", &body);
+}
+
+#[test]
+fn what_a_person_did_to_an_order() {
+    let order = OrderSummary {
+        status: "held",
+        version: 4,
+        due_at_ms: Some(1_705_314_700_000),
+        cancel_requested: true,
+        refunded: Some(Decimal { value: 150, scale: 2 }),
+        ..summary()
+    };
+    let action = Some("hold");
+    let event = OrderEvent { order, from: Some("pending"), actor: "staff", action, reason: Some("why"), lines: None };
+    let mut body = Vec::new();
+    write_order_event(&event, &mut body);
+    check("order_action.v1.json", &body);
 }
 
 #[test]

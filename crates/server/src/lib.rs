@@ -7,6 +7,8 @@
 
 mod acceptor;
 pub mod access;
+mod actions;
+mod actor;
 mod adjustments;
 mod admission;
 mod api;

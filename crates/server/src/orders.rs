@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
-use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
-use ordercast_domain::order::{Details, Order};
+use ordercast_domain::draft::{ChargeInput, Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::order::{Details, Fulfilment, Order};
 use ordercast_domain::status::{Lane, Status};
+use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_engine::intake::Placed;
 use ordercast_engine::{Engine, encode};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::{ErrorCode, FieldError};
-use ordercast_protocol::intake::{ItemRequest, OrderRequest, parse_order};
+use ordercast_protocol::intake::{ChargeRequest, ItemRequest, OrderRequest, parse_order};
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
 use ordercast_protocol::principal::Principal;
@@ -29,6 +30,7 @@ use ordercast_store::log::{LogState, PageLimit, PageQuery};
 use ordercast_store::read::OrderQuery;
 use serde::Deserialize;
 
+use crate::actor::actor_of;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -67,7 +69,8 @@ pub(crate) fn draft_of(engine: &Engine, body: &[u8], key: Option<Arc<str>>) -> R
     let request = parse_order(body)?;
     let draft = draft_order(&input_of(&request), engine.rules(), engine.customers());
     let draft = draft.map_err(|violations| Problem::violations(ErrorCode::InvalidOrder, violations))?;
-    Ok(Draft { key, ..draft })
+    let own_key = request.idempotency_key.as_deref().filter(|key| !key.is_empty()).map(Arc::from);
+    Ok(Draft { key: key.or(own_key), ..draft })
 }
 
 fn input_of<'a>(request: &'a OrderRequest<'_>) -> OrderInput<'a> {
@@ -81,7 +84,13 @@ fn input_of<'a>(request: &'a OrderRequest<'_>) -> OrderInput<'a> {
         priority: request.priority,
         notes: request.notes.as_deref(),
         placed_at_ms: request.placed_at_ms,
+        charges: request.charges.iter().map(charge_of).collect(),
+        run_at_ms: request.run_at_ms,
     }
+}
+
+fn charge_of<'a>(charge: &'a ChargeRequest<'_>) -> ChargeInput<'a> {
+    ChargeInput { kind: &charge.kind, name: charge.name.as_deref(), amount: charge.amount }
 }
 
 pub(crate) fn item_of<'a>(item: &'a ItemRequest<'_>) -> ItemInput<'a> {
@@ -99,7 +108,7 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     match key.to_str() {
         Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
@@ -188,18 +197,55 @@ fn order_response(status: StatusCode, order: &Order, details: &Details) -> Respo
     encode::order_json(order, details, &mut json);
     let mut response = json_response(json);
     *response.status_mut() = status;
+    set_etag(&mut response, order);
     let headers = response.headers_mut();
-    if order.version == 1 {
-        headers.insert(ETAG, HeaderValue::from_static("\"1\""));
-    } else if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", order.version)) {
-        headers.insert(ETAG, etag);
-    }
     if status == StatusCode::CREATED
         && let Ok(location) = HeaderValue::from_str(&format!("/orders/{}", order.id))
     {
         headers.insert(LOCATION, location);
     }
     response
+}
+
+fn set_etag(response: &mut Response, order: &Order) {
+    let headers = response.headers_mut();
+    if order.version == 1 {
+        headers.insert(ETAG, HeaderValue::from_static("\"1\""));
+    } else if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", order.version)) {
+        headers.insert(ETAG, etag);
+    }
+}
+
+/// An order with all that became of it, and what `principal` may do to it.
+pub(crate) async fn whole_order_response(
+    app: &App,
+    principal: &Principal,
+    order: &Order,
+    details: &Details,
+) -> Result<Response, Problem> {
+    let mut response = json_response(whole_order_json(app, principal, order, details).await?);
+    set_etag(&mut response, order);
+    Ok(response)
+}
+
+/// As above, as JSON.
+pub(crate) async fn whole_order_json(
+    app: &App,
+    principal: &Principal,
+    order: &Order,
+    details: &Details,
+) -> Result<Vec<u8>, Problem> {
+    // Only what is done can have been shipped or given back; most questions are about others.
+    let is_done = order.captured() > 0;
+    let fulfilment = if is_done { app.store.fulfilment(order.seq).await? } else { Fulfilment::default() };
+    let mut allowed = match actor_of(principal) {
+        Ok(actor) => actions_from(order.status, &actor),
+        Err(_) => Vec::new(),
+    };
+    allowed.retain(|action| ActionName::for_people(action.name()).is_some());
+    let mut json = Vec::with_capacity(768);
+    encode::whole_order_json(order, details, &fulfilment, &allowed, &mut json);
+    Ok(json)
 }
 
 /// An answer of JSON text.
@@ -214,11 +260,12 @@ pub(crate) fn json_response(json: Vec<u8>) -> Response {
 /// `GET /orders/{id}`.
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
+    Extension(principal): Extension<Principal>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(bad_query)?;
     let (order, details) = find(&app, id.into()).await?;
-    Ok(order_response(StatusCode::OK, &order, &details))
+    whole_order_response(&app, &principal, &order, &details).await
 }
 
 /// What `GET /orders` may ask for.

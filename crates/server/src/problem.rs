@@ -29,12 +29,16 @@ pub struct Problem {
     pub fields: Vec<FieldError>,
     /// The order that an id or key was used for before.
     pub order_id: Option<String>,
+    /// The order's version, when another was expected.
+    pub version: Option<u32>,
+    /// What can be done instead.
+    pub allowed: Option<Vec<&'static str>>,
 }
 
 impl Problem {
     /// An error without fields.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), order_id: None }
+        Self { code, detail: detail.into(), fields: Vec::new(), order_id: None, version: None, allowed: None }
     }
 
     /// Violations of rules, as an error of `code`.
@@ -44,7 +48,7 @@ impl Problem {
             more => format!("{} fields are wrong", more.len()),
         };
         let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail)).collect();
-        Self { code, detail, fields, order_id: None }
+        Self { fields, ..Self::new(code, detail) }
     }
 
     /// An order that a client asked for and the engine did not take.
@@ -91,11 +95,26 @@ impl Problem {
             }
             Refusal::NotFound => Self::new(ErrorCode::NotFound, "there is no such order"),
             Refusal::StaleToken => Self::new(ErrorCode::StaleToken, "the order was given to another worker since"),
-            Refusal::InvalidTransition { from, to, allowed } => {
-                let allowed: Vec<_> = allowed.iter().map(|status| status.name()).collect();
-                let allowed = if allowed.is_empty() { "nowhere".to_owned() } else { allowed.join(", ") };
-                let detail = format!("from {} an order cannot go to {}, but to: {allowed}", from.name(), to.name());
-                Self::new(ErrorCode::InvalidTransition, detail)
+            Refusal::StaleVersion { current } => Self {
+                version: Some(current),
+                ..Self::new(
+                    ErrorCode::StaleVersion,
+                    format!("the order is at version {current}; look at it again, and send If-Match: \"{current}\""),
+                )
+            },
+            Refusal::NoLease => Self::new(
+                ErrorCode::LeaseEnded,
+                "there is no such lease, or it has ended: its orders are back in the queue; claim without a lease",
+            ),
+            Refusal::InvalidTransition { from, action, allowed } => {
+                let allowed: Vec<_> = allowed.iter().map(|action| action.name()).collect();
+                let open = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+                let detail = format!(
+                    "{} is not open to you for an order that is {}; open is: {open}",
+                    action.name(),
+                    from.name()
+                );
+                Self { allowed: Some(allowed), ..Self::new(ErrorCode::InvalidTransition, detail) }
             }
         }
     }
@@ -118,6 +137,16 @@ impl Problem {
         if let Some(order_id) = &self.order_id {
             json.key("order_id").string(order_id);
         }
+        if let Some(version) = self.version {
+            json.key("version").integer(version);
+        }
+        if let Some(allowed) = &self.allowed {
+            json.key("allowed").begin_array();
+            for action in allowed {
+                json.string(action);
+            }
+            json.end_array();
+        }
         if !self.fields.is_empty() {
             json.key("errors").begin_array();
             for field in &self.fields {
@@ -133,7 +162,7 @@ impl Problem {
 
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
-        Self { code: error.code, detail: error.detail, fields: error.fields, order_id: None }
+        Self { fields: error.fields, ..Self::new(error.code, error.detail) }
     }
 }
 

@@ -1,20 +1,23 @@
 //! The catalogue over HTTP.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
-use ordercast_domain::draft::{ProductInput, draft_product};
+use ordercast_domain::draft::{ProductInput, draft_price, draft_product};
+use ordercast_domain::product::ProductPatch;
 use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::intake::parse_products;
+use ordercast_protocol::intake::{parse_product_patch, parse_products};
 use ordercast_protocol::json::JsonWriter;
 
 use crate::app::App;
-use crate::orders::{json_response, read_body, require_json, write_as_of};
+use crate::orders::{bad_query, json_response, read_body, require_json, write_as_of};
 use crate::problem::Problem;
 
 /// Most products in one request.
@@ -55,6 +58,32 @@ pub(crate) async fn store(
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("stored").integer(stored).key("changed").integer(changed).end_object();
+    Ok(json_response(out))
+}
+
+/// `PATCH /products/{sku}`: changes what is named, and answers with the product.
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    sku: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path(sku) = sku.map_err(bad_query)?;
+    require_json(&headers)?;
+    let body = read_body(&app, body).await?;
+    let request = parse_product_patch(&body)?;
+    let price = request.price.map(|price| draft_price("/price", price)).transpose();
+    let price = price.map_err(|violations| Problem::violations(ErrorCode::InvalidProduct, violations))?;
+    let name = request.name.map(Cow::into_owned);
+    let patch = ProductPatch { name, price, stock: request.stock, stock_change: request.stock_change };
+    let product = app.engine.patch_product(peer.ip(), sku.into(), patch).await;
+    let product = product.map_err(|error| Problem::of_command(ErrorCode::InvalidProduct, error))?;
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object();
+    encode::product_view(&product, &product.hash()).write_fields(&mut json);
+    json.end_object();
     Ok(json_response(out))
 }
 

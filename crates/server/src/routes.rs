@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use hyper::header::{ALLOW, HeaderValue};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::principal::{Principal, Role};
@@ -14,7 +14,7 @@ use ordercast_protocol::principal::{Principal, Role};
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{adjustments, api, events, metrics, observe, orders, pages, products};
+use crate::{actions, adjustments, api, events, metrics, observe, orders, pages, products};
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -39,11 +39,16 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/ws/stats", get(observe::sockets))
         .route("/metrics", get(metrics::serve))
         .route_layer(from_fn(|request, next| require(Role::Staff, request, next)));
+    // Whose order it is, and what they may do to it, is looked at with the order.
+    let own = Router::new()
+        .route("/orders/{id}/{action}", post(actions::act))
+        .route_layer(from_fn(|request, next| require(Role::Customer, request, next)));
     let admin = Router::new()
         .route("/products", post(products::store))
+        .route("/products/{sku}", patch(products::change))
         .route("/adjustments", post(adjustments::store))
         .route_layer(from_fn(|request, next| require(Role::Admin, request, next)));
-    anyone.merge(staff).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
+    anyone.merge(staff).merge(own).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
 /// Lets a request pass whose principal has the role.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ordercast_domain::draft::{Draft, draft_catalogue_order};
-use ordercast_engine::intake::Placed;
+use ordercast_engine::intake::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
 use ordercast_protocol::channel::Channel;
@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use ordercast_protocol::position::Position;
 
+use crate::actions::request_of;
 use crate::app::App;
 use crate::orders::{draft_of, find};
 use crate::past::{channel_of, tell_history, tell_presence};
@@ -67,14 +68,27 @@ impl PlainSession {
     }
 
     fn order(&self, connection: &dyn Connection, reference: Option<&str>, draft: Draft) {
-        let answer = Answer {
+        let answer = self.answer(connection, reference);
+        let principal = connection.principal().clone();
+        self.app.engine.submit_order(self.client, principal, draft, Box::new(move |outcome| answer.send(outcome)));
+    }
+
+    fn act(&mut self, connection: &mut dyn Connection, reference: Option<&str>, message: &[u8]) {
+        let request = match request_of(message, None, connection.principal()) {
+            Ok(request) => request,
+            Err(problem) => return self.fail(connection, reference, &problem),
+        };
+        let answer = self.answer(connection, reference);
+        self.app.engine.submit_action(self.client, request, Box::new(move |outcome| answer.changed(outcome)));
+    }
+
+    fn answer(&self, connection: &dyn Connection, reference: Option<&str>) -> Answer {
+        Answer {
             app: Arc::clone(&self.app),
             replies: connection.replies(),
             connection: connection.id().to_owned(),
             reference: reference.map(str::to_owned),
-        };
-        let principal = connection.principal().clone();
-        self.app.engine.submit_order(self.client, principal, draft, Box::new(move |outcome| answer.send(outcome)));
+        }
     }
 
     fn catalogue_draft(
@@ -164,6 +178,7 @@ impl Session for PlainSession {
             Request::OrderProduct { product, quantity, customer, address } => {
                 self.catalogue_draft(connection.id(), (&product, quantity), customer.as_deref(), address.as_deref())
             }
+            Request::OrderAction => return self.act(connection, frame.reference, message),
             Request::Subscribe { channels, since, policy, snapshot } => {
                 let wish = Wish { pace: pace_of(policy), snapshot };
                 return self.subscribe(connection, frame.reference, (&channels, &since), wish);
@@ -247,21 +262,31 @@ impl Answer {
                 encode::order_json(&order, &details, &mut json);
                 self.acknowledge(&json, false);
             }
-            Ok(Placed::Replayed { order_id }) => {
-                let runtime = self.app.runtime.clone();
-                runtime.spawn(async move {
-                    match find(&self.app, order_id).await {
-                        Ok((order, details)) => {
-                            let mut json = Vec::with_capacity(512);
-                            encode::order_json(&order, &details, &mut json);
-                            self.acknowledge(&json, true);
-                        }
-                        Err(problem) => self.refuse(&problem),
-                    }
-                });
-            }
+            Ok(Placed::Replayed { order_id }) => self.read(order_id, true),
             Err(error) => self.refuse(&Problem::of_order(error)),
         }
+    }
+
+    /// Likewise.
+    fn changed(self, outcome: Result<Changed, CommandError>) {
+        match outcome {
+            Ok(Changed { order, replayed }) => self.read(order.id, replayed),
+            Err(error) => self.refuse(&Problem::of_command(ErrorCode::InvalidAction, error)),
+        }
+    }
+
+    fn read(self, order_id: Arc<str>, replayed: bool) {
+        let runtime = self.app.runtime.clone();
+        runtime.spawn(async move {
+            match find(&self.app, order_id).await {
+                Ok((order, details)) => {
+                    let mut json = Vec::with_capacity(512);
+                    encode::order_json(&order, &details, &mut json);
+                    self.acknowledge(&json, replayed);
+                }
+                Err(problem) => self.refuse(&problem),
+            }
+        });
     }
 
     fn acknowledge(&self, order: &[u8], replayed: bool) {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::order::{Details, Order};
+use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
@@ -14,9 +14,9 @@ use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartSt
 use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::oneshot;
 
-use crate::failed;
 use crate::pages::{log_state, read_page};
-use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS, ORDERS_OF_CUSTOMER};
+use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS, ORDERS_OF_CUSTOMER};
+use crate::{failed, load};
 
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -82,8 +82,6 @@ fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
     Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
 }
 
-const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines";
-
 fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
     // Each condition stands only when it is asked for, so that SQLite picks the index of those that are.
     let mut conditions = String::from("o.seq < ?1");
@@ -133,7 +131,11 @@ impl ReadStore for SqliteReader {
                 connection.query_row("SELECT count(*) FROM orders WHERE queue = ?1", [queue], |row| row.get(0))
             };
             let durability = "sqlite: WAL, synchronous=FULL, group commit".to_owned();
-            Ok(Ok(StartState { ready: count(0)?, active: count(1)?, secret, durability }))
+            let first = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
+            let next_due_ms = first("SELECT min(due_at_ms) FROM orders WHERE queue = 2")?;
+            let next_lease_end_ms = first("SELECT min(expires_at_ms) FROM leases")?;
+            let (ready, active) = (count(0)?, count(1)?);
+            Ok(Ok(StartState { ready, active, next_due_ms, next_lease_end_ms, secret, durability }))
         })
     }
 
@@ -144,6 +146,18 @@ impl ReadStore for SqliteReader {
                  WHERE o.id = ?1"
             );
             connection.prepare_cached(&sql)?.query_row([&*id], order_with_details).optional().map(Ok)
+        })
+    }
+
+    fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment> {
+        self.ask(move |connection| {
+            let transaction = connection.transaction()?;
+            let moves = load::moves_of(&transaction, seq)?;
+            let sql = "SELECT order_seq, version, kind, amount, actor, reason, at_ms FROM ledger \
+                       WHERE order_seq = ?1 ORDER BY version";
+            let ledger =
+                transaction.prepare_cached(sql)?.query_map([seq], rows::ledger_entry)?.collect::<Result<_, _>>()?;
+            Ok(Ok(Fulfilment { moves, ledger }))
         })
     }
 

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
+use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
-use ordercast_domain::order::{Details, Digest, Line, Order};
+use ordercast_domain::order::{
+    Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, Queue,
+};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
@@ -14,9 +17,10 @@ use rusqlite::{Row, ToSql};
 /// The columns of an order, in the order that [`order`] reads and [`order_params`] writes them.
 pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.queue, o.lane, o.priority, \
      o.version, o.token, o.attempts, o.sort_key, o.amount, o.rounding, o.currency, o.item_count, \
-     o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest";
+     o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest, \
+     o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded";
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
-pub(crate) const ORDER_COLUMN_COUNT: usize = 23;
+pub(crate) const ORDER_COLUMN_COUNT: usize = 28;
 
 /// The numbers of the orders of customer `?3`: those in the index, and those that are too new for it.
 pub(crate) const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHERE customer_id = ?3 UNION ALL \
@@ -26,13 +30,13 @@ pub(crate) const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHE
 pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currency, customer_id, lines, notes, \
      placed_at_ms, created_at_ms, digest";
 
-/// What of an order the queue column says: 0 ready, 1 in work.
-pub(crate) fn queue_of(status: Status) -> Option<i64> {
-    match status {
-        Status::Pending | Status::Retrying => Some(0),
-        Status::Active => Some(1),
-        _ => None,
-    }
+/// What the queue column says of an order.
+pub(crate) fn queue_of(order: &Order) -> Option<i64> {
+    order.queue().map(|queue| match queue {
+        Queue::Ready => 0,
+        Queue::InWork => 1,
+        Queue::Timed => 2,
+    })
 }
 
 pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
@@ -61,6 +65,11 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         duration_ms: row.get(20)?,
         demo: row.get(21)?,
         digest: row.get::<_, Digest>(22)?,
+        due_at_ms: row.get(23)?,
+        lease: row.get(24)?,
+        cancel_requested: row.get(25)?,
+        last_error: row.get(26)?,
+        refunded: row.get(27)?,
     })
 }
 
@@ -71,7 +80,7 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
         &&*order.id,
         &&*order.customer_id,
         &order.status.name(),
-        &queue_of(order.status),
+        &queue_of(order),
         &(order.lane as i64),
         &order.priority.number(),
         &order.version,
@@ -90,16 +99,25 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
         &order.duration_ms,
         &order.demo,
         &&order.digest[..],
+        &order.due_at_ms,
+        &order.lease.as_deref(),
+        &order.cancel_requested,
+        &order.last_error.as_deref(),
+        &order.refunded,
     ])
 }
 
-/// Reads details from four columns, from `at` on: customer, address, notes, lines.
+/// The columns of details, in the order that [`details`] reads them.
+pub(crate) const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines, d.charges";
+
+/// Reads details from [`DETAIL_COLUMNS`], from column `at` on.
 pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {
     Ok(Details {
         customer: row.get(at)?,
         address: row.get(at + 1)?,
         notes: row.get(at + 2)?,
         lines: lines(row.get_ref(at + 3)?.as_str()?).map_err(|error| broken(at + 3, error))?,
+        charges: charges(row, at + 4)?,
     })
 }
 
@@ -124,6 +142,53 @@ pub(crate) fn lines_json(lines: &[Line]) -> String {
     }
     json.end_array();
     String::from_utf8(out).unwrap_or_default()
+}
+
+fn charges(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<Charge>> {
+    let Some(json) = row.get_ref(at)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    let rows: Vec<(String, Option<String>, i64)> = serde_json::from_str(json).map_err(|error| broken(at, error))?;
+    let charge = |(kind, name, amount): (String, _, _)| {
+        Ok(Charge { kind: ChargeKind::from_name(&kind).ok_or_else(|| unknown(at, &kind))?, name, amount })
+    };
+    rows.into_iter().map(charge).collect()
+}
+
+/// `None` for no charges.
+pub(crate) fn charges_json(charges: &[Charge]) -> Option<String> {
+    if charges.is_empty() {
+        return None;
+    }
+    let rows: Vec<_> = charges.iter().map(|charge| (charge.kind.name(), &charge.name, charge.amount)).collect();
+    serde_json::to_string(&rows).ok()
+}
+
+pub(crate) fn line_move(row: &Row<'_>) -> rusqlite::Result<LineMove> {
+    let kind = row.get_ref(3)?.as_str()?;
+    Ok(LineMove {
+        seq: row.get(0)?,
+        version: row.get(1)?,
+        line: row.get(2)?,
+        kind: LineMoveKind::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| unknown(3, kind))?,
+        quantity: row.get(4)?,
+        at_ms: row.get(5)?,
+    })
+}
+
+pub(crate) fn ledger_entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    let kind = row.get_ref(2)?.as_str()?;
+    Ok(LedgerEntry {
+        seq: row.get(0)?,
+        version: row.get(1)?,
+        kind: LedgerKind::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| unknown(2, kind))?,
+        amount: row.get(3)?,
+        actor: row.get(4)?,
+        reason: row.get(5)?,
+        at_ms: row.get(6)?,
+    })
+}
+
+pub(crate) fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
+    Ok(Lease { id: row.get(0)?, worker: row.get(1)?, expires_at_ms: row.get(2)? })
 }
 
 pub(crate) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {

@@ -7,7 +7,7 @@ use crate::failed;
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS];
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -142,8 +142,109 @@ CREATE TABLE publications (
 CREATE INDEX publications_by_channel ON publications (position >> 14, channel);
 ";
 
+const ORDERS_IN_FULL: &str = "
+-- Checks of a table cannot be changed, so it is written anew: with timers, leases, errors and money given back.
+CREATE TABLE orders_in_full (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  customer_id TEXT NOT NULL,
+  -- Spelled out, the usual ones first: for a list of more than two, SQLite builds a table at every write.
+  status TEXT NOT NULL CHECK (status = 'pending' OR status = 'active' OR status = 'completed' OR
+    status = 'scheduled' OR status = 'held' OR status = 'retrying' OR status = 'partially_fulfilled' OR
+    status = 'fulfilled' OR status = 'failed' OR status = 'rejected' OR status = 'cancelled'),
+  -- 0 ready for a worker, 1 in work, 2 waits for its time, NULL none of these.
+  queue INTEGER CHECK (queue BETWEEN 0 AND 2),
+  lane INTEGER NOT NULL CHECK (lane BETWEEN 0 AND 2),
+  priority INTEGER NOT NULL CHECK (priority BETWEEN 1 AND 3),
+  version INTEGER NOT NULL,
+  token INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  sort_key INTEGER NOT NULL,
+  amount INTEGER NOT NULL,
+  rounding INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  item_count INTEGER NOT NULL,
+  accepted_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  placed_at_ms INTEGER,
+  worker TEXT,
+  started_at_ms INTEGER,
+  duration_ms INTEGER,
+  demo INTEGER NOT NULL CHECK (demo IN (0, 1)),
+  digest BLOB NOT NULL CHECK (length(digest) = 16),
+  -- When a timer moves it on.
+  due_at_ms INTEGER,
+  -- The lease of the external worker that has it.
+  lease TEXT,
+  cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested BETWEEN 0 AND 1),
+  last_error TEXT,
+  refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND amount),
+  CHECK ((queue IS 1) = (status = 'active')),
+  CHECK ((queue IS 2) = (due_at_ms IS NOT NULL)),
+  CHECK (queue IS 2 OR (queue IS 0) = (status = 'pending' OR status = 'retrying')),
+  CHECK (queue IS NOT 2 OR status = 'scheduled' OR status = 'retrying' OR status = 'held' OR status = 'pending'),
+  CHECK (lease IS NULL OR queue IS 1)
+) STRICT;
+INSERT INTO orders_in_full (seq, id, customer_id, status, queue, lane, priority, version, token, attempts, sort_key,
+  amount, rounding, currency, item_count, accepted_at_ms, updated_at_ms, placed_at_ms, worker, started_at_ms,
+  duration_ms, demo, digest)
+SELECT seq, id, customer_id, status, queue, lane, priority, version, token, attempts, sort_key,
+  amount, rounding, currency, item_count, accepted_at_ms, updated_at_ms, placed_at_ms, worker, started_at_ms,
+  duration_ms, demo, digest FROM orders ORDER BY seq;
+DROP TABLE orders;
+ALTER TABLE orders_in_full RENAME TO orders;
+CREATE INDEX orders_queue ON orders (queue, sort_key) WHERE queue IS NOT NULL;
+CREATE INDEX orders_due ON orders (due_at_ms) WHERE queue = 2;
+-- The statuses that few orders are in, so that a list of them need not look through all.
+CREATE INDEX orders_by_rare_status ON orders (status, seq) WHERE status = 'scheduled' OR status = 'held' OR
+  status = 'retrying' OR status = 'failed' OR status = 'rejected' OR status = 'cancelled';
+
+-- Discounts, taxes, shipping: [[kind, name or null, millionths], ...]; NULL for none.
+ALTER TABLE order_details ADD COLUMN charges TEXT;
+
+-- Units that were sent, called off afterwards, or came back. Rows are added and never changed.
+CREATE TABLE line_moves (
+  order_seq INTEGER NOT NULL REFERENCES orders (seq),
+  version INTEGER NOT NULL,
+  line INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('shipped', 'cancelled', 'returned')),
+  quantity INTEGER NOT NULL CHECK (quantity > 0),
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (order_seq, version, line, kind)
+) STRICT, WITHOUT ROWID;
+
+-- Money that went back. Rows are added and never changed; their sum is the order's refunded.
+CREATE TABLE ledger (
+  order_seq INTEGER NOT NULL REFERENCES orders (seq),
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('refund', 'return', 'void')),
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  actor TEXT NOT NULL,
+  reason TEXT,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (order_seq, version)
+) STRICT, WITHOUT ROWID;
+
+-- Idempotency keys of what was done to orders.
+CREATE TABLE action_keys (
+  key TEXT PRIMARY KEY,
+  order_seq INTEGER NOT NULL REFERENCES orders (seq),
+  digest BLOB NOT NULL CHECK (length(digest) = 16)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+  id TEXT PRIMARY KEY,
+  worker TEXT NOT NULL,
+  expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 /// Creates the tables, or brings them up to this build.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    migrate_to(connection, MIGRATIONS.len())
+}
+
+fn migrate_to(connection: &mut Connection, target: usize) -> Result<(), StoreError> {
     let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed(&e))?;
     if version > MIGRATIONS.len() {
         return Err(StoreError::Failed(format!(
@@ -151,7 +252,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             MIGRATIONS.len()
         )));
     }
-    for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+    for (index, migration) in MIGRATIONS.iter().enumerate().take(target).skip(version) {
         let mut step = || {
             let transaction = connection.transaction()?;
             transaction.execute_batch(migration)?;
@@ -175,3 +276,7 @@ fn seed(connection: &Connection) -> rusqlite::Result<()> {
     insert.execute(("secret", secret))?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

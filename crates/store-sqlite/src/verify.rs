@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ordercast_domain::order::Progress;
 use ordercast_protocol::channel::Log;
 use ordercast_store::StoreError;
 use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
 use rusqlite::Connection;
 
+use crate::load::moves_of;
 use crate::open::{DATABASE_FILE, lock, open_reader};
 use crate::{failed, log_number, offset_of, position, rows, table};
 
@@ -23,7 +25,7 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
     }
     let _lock = lock(data_dir)?;
     let connection = open_reader(&path)?;
-    let checks: [(&'static str, Check); 7] = [
+    let checks: [(&'static str, Check); 9] = [
         ("database pages", database_pages),
         ("offsets without holes", offsets),
         ("checksums of events", checksums),
@@ -31,6 +33,8 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
         ("one event per version, last status told", versions),
         ("reserved stock", reserved_stock),
         ("amounts of priced orders", amounts),
+        ("money given back", refunds),
+        ("orders in work and their leases", leases),
     ];
     let mut report = VerifyReport::default();
     for (check, run) in checks {
@@ -166,19 +170,29 @@ fn versions(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<
 }
 
 fn reserved_stock(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    let mut held: BTreeMap<String, i64> = BTreeMap::new();
-    let sql = "SELECT d.lines FROM orders o JOIN order_details d ON d.seq = o.seq \
+    let mut units: BTreeMap<String, i64> = BTreeMap::new();
+    let sql = "SELECT d.lines, o.seq, o.id FROM orders o JOIN order_details d ON d.seq = o.seq \
                WHERE o.status NOT IN ('fulfilled', 'rejected', 'cancelled')";
     let mut select = connection.prepare(sql)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        match rows::lines(row.get_ref(0)?.as_str()?) {
-            Ok(lines) => {
-                for line in lines.into_iter().filter(|line| line.reserved > 0) {
-                    *held.entry(line.sku).or_default() += i64::from(line.reserved);
-                }
+        let lines = match rows::lines(row.get_ref(0)?.as_str()?) {
+            Ok(lines) => lines,
+            Err(error) => {
+                note(finding, format!("an order's lines cannot be read: {error}"));
+                continue;
             }
-            Err(error) => note(finding, format!("an order's lines cannot be read: {error}")),
+        };
+        let progress = Progress::of_lines(lines.len(), &moves_of(connection, row.get(1)?)?);
+        for (line, done) in lines.into_iter().zip(progress).filter(|(line, _)| line.reserved > 0) {
+            let held = i64::from(line.reserved) - i64::from(done.shipped) - i64::from(done.cancelled);
+            if held < 0 || done.returned > done.shipped {
+                note(
+                    finding,
+                    format!("order {}: more of {} was moved than ordered", row.get::<_, String>(2)?, line.sku),
+                );
+            }
+            *units.entry(line.sku).or_default() += held;
         }
     }
     let mut select = connection.prepare("SELECT sku, reserved, stock FROM products")?;
@@ -186,7 +200,7 @@ fn reserved_stock(connection: &Connection, finding: &mut Finding) -> rusqlite::R
     while let Some(row) = rows.next()? {
         finding.looked_at += 1;
         let (sku, reserved, stock): (String, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let expected = held.remove(&sku).unwrap_or(0);
+        let expected = units.remove(&sku).unwrap_or(0);
         if reserved != expected {
             note(finding, format!("{sku}: {reserved} are reserved, open orders hold {expected}"));
         }
@@ -194,17 +208,17 @@ fn reserved_stock(connection: &Connection, finding: &mut Finding) -> rusqlite::R
             note(finding, format!("{sku}: {reserved} are reserved of a stock of {}", stock.unwrap_or(0)));
         }
     }
-    for (sku, units) in held {
-        note(finding, format!("{sku}: open orders hold {units}, but there is no such product"));
+    for (sku, held) in units.into_iter().filter(|(_, held)| *held != 0) {
+        note(finding, format!("{sku}: open orders hold {held}, but there is no such product"));
     }
     Ok(())
 }
 
 fn amounts(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
     let sql = format!(
-        "SELECT {}, d.customer, d.address, d.notes, d.lines \
-         FROM orders o JOIN order_details d ON d.seq = o.seq",
-        rows::ORDER_COLUMNS
+        "SELECT {}, {} FROM orders o JOIN order_details d ON d.seq = o.seq",
+        rows::ORDER_COLUMNS,
+        rows::DETAIL_COLUMNS
     );
     let mut select = connection.prepare(&sql)?;
     let mut orders = select.query([])?;
@@ -214,10 +228,35 @@ fn amounts(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
         if details.lines.iter().any(|line| line.price.is_none()) {
             continue;
         }
-        let sum = ordercast_domain::draft::sum_lines(&details.lines, order.currency);
+        let sum = ordercast_domain::draft::sum_order(&details.lines, &details.charges, order.currency);
         if sum != Some((order.amount, order.rounding)) {
             note(finding, format!("order {}: its lines do not add up to its amount and rounding", order.id));
         }
+    }
+    Ok(())
+}
+
+/// What an order says was given back is the sum of its ledger.
+fn refunds(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    finding.looked_at = connection.query_row("SELECT count(*) FROM ledger", [], |row| row.get(0))?;
+    let sql = "SELECT o.id, o.refunded, coalesce(l.sum, 0), o.amount FROM orders o LEFT JOIN \
+               (SELECT order_seq, sum(amount) AS sum FROM ledger GROUP BY order_seq) l ON l.order_seq = o.seq \
+               WHERE o.refunded <> coalesce(l.sum, 0) OR o.refunded > o.amount LIMIT 20";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, refunded, sum, amount): (String, i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        note(finding, format!("order {id} of {amount} says {refunded} went back, its ledger {sum}"));
+    }
+    Ok(())
+}
+
+fn leases(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    finding.looked_at = connection.query_row("SELECT count(*) FROM orders WHERE queue = 1", [], |row| row.get(0))?;
+    let sql = "SELECT id FROM orders o WHERE queue = 1 AND lease IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.id = o.lease) LIMIT 20";
+    for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
+        note(finding, format!("order {} is in work under a lease that is not there", id?));
     }
     Ok(())
 }

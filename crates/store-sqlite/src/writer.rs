@@ -7,20 +7,20 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ordercast_domain::decide::{KeyRecord, WorkingSet};
 use ordercast_domain::order::OrderSeq;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::model::system_now_ms;
 use ordercast_store::write::{
-    CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Trim, Trimmed, WriteStore, Writes,
+    CommitFuture, CommitOutcome, Committed, Decider, LogRange, Trim, Trimmed, WriteStore, Writes,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::events::{self, Extents};
+use crate::load;
 use crate::retention;
-use crate::rows::{self, ADJUSTMENT_COLUMNS, ORDER_COLUMNS, order_params, queue_of};
+use crate::rows::{self, order_params, queue_of};
 use crate::{PAGE_BYTES, failed};
 
 /// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
@@ -92,7 +92,7 @@ impl SqliteWriter {
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let set = self.load(&batch.keys())?;
+        let set = load::load(&self.connection, &batch.keys(), self.has_products, (self.next_seq, now_ms))?;
         let writes = batch.decide(set, now_ms);
         let cuts = self.cuts(&writes.trims)?;
         if writes.is_empty() && cuts.is_empty() {
@@ -101,6 +101,8 @@ impl SqliteWriter {
         }
         self.write_orders(&writes)?;
         self.write_products(&writes)?;
+        self.write_steps(&writes)?;
+        self.write_leases(&writes)?;
         let (mut logs, bytes) = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
         self.bytes_since_checkpoint += bytes + retention::remove(&self.connection, &cuts, &mut logs)?;
         let started = Instant::now();
@@ -152,100 +154,22 @@ impl SqliteWriter {
         Ok(())
     }
 
-    fn load(&self, keys: &Keys) -> rusqlite::Result<WorkingSet> {
-        let mut set = WorkingSet { next_seq: self.next_seq, ..WorkingSet::default() };
-        self.load_orders(keys, &mut set)?;
-        if !keys.idempotency.is_empty() {
-            let mut select = self.connection.prepare_cached(
-                "SELECT o.id, o.digest FROM idempotency i JOIN orders o ON o.seq = i.order_seq WHERE i.key = ?1",
-            )?;
-            for key in &keys.idempotency {
-                let record = |row: &rusqlite::Row<'_>| Ok(KeyRecord { order_id: row.get(0)?, digest: row.get(1)? });
-                if let Some(record) = select.query_row([&**key], record).optional()? {
-                    set.keys.insert(Arc::clone(key), record);
-                }
-            }
-        }
-        if self.has_products && !keys.skus.is_empty() {
-            let mut select = self
-                .connection
-                .prepare_cached("SELECT sku, name, price, currency, stock, reserved FROM products WHERE sku = ?1")?;
-            for sku in &keys.skus {
-                if set.products.contains_key(sku) {
-                    continue;
-                }
-                if let Some(product) = select.query_row([&**sku], rows::product).optional()? {
-                    set.products.insert(Arc::clone(sku), product);
-                }
-            }
-        }
-        if !keys.adjustments.is_empty() {
-            let sql = format!("SELECT {ADJUSTMENT_COLUMNS} FROM adjustments WHERE id = ?1");
-            let mut select = self.connection.prepare_cached(&sql)?;
-            for id in &keys.adjustments {
-                if let Some(adjustment) = select.query_row([&**id], rows::adjustment).optional()? {
-                    set.adjustments.insert(Arc::clone(id), adjustment);
-                }
-            }
-        }
-        Ok(set)
-    }
-
-    fn load_orders(&self, keys: &Keys, set: &mut WorkingSet) -> rusqlite::Result<()> {
-        if !keys.order_ids.is_empty() {
-            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.id = ?1");
-            let mut select = self.connection.prepare_cached(&sql)?;
-            for id in &keys.order_ids {
-                if let Some(order) = select.query_row([&**id], rows::order).optional()? {
-                    set.orders_by_id.insert(Arc::clone(id), order.seq);
-                    set.orders.insert(order.seq, order);
-                }
-            }
-        }
-        if !keys.order_seqs.is_empty() {
-            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.seq = ?1");
-            let mut select = self.connection.prepare_cached(&sql)?;
-            for seq in &keys.order_seqs {
-                if let Some(order) = select.query_row([seq], rows::order).optional()? {
-                    set.orders.insert(order.seq, order);
-                }
-            }
-        }
-        if keys.ready > 0 {
-            let sql =
-                format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 ORDER BY o.sort_key, o.seq LIMIT ?1");
-            let mut select = self.connection.prepare_cached(&sql)?;
-            for order in select.query_map([keys.ready], rows::order)? {
-                let order = order?;
-                set.ready.push_back(order.seq);
-                set.orders.insert(order.seq, order);
-            }
-        }
-        if keys.active {
-            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1");
-            for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
-                let order = order?;
-                set.orders.insert(order.seq, order);
-            }
-        }
-        Ok(())
-    }
-
     fn write_orders(&mut self, writes: &Writes) -> rusqlite::Result<()> {
         let mut bytes = 0;
         if !writes.new_orders.is_empty() {
             let connection = &self.connection;
             let mut order = connection.prepare_cached(
                 "INSERT INTO orders VALUES \
-                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)",
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28)",
             )?;
-            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5)")?;
+            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
             for insert in &writes.new_orders {
                 order_params(&insert.order, |params| order.execute(params))?;
                 let lines = rows::lines_json(&insert.details.lines);
                 bytes += lines.len() + 256;
                 let row = &insert.details;
-                details.execute((insert.order.seq, &row.customer, &row.address, &row.notes, &lines))?;
+                let charges = rows::charges_json(&row.charges);
+                details.execute((insert.order.seq, &row.customer, &row.address, &row.notes, &lines, &charges))?;
             }
         }
         if !writes.keys.is_empty() {
@@ -257,13 +181,14 @@ impl SqliteWriter {
         if !writes.changed_orders.is_empty() {
             let mut update = self.connection.prepare_cached(
                 "UPDATE orders SET status = ?2, queue = ?3, version = ?4, token = ?5, attempts = ?6, sort_key = ?7, \
-                 updated_at_ms = ?8, worker = ?9, started_at_ms = ?10, duration_ms = ?11 WHERE seq = ?1",
+                 updated_at_ms = ?8, worker = ?9, started_at_ms = ?10, duration_ms = ?11, due_at_ms = ?12, lease = ?13, \
+                 cancel_requested = ?14, last_error = ?15, refunded = ?16 WHERE seq = ?1",
             )?;
             for order in &writes.changed_orders {
                 update.execute(rusqlite::params![
                     order.seq,
                     order.status.name(),
-                    queue_of(order.status),
+                    queue_of(order),
                     order.version,
                     order.token,
                     order.attempts,
@@ -272,6 +197,11 @@ impl SqliteWriter {
                     order.worker.as_deref(),
                     order.started_at_ms,
                     order.duration_ms,
+                    order.due_at_ms,
+                    order.lease.as_deref(),
+                    order.cancel_requested,
+                    order.last_error.as_deref(),
+                    order.refunded,
                 ])?;
             }
         }
@@ -309,6 +239,52 @@ impl SqliteWriter {
                     row.created_at_ms,
                     &row.digest[..],
                 ])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SqliteWriter {
+    /// What steps leave behind beside the order's row: keys, units, money.
+    fn write_steps(&self, writes: &Writes) -> rusqlite::Result<()> {
+        if !writes.action_keys.is_empty() {
+            let mut insert = self.connection.prepare_cached("INSERT INTO action_keys VALUES (?1, ?2, ?3)")?;
+            for (key, record) in &writes.action_keys {
+                insert.execute((&**key, record.seq, &record.digest[..]))?;
+            }
+        }
+        if !writes.moves.is_empty() {
+            let sql = "INSERT INTO line_moves VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let mut insert = self.connection.prepare_cached(sql)?;
+            for row in &writes.moves {
+                insert.execute((row.seq, row.version, row.line, row.kind.name(), row.quantity, row.at_ms))?;
+            }
+        }
+        if !writes.ledger.is_empty() {
+            let sql = "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let mut insert = self.connection.prepare_cached(sql)?;
+            for row in &writes.ledger {
+                let (kind, reason) = (row.kind.name(), row.reason.as_deref());
+                insert.execute((row.seq, row.version, kind, row.amount, &row.actor, reason, row.at_ms))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_leases(&self, writes: &Writes) -> rusqlite::Result<()> {
+        if !writes.leases.is_empty() {
+            let mut upsert = self.connection.prepare_cached(
+                "INSERT INTO leases VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET expires_at_ms = ?3",
+            )?;
+            for lease in &writes.leases {
+                upsert.execute((&*lease.id, &*lease.worker, lease.expires_at_ms))?;
+            }
+        }
+        if !writes.ended_leases.is_empty() {
+            let mut delete = self.connection.prepare_cached("DELETE FROM leases WHERE id = ?1")?;
+            for id in &writes.ended_leases {
+                delete.execute([&**id])?;
             }
         }
         Ok(())

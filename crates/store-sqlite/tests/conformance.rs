@@ -4,7 +4,7 @@ use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{check, check_reopened, check_retention, run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs};
-use ordercast_store::write::{EventInsert, Keys, Trim, Writes};
+use ordercast_store::write::{Keys, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 
 fn options(dir: &tempfile::TempDir) -> SqliteOptions {
@@ -127,29 +127,6 @@ fn verify_accepts_floors_and_no_more() {
         // The bodies were changed, so their checksums are wrong.
         assert_eq!(found.len(), checks.len() + 1, "{sql}: {found:?}");
     }
-}
-
-#[test]
-fn a_database_from_before_publications_gets_their_log() {
-    let dir = tempfile::tempdir().unwrap();
-    {
-        let (mut writer, reader) = open(&options(&dir)).unwrap();
-        check(&mut writer, &reader);
-    }
-    // What the first version of the tables did not have.
-    let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).unwrap();
-    let undo = "DROP TABLE publications; DELETE FROM logs WHERE name = 'publications'; PRAGMA user_version = 1;";
-    connection.execute_batch(undo).unwrap();
-    drop(connection);
-    let (mut writer, reader) = open(&options(&dir)).unwrap();
-    let states = wait(reader.log_states()).unwrap();
-    let heads: Vec<_> = states.iter().map(|state| (state.log, state.head)).collect();
-    assert_eq!(heads, [(Log::Orders, 5), (Log::Products, 1), (Log::Adjustments, 0), (Log::Publications, 0)]);
-    let channel = Some("room:1".into());
-    let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
-    let committed =
-        run(&mut writer, Keys::default(), |_, _| Writes { events: vec![event.clone()], ..Writes::default() });
-    assert_eq!(committed.logs[0].first, 1);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) 
     };
     writes.events.push(event(&order, "placed"));
     writes.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
-    writes.new_orders.push(OrderInsert { order: Arc::new(order), details });
+    writes.new_orders.push(OrderInsert { order, details });
 }
 
 fn starts_empty(reader: &dyn ReadStore) {
@@ -187,7 +187,7 @@ fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
     run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
         let ids: Vec<&str> = set.ready.iter().map(|seq| &*set.orders[seq].id).collect();
         assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
-        let step = decide::claim(&mut set, &"w1".into(), now_ms).expect("one is ready");
+        let step = decide::claim(&mut set, &"w1".into(), None, now_ms).expect("one is ready");
         Writes { events: vec![event(&step.order, "claimed")], changed_orders: vec![step.order], ..Writes::default() }
     });
     run(writer, Keys { ready: 10, active: true, ..Keys::default() }, |set, _| {

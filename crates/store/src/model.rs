@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::{KeyRecord, WorkingSet};
-use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
+use ordercast_domain::lease::Lease;
+use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
 use ordercast_domain::product::Product;
-use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 
@@ -29,7 +29,11 @@ struct State {
     orders: BTreeMap<OrderSeq, (Order, Details)>,
     ids: HashMap<Arc<str>, OrderSeq>,
     keys: HashMap<Arc<str>, KeyRecord>,
+    actions: HashMap<Arc<str>, ActionRecord>,
     ready: BTreeSet<(i64, OrderSeq)>,
+    due: BTreeSet<(i64, OrderSeq)>,
+    fulfilments: HashMap<OrderSeq, Fulfilment>,
+    leases: BTreeMap<Arc<str>, Lease>,
     products: BTreeMap<Arc<str>, Product>,
     adjustments: Vec<Adjustment>,
 }
@@ -57,17 +61,12 @@ pub fn system_now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Whether an order waits for a worker.
-pub fn is_ready(order: &Order) -> bool {
-    matches!(order.status, Status::Pending | Status::Retrying)
-}
-
 impl WriteStore for ModelStore {
     fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
         Box::pin(async move {
             let mut state = self.state();
             let now_ms = system_now_ms();
-            let set = state.load(&batch.keys());
+            let set = state.load(&batch.keys(), now_ms);
             let writes = batch.decide(set, now_ms);
             CommitOutcome::Committed(state.write(writes, now_ms))
         })
@@ -75,19 +74,40 @@ impl WriteStore for ModelStore {
 }
 
 impl State {
-    fn load(&self, keys: &Keys) -> WorkingSet {
+    fn load(&self, keys: &Keys, now_ms: i64) -> WorkingSet {
         let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
         let mut set = WorkingSet { next_seq, ..WorkingSet::default() };
         let mut wanted: Vec<OrderSeq> = keys.order_seqs.clone();
+        let mut with_lines = keys.lines_of.clone();
         for id in &keys.order_ids {
             if let Some(&seq) = self.ids.get(id) {
                 set.orders_by_id.insert(Arc::clone(id), seq);
                 wanted.push(seq);
             }
         }
+        for id in &keys.acted_on {
+            if let Some(&seq) = self.ids.get(id) {
+                set.orders_by_id.insert(Arc::clone(id), seq);
+                with_lines.push(seq);
+            }
+        }
+        if keys.due > 0 {
+            let is_due = |&&(due_at_ms, _): &&(i64, OrderSeq)| due_at_ms <= now_ms;
+            set.due = self.due.iter().take_while(is_due).take(keys.due).map(|&(_, seq)| seq).collect();
+            set.next_due_ms = self.due.iter().nth(set.due.len()).map(|&(due_at_ms, _)| due_at_ms);
+            with_lines.extend(&set.due);
+        }
+        self.load_lines(&with_lines, &mut set);
+        wanted.extend(with_lines);
+        self.load_leases(keys, now_ms, &mut set, &mut wanted);
         for key in &keys.idempotency {
             if let Some(record) = self.keys.get(key) {
                 set.keys.insert(Arc::clone(key), record.clone());
+            }
+        }
+        for key in &keys.action_keys {
+            if let Some(record) = self.actions.get(key) {
+                set.actions.insert(Arc::clone(key), *record);
             }
         }
         for sku in &keys.skus {
@@ -101,7 +121,7 @@ impl State {
         set.ready = self.ready.iter().take(keys.ready).map(|&(_, seq)| seq).collect();
         wanted.extend(&set.ready);
         if keys.active {
-            wanted.extend(self.active());
+            wanted.extend(self.active().filter(|order| order.lease.is_none()).map(|order| order.seq));
         }
         for seq in wanted {
             if let Some((order, _)) = self.orders.get(&seq) {
@@ -111,15 +131,42 @@ impl State {
         set
     }
 
-    fn active(&self) -> impl Iterator<Item = OrderSeq> {
-        self.orders.values().filter(|(order, _)| order.status == Status::Active).map(|(order, _)| order.seq)
+    fn load_lines(&self, seqs: &[OrderSeq], set: &mut WorkingSet) {
+        for seq in seqs {
+            let Some((_, details)) = self.orders.get(seq) else { continue };
+            let moves = self.fulfilments.get(seq).map_or(&[][..], |fulfilment| &fulfilment.moves);
+            let lines = OrderLines::new(Arc::new(details.clone()), moves);
+            for product in lines.reserved_skus().filter_map(|sku| self.products.get(sku)) {
+                set.products.insert(Arc::clone(&product.sku), product.clone());
+            }
+            set.lines.insert(*seq, lines);
+        }
+    }
+
+    fn load_leases(&self, keys: &Keys, now_ms: i64, set: &mut WorkingSet, wanted: &mut Vec<OrderSeq>) {
+        for lease in self.leases.values() {
+            let has_ended = lease.expires_at_ms <= now_ms;
+            if keys.leases.contains(&lease.id) || (keys.ended_leases && has_ended) {
+                set.leases.insert(Arc::clone(&lease.id), lease.clone());
+            }
+            if keys.ended_leases && !has_ended {
+                let end_ms = lease.expires_at_ms;
+                set.next_lease_end_ms = Some(set.next_lease_end_ms.map_or(end_ms, |next| next.min(end_ms)));
+            }
+        }
+        let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|lease| set.leases.contains_key(lease));
+        wanted.extend(self.active().filter(is_held).map(|order| order.seq));
+    }
+
+    fn active(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values().map(|(order, _)| order).filter(|order| order.queue() == Some(Queue::InWork))
     }
 
     fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
         for insert in writes.new_orders {
             let (order, details) = (Arc::unwrap_or_clone(insert.order), Arc::unwrap_or_clone(insert.details));
             self.ids.insert(Arc::clone(&order.id), order.seq);
-            self.set_ready(&order);
+            self.enqueue(&order);
             self.orders.insert(order.seq, (order, details));
         }
         for (key, seq) in writes.keys {
@@ -127,11 +174,23 @@ impl State {
                 self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
             }
         }
+        self.actions.extend(writes.action_keys);
         for order in writes.changed_orders {
-            self.set_ready(&order);
+            self.dequeue(order.seq);
+            self.enqueue(&order);
             if let Some(row) = self.orders.get_mut(&order.seq) {
                 row.0 = order;
             }
+        }
+        for moved in writes.moves {
+            self.fulfilments.entry(moved.seq).or_default().moves.push(moved);
+        }
+        for entry in writes.ledger {
+            self.fulfilments.entry(entry.seq).or_default().ledger.push(entry);
+        }
+        self.leases.extend(writes.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
+        for id in writes.ended_leases {
+            self.leases.remove(&id);
         }
         for product in writes.products {
             self.products.insert(Arc::clone(&product.sku), product);
@@ -149,12 +208,18 @@ impl State {
         Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed, sync_us: 0 }
     }
 
-    fn set_ready(&mut self, order: &Order) {
-        if is_ready(order) {
-            self.ready.insert((order.sort_key, order.seq));
-        } else {
-            self.ready.remove(&(order.sort_key, order.seq));
-        }
+    fn dequeue(&mut self, seq: OrderSeq) {
+        let Some((before, _)) = self.orders.get(&seq) else { return };
+        self.ready.remove(&(before.sort_key, seq));
+        self.due.remove(&(before.due_at_ms.unwrap_or(0), seq));
+    }
+
+    fn enqueue(&mut self, order: &Order) {
+        match (order.queue(), order.due_at_ms) {
+            (Some(Queue::Ready), _) => self.ready.insert((order.sort_key, order.seq)),
+            (Some(Queue::Timed), Some(due_at_ms)) => self.due.insert((due_at_ms, order.seq)),
+            _ => false,
+        };
     }
 
     fn log_state(&self, log: Log) -> LogState {
@@ -195,6 +260,8 @@ impl ReadStore for ModelStore {
         let start = StartState {
             ready: state.ready.len() as u64,
             active: state.active().count() as u64,
+            next_due_ms: state.due.first().map(|&(due_at_ms, _)| due_at_ms),
+            next_lease_end_ms: state.leases.values().map(|lease| lease.expires_at_ms).min(),
             secret: [7; 32],
             durability: "none: in memory".to_owned(),
         };
@@ -205,6 +272,12 @@ impl ReadStore for ModelStore {
         let state = self.state();
         let order = state.ids.get(&id).and_then(|seq| state.orders.get(seq)).cloned();
         Box::pin(async move { Ok(order) })
+    }
+
+    fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment> {
+        let mut fulfilment = self.state().fulfilments.get(&seq).cloned().unwrap_or_default();
+        fulfilment.moves.sort_by_key(|moved| (moved.version, moved.line, moved.kind.name()));
+        Box::pin(async move { Ok(fulfilment) })
     }
 
     fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage> {

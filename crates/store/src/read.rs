@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 
@@ -57,8 +57,12 @@ pub struct Catalogue {
 pub struct StartState {
     /// Orders that wait for a worker.
     pub ready: u64,
-    /// Orders in work, left over from the last run.
+    /// Orders in work, left over from the last run or held by leases.
     pub active: u64,
+    /// When the first timer of an order comes, in milliseconds since 1970.
+    pub next_due_ms: Option<i64>,
+    /// When the first lease ends, likewise.
+    pub next_lease_end_ms: Option<i64>,
     /// 32 random bytes, drawn when the store was created, that customers' opaque ids are made with.
     pub secret: [u8; 32],
     /// How the store makes commits durable, for people.
@@ -75,6 +79,9 @@ pub trait ReadStore: ReadLogs {
 
     /// An order by id.
     fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>>;
+
+    /// What was sent, returned and given back of an order, oldest first.
+    fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment>;
 
     /// A page of orders.
     fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage>;

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::WorkingSet;
-use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::decide::{ActionRecord, WorkingSet};
+use ordercast_domain::lease::Lease;
+use ordercast_domain::order::{Details, LedgerEntry, LineMove, Order, OrderSeq};
 use ordercast_domain::product::Product;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -26,15 +27,27 @@ pub struct Keys {
     pub order_ids: Vec<Arc<str>>,
     /// Orders by number.
     pub order_seqs: Vec<OrderSeq>,
+    /// Orders by the ids clients know, with their lines and the products of the lines that hold stock.
+    pub acted_on: Vec<Arc<str>>,
+    /// Orders by number, likewise.
+    pub lines_of: Vec<OrderSeq>,
+    /// At most so many of the orders whose time has come by the store's clock, likewise; and when the next one's does.
+    pub due: usize,
     /// Idempotency keys.
     pub idempotency: Vec<Arc<str>>,
+    /// Idempotency keys of actions.
+    pub action_keys: Vec<Arc<str>>,
+    /// Leases by id, with the orders they hold.
+    pub leases: Vec<Arc<str>>,
+    /// Whether the leases that have ended by the store's clock are loaded, likewise; and when the next one does.
+    pub ended_leases: bool,
     /// Products.
     pub skus: Vec<Arc<str>>,
     /// Adjustments by id.
     pub adjustments: Vec<Arc<str>>,
     /// How many of the orders that are next to start.
     pub ready: usize,
-    /// Whether every order in work is loaded, for recovery.
+    /// Whether every order in work without a lease is loaded, for recovery.
     pub active: bool,
 }
 
@@ -86,8 +99,18 @@ pub struct Writes {
     pub new_orders: Vec<OrderInsert>,
     /// New idempotency keys, and the orders they stand for.
     pub keys: Vec<(Arc<str>, OrderSeq)>,
-    /// Known orders that changed, each once, as they are after the batch.
+    /// New idempotency keys of actions, and what they stand for.
+    pub action_keys: Vec<(Arc<str>, ActionRecord)>,
+    /// Orders that changed, each once, as they are after the batch; they may be new in it.
     pub changed_orders: Vec<Order>,
+    /// Units that were moved.
+    pub moves: Vec<LineMove>,
+    /// Money that went back.
+    pub ledger: Vec<LedgerEntry>,
+    /// Leases, new or renewed, each once.
+    pub leases: Vec<Lease>,
+    /// Leases that are no more.
+    pub ended_leases: Vec<Arc<str>>,
     /// Products, new or changed, each once.
     pub products: Vec<Product>,
     /// New adjustments.
@@ -107,6 +130,8 @@ impl Writes {
             && self.products.is_empty()
             && self.adjustments.is_empty()
             && self.events.is_empty()
+            && self.leases.is_empty()
+            && self.ended_leases.is_empty()
     }
 }
 

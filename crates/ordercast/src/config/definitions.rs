@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ordercast_domain::money::Currency;
-use ordercast_domain::rules::{AmountLimits, Rules};
+use ordercast_domain::rules::{AmountLimits, Retries, Rules};
 use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
 use ordercast_server::channels::Channels;
 
@@ -36,6 +36,9 @@ const MAX_CAPACITY: i64 = 1_000_000;
 const MAX_WORK_MS: i64 = 3_600_000;
 /// Largest bound of an amount, in major units: its minor units must fit 64 bits with room for sums.
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
+const MAX_ATTEMPTS: i64 = 1_000;
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(7 * 86_400);
+const MAX_HOLD: Duration = Duration::from_secs(366 * 86_400);
 const MAX_BONUS: Duration = Duration::from_secs(30 * 86_400);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
@@ -172,7 +175,26 @@ fn rules(layers: &mut Layers<'_>, limits: Limits) -> Rules {
         }
     }
     let bonus_ms = bonus.map(|bonus| i64::try_from(bonus.as_millis()).unwrap_or(i64::MAX));
-    Rules { default_currency, amounts, amounts_by_currency, max_items: size(max_items), bonus_ms }
+    let (retries, hold_ms) = (retries(layers), hold_ms(layers));
+    Rules { default_currency, amounts, amounts_by_currency, max_items: size(max_items), retries, hold_ms, bonus_ms }
+}
+
+fn retries(layers: &mut Layers<'_>) -> Retries {
+    let default = Retries::default();
+    let attempts = setting("rules.max_attempts");
+    let max_attempts = layers.read(attempts, i64::from(default.max_attempts), within(1..=MAX_ATTEMPTS));
+    let mut wait = |name: &str, default_ms: i64| {
+        let wait = layers.read(setting(name), milliseconds(default_ms), between(Duration::ZERO, MAX_RETRY_WAIT));
+        i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+    };
+    let (base_ms, most_ms) = (wait("rules.retry_base_s", default.base_ms), wait("rules.retry_max_s", default.most_ms));
+    Retries { max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX), base_ms, most_ms }
+}
+
+/// How long orders are held; 0 holds them until a person moves them.
+fn hold_ms(layers: &mut Layers<'_>) -> Option<i64> {
+    let hold = layers.read(setting("rules.hold_s"), Duration::ZERO, between(Duration::ZERO, MAX_HOLD));
+    i64::try_from(hold.as_millis()).ok().filter(|hold_ms| *hold_ms > 0)
 }
 
 fn amounts(layers: &mut Layers<'_>, table: &str, default: AmountLimits) -> AmountLimits {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, FieldError};
-use crate::intake::{BodyError, parse_object, string_of};
+use crate::fields::{BodyError, parse_object, string_of};
 use crate::limits::MAX_CHANNELS;
 use crate::position::{Epoch, Position};
 
@@ -27,6 +27,8 @@ pub enum Request<'a> {
     },
     /// A full order; the frame itself is its body, for [`crate::intake::parse_order`].
     Order,
+    /// Something that is to be done to an order; the frame itself is its body, for [`crate::action::parse_action`].
+    OrderAction,
     /// Start, or start again from a position.
     Subscribe {
         /// Channel names.
@@ -166,6 +168,7 @@ fn parse_request<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
     match kind.as_deref() {
         Some("order") if raw.product.is_some() => parse_product_order(raw),
         Some("order") => Ok(Request::Order),
+        Some("order_action") => Ok(Request::OrderAction),
         Some("subscribe") => {
             let (channels, since) = (channels_of(raw.channels)?, since_of(raw.since)?);
             Ok(Request::Subscribe {
@@ -180,7 +183,7 @@ fn parse_request<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
         Some("presence") => parse_presence(raw),
         Some("ping") => Ok(Request::Ping),
         _ => {
-            let known = "known are order, subscribe, unsubscribe, history, presence and ping";
+            let known = "known are order, order_action, subscribe, unsubscribe, history, presence and ping";
             let detail = match kind {
                 Some(kind) => {
                     format!("no frame has the type \"{}\"; {known}", kind.chars().take(40).collect::<String>())

@@ -5,21 +5,24 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_domain::draft::Draft;
-use ordercast_engine::intake::Placed;
+use ordercast_domain::transition::ActionName;
+use ordercast_engine::intake::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Replies};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
 use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, RpcResult};
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::principal::Principal;
 use ordercast_store::read::OrderQuery;
 use serde::Deserialize;
 
 use super::past::is_allowed;
 use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
 use super::session::CentrifugeSession;
+use crate::actions::request_of;
 use crate::app::App;
-use crate::orders::{DEFAULT_PAGE, MAX_PAGE, draft_of, events_json, find, list_json, status_of};
+use crate::orders::{DEFAULT_PAGE, MAX_PAGE, draft_of, events_json, find, list_json, status_of, whole_order_json};
 use crate::problem::Problem;
 use crate::products;
 
@@ -41,6 +44,7 @@ impl CentrifugeSession {
             "orders.list" => Query::Orders,
             "order.events" => Query::Events,
             "products.list" => Query::Products,
+            method if action_of(method).is_some() => return self.act(id, request, connection),
             _ => return self.refuse(id, Error::NotAvailable, connection),
         };
         let Some(leave) = self.leave_to_wait() else {
@@ -49,7 +53,7 @@ impl CentrifugeSession {
         let answer = self.answer(id, connection);
         let (caller, data) = (self.identity.caller.clone(), request.data.clone());
         self.app.runtime.spawn(async move {
-            let read = read(&answer.app, &caller, query, &data).await;
+            let read = read(&answer.app, (&caller, &answer.principal), query, &data).await;
             answer.send(read);
             drop(leave);
         });
@@ -63,6 +67,18 @@ impl CentrifugeSession {
         let answer = self.answer(id, connection);
         let principal = connection.principal().clone();
         self.app.engine.submit_order(self.peer, principal, draft, Box::new(move |outcome| answer.placed(outcome)));
+    }
+
+    /// `order.cancel` and the like: the data names the order, and what the action takes.
+    fn act(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
+        let asked = request_of(&request.data, action_of(&request.method), connection.principal());
+        match asked {
+            Ok(asked) => {
+                let answer = self.answer(id, connection);
+                self.app.engine.submit_action(self.peer, asked, Box::new(move |outcome| answer.changed(outcome)));
+            }
+            Err(problem) => self.refuse(id, error_of(&problem), connection),
+        }
     }
 
     fn draft(&self, data: &[u8]) -> Result<Draft, Problem> {
@@ -82,6 +98,7 @@ impl CentrifugeSession {
         Answer {
             app: Arc::clone(&self.app),
             replies: connection.replies(),
+            principal: connection.principal().clone(),
             connection: connection.id().to_owned(),
             encoding: self.encoding,
             id,
@@ -89,10 +106,16 @@ impl CentrifugeSession {
     }
 }
 
+/// The action of a method such as `order.cancel`.
+fn action_of(method: &str) -> Option<&str> {
+    method.strip_prefix("order.").filter(|action| ActionName::for_people(action).is_some())
+}
+
 /// What tells a client what its call returned, whenever that is known.
 struct Answer {
     app: Arc<App>,
     replies: Replies,
+    principal: Principal,
     connection: String,
     encoding: Encoding,
     id: u32,
@@ -110,11 +133,29 @@ impl Answer {
             Ok(Placed::Replayed { order_id }) => {
                 let runtime = self.app.runtime.clone();
                 runtime.spawn(async move {
-                    let order = order_json(&self.app, order_id).await;
-                    self.send(order);
+                    let found = find(&self.app, order_id).await;
+                    self.send(found.map(|(order, details)| {
+                        let mut json = Vec::with_capacity(512);
+                        encode::order_json(&order, &details, &mut json);
+                        json
+                    }));
                 });
             }
             Err(error) => self.send(Err(Problem::of_order(error))),
+        }
+    }
+
+    /// Likewise.
+    fn changed(self, outcome: Result<Changed, CommandError>) {
+        match outcome {
+            Ok(changed) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let order = order_json(&self.app, &self.principal, changed.order.id).await;
+                    self.send(order);
+                });
+            }
+            Err(error) => self.send(Err(Problem::of_command(ErrorCode::InvalidAction, error))),
         }
     }
 
@@ -149,7 +190,12 @@ struct Arguments<'a> {
     customer_id: Option<Cow<'a, str>>,
 }
 
-async fn read(app: &App, caller: &Caller, query: Query, data: &[u8]) -> Result<Vec<u8>, Problem> {
+async fn read(
+    app: &App,
+    (caller, principal): (&Caller, &Principal),
+    query: Query,
+    data: &[u8],
+) -> Result<Vec<u8>, Problem> {
     let wrong = |detail: String| Problem::new(ErrorCode::InvalidQuery, detail);
     let arguments = match data {
         b"" | b"null" => Arguments::default(),
@@ -167,7 +213,7 @@ async fn read(app: &App, caller: &Caller, query: Query, data: &[u8]) -> Result<V
                 return Err(Problem::new(ErrorCode::PermissionDenied, "this is not your order, or there is none"));
             }
             if query == Query::Order {
-                order_json(app, id).await
+                order_json(app, principal, id).await
             } else {
                 events_json(app, id, arguments.after, limit).await
             }
@@ -191,11 +237,9 @@ fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result
     Ok(OrderQuery { status: status.transpose()?, customer_id, before: cursor.transpose()?, limit })
 }
 
-async fn order_json(app: &App, id: Arc<str>) -> Result<Vec<u8>, Problem> {
+async fn order_json(app: &App, principal: &Principal, id: Arc<str>) -> Result<Vec<u8>, Problem> {
     let (order, details) = find(app, id).await?;
-    let mut json = Vec::with_capacity(512);
-    encode::order_json(&order, &details, &mut json);
-    Ok(json)
+    whole_order_json(app, principal, &order, &details).await
 }
 
 /// A problem as an application's error: the code is the HTTP status.

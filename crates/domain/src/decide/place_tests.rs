@@ -1,6 +1,7 @@
 use super::*;
 use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_catalogue_order, draft_order};
 use crate::money::Currency;
+use crate::product::Product;
 
 fn usd() -> Currency {
     Currency::parse("USD").unwrap()
@@ -76,38 +77,6 @@ fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
     let other = Draft { digest: [9; 16], ..first };
     assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
     assert_eq!(set.orders.len(), 1);
-}
-
-#[test]
-fn work_is_fenced_by_the_token() {
-    let mut set = set_with(&[]);
-    placed(&mut set, &Draft { id: Some("a1".into()), ..draft(&[("tea", 1)]) }).unwrap();
-    set.ready.push_back(1);
-    let worker: Arc<str> = "w1".into();
-    let step = claim(&mut set, &worker, 1_010).unwrap();
-    assert_eq!((step.from, step.order.outward_status(), step.order.version), ("pending", "processing", 2));
-    assert!(claim(&mut set, &worker, 1_010).is_none());
-    let token = step.order.token;
-    let step = requeue(&mut set, 1, Some(token), "restart", 1_020).unwrap();
-    assert_eq!((step.order.attempts, step.order.version), (0, 3));
-    assert_eq!(finish(&mut set, 1, token, WorkResult::Completed, 1_030).unwrap_err(), Refusal::StaleToken);
-    set.ready.push_back(1);
-    let token = claim(&mut set, &worker, 1_040).unwrap().order.token;
-    let step = finish(&mut set, 1, token, WorkResult::Completed, 1_055).unwrap();
-    assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(15), 5));
-    let again = finish(&mut set, 1, token, WorkResult::Completed, 1_060).unwrap_err();
-    assert!(matches!(again, Refusal::InvalidTransition { from: Status::Completed, .. }));
-}
-
-#[test]
-fn products_change_but_never_below_what_is_held() {
-    let mut set = set_with(&[]);
-    assert_eq!(put_product(&mut set, &tea(5)), Ok(true));
-    assert_eq!(put_product(&mut set, &tea(5)), Ok(false));
-    placed(&mut set, &draft(&[("tea", 4)])).unwrap();
-    assert!(matches!(put_product(&mut set, &tea(3)), Err(Refusal::Invalid(_))));
-    assert_eq!(put_product(&mut set, &tea(4)), Ok(true));
-    assert_eq!(set.products["tea"].reserved, 4);
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Accepting orders.
+
+use std::sync::Arc;
+
+use super::set::{KeyRecord, Refusal, WorkingSet};
+use super::stock::reserve;
+use crate::Violation;
+use crate::draft::{Draft, Pricing, check_amount, sum_order};
+use crate::order::{Details, Line, Order, OrderSeq};
+use crate::rules::Rules;
+use crate::status::Status;
+
+/// What became of an order that was asked for.
+#[derive(Clone, Debug)]
+pub enum Placement {
+    /// It is new.
+    Accepted {
+        /// Its changing part.
+        order: Arc<Order>,
+        /// Its lasting part.
+        details: Arc<Details>,
+    },
+    /// It is there already.
+    Replayed {
+        /// The order's id.
+        order_id: Arc<str>,
+        /// The store's number, when it was found by id under a key that is new: the key is then remembered too.
+        key_for: Option<OrderSeq>,
+    },
+}
+
+/// Accepts an order, or finds the one that was accepted for the same request before.
+///
+/// `new_id` names the order when the client did not.
+///
+/// # Errors
+/// [`Refusal::Conflict`], [`Refusal::OutOfStock`], [`Refusal::UnknownProduct`] or [`Refusal::Invalid`].
+pub fn place(
+    set: &mut WorkingSet,
+    draft: &Draft,
+    rules: &Rules,
+    now_ms: i64,
+    new_id: impl FnOnce() -> Arc<str>,
+) -> Result<Placement, Refusal> {
+    if let Some(replay) = find_replay(set, draft)? {
+        return Ok(replay);
+    }
+    let mut details = Arc::clone(&draft.details);
+    let (amount, rounding) = match draft.pricing {
+        Pricing::Fixed { amount, rounding } => (amount, rounding),
+        Pricing::Catalogue => price_from_catalogue(set, &mut Arc::make_mut(&mut details).lines, draft, rules)?,
+    };
+    let is_counted =
+        |line: &Line| !line.plain && set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
+    if details.lines.iter().any(is_counted) {
+        reserve(set, &mut Arc::make_mut(&mut details).lines)?;
+    }
+    let due_at_ms = draft.run_at_ms.filter(|&run_at_ms| run_at_ms > now_ms);
+    let order = Order {
+        seq: set.next_seq,
+        id: draft.id.clone().unwrap_or_else(new_id),
+        customer_id: Arc::clone(&draft.customer_id),
+        status: if due_at_ms.is_some() { Status::Scheduled } else { Status::Pending },
+        lane: rules.lane(amount, draft.currency, draft.priority),
+        priority: draft.priority,
+        version: 1,
+        token: 0,
+        attempts: 0,
+        // A scheduled order queues up when its time comes, not when it was accepted.
+        sort_key: rules.sort_key(due_at_ms.unwrap_or(now_ms), amount, draft.currency, draft.priority),
+        amount,
+        rounding,
+        currency: draft.currency,
+        item_count: u32::try_from(details.lines.len()).unwrap_or(u32::MAX),
+        accepted_at_ms: now_ms,
+        updated_at_ms: now_ms,
+        placed_at_ms: draft.placed_at_ms,
+        worker: None,
+        started_at_ms: None,
+        duration_ms: None,
+        lease: None,
+        due_at_ms,
+        cancel_requested: false,
+        last_error: None,
+        refunded: 0,
+        demo: draft.demo,
+        digest: draft.digest,
+    };
+    set.next_seq += 1;
+    // Who looks for it in the same batch knows its id or its key; a drawn id nobody knows yet.
+    if draft.id.is_some() || draft.key.is_some() {
+        set.orders_by_id.insert(Arc::clone(&order.id), order.seq);
+        set.orders.insert(order.seq, order.clone());
+    }
+    if let Some(key) = &draft.key {
+        set.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
+    }
+    Ok(Placement::Accepted { order: Arc::new(order), details })
+}
+
+fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>, Refusal> {
+    let by_key = draft.key.as_ref().and_then(|key| set.keys.get(key)).cloned();
+    let by_id = || {
+        let seq = set.orders_by_id.get(draft.id.as_ref()?)?;
+        let order = set.orders.get(seq)?;
+        Some(KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest })
+    };
+    let is_new_key = draft.key.is_some() && by_key.is_none();
+    let Some(record) = by_key.or_else(by_id) else { return Ok(None) };
+    if record.digest != draft.digest {
+        return Err(Refusal::Conflict { order_id: record.order_id });
+    }
+    let key_for = set.orders_by_id.get(&record.order_id).copied().filter(|_| is_new_key);
+    let order_id = Arc::clone(&record.order_id);
+    if let (Some(_), Some(key)) = (key_for, &draft.key) {
+        set.keys.insert(Arc::clone(key), record);
+    }
+    Ok(Some(Placement::Replayed { order_id, key_for }))
+}
+
+fn price_from_catalogue(
+    set: &WorkingSet,
+    lines: &mut [Line],
+    draft: &Draft,
+    rules: &Rules,
+) -> Result<(i64, i64), Refusal> {
+    for line in lines.iter_mut() {
+        let product = set.products.get(line.sku.as_str());
+        let product = product.filter(|product| product.currency == draft.currency);
+        line.price = Some(product.ok_or_else(|| Refusal::UnknownProduct { sku: line.sku.clone() })?.price);
+    }
+    let (amount, rounding) = sum_order(lines, &draft.details.charges, draft.currency)
+        .ok_or_else(|| Refusal::Invalid(vec![Violation::new("/quantity", "adds up to more than can be stored")]))?;
+    match check_amount(amount, draft.currency, rules) {
+        Some(violation) => Err(Refusal::Invalid(vec![violation])),
+        None => Ok((amount, rounding)),
+    }
+}
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

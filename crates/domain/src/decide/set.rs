@@ -1,0 +1,129 @@
+//! What the store knows of the things a batch touches, and why a command is refused.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::Violation;
+use crate::adjustment::Adjustment;
+use crate::lease::Lease;
+use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress};
+use crate::product::Product;
+use crate::status::Status;
+use crate::transition::ActionName;
+
+/// What the store knows of the things a batch touches.
+#[derive(Clone, Debug, Default)]
+pub struct WorkingSet {
+    /// Orders by number.
+    pub orders: HashMap<OrderSeq, Order>,
+    /// Numbers of the orders whose ids were asked for.
+    pub orders_by_id: HashMap<Arc<str>, OrderSeq>,
+    /// Lines of the orders that may be moved in a way that touches stock; their products are in `products`.
+    pub lines: HashMap<OrderSeq, OrderLines>,
+    /// Orders by the idempotency keys that were asked for.
+    pub keys: HashMap<Arc<str>, KeyRecord>,
+    /// Actions by the idempotency keys that were asked for.
+    pub actions: HashMap<Arc<str>, ActionRecord>,
+    /// Products by SKU.
+    pub products: HashMap<Arc<str>, Product>,
+    /// The adjustments whose ids were asked for.
+    pub adjustments: HashMap<Arc<str>, Adjustment>,
+    /// The orders that are next to start, in that order; loaded in `orders` too.
+    pub ready: VecDeque<OrderSeq>,
+    /// The orders whose time has come, earliest first; loaded in `orders` and `lines` too.
+    pub due: Vec<OrderSeq>,
+    /// When the next timer after those in `due` comes, in milliseconds since 1970; known when due ones were asked for.
+    pub next_due_ms: Option<i64>,
+    /// The leases that were asked for, or have ended; the orders of those are loaded in `orders` too.
+    pub leases: HashMap<Arc<str>, Lease>,
+    /// When the next lease after those that have ended does; known when ended ones were asked for.
+    pub next_lease_end_ms: Option<i64>,
+    /// The number of the next new order.
+    pub next_seq: OrderSeq,
+}
+
+/// The lines of an order and how far each is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderLines {
+    /// As they were accepted.
+    pub details: Arc<Details>,
+    /// One for each line.
+    pub progress: Vec<Progress>,
+}
+
+impl OrderLines {
+    /// The lines of an order after these moves.
+    pub fn new(details: Arc<Details>, moves: &[LineMove]) -> Self {
+        let progress = Progress::of_lines(details.lines.len(), moves);
+        Self { details, progress }
+    }
+
+    /// SKUs of the lines that hold stock, or did.
+    pub fn reserved_skus(&self) -> impl Iterator<Item = &str> {
+        self.details.lines.iter().filter(|line| line.reserved > 0).map(|line| line.sku.as_str())
+    }
+}
+
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The order that was accepted under it.
+    pub order_id: Arc<str>,
+    /// What was asked for then.
+    pub digest: Digest,
+}
+
+/// What an idempotency key of an action stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionRecord {
+    /// The order it was done to.
+    pub seq: OrderSeq,
+    /// What was asked for then.
+    pub digest: Digest,
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Fields break rules.
+    Invalid(Vec<Violation>),
+    /// The id or key was used for another body; names the order that has it.
+    Conflict {
+        /// The first order's id.
+        order_id: Arc<str>,
+    },
+    /// Less is left than a line asks for.
+    OutOfStock {
+        /// Which line, from 0.
+        line: usize,
+        /// Of what.
+        sku: String,
+        /// What is left.
+        left: i64,
+    },
+    /// The catalogue no longer has the product.
+    UnknownProduct {
+        /// Of what.
+        sku: String,
+    },
+    /// There is no such order, or it is not for who asks.
+    NotFound,
+    /// The order has changed since who asks has seen it.
+    StaleVersion {
+        /// Its version now.
+        current: u32,
+    },
+    /// The worker's token is no longer the order's.
+    StaleToken,
+    /// The lease has ended, or there never was one.
+    NoLease,
+    /// The transition table does not allow the step.
+    InvalidTransition {
+        /// Where the order is.
+        from: Status,
+        /// What cannot be done there by who asks.
+        action: ActionName,
+        /// What can.
+        allowed: Vec<ActionName>,
+    },
+}

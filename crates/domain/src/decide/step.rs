@@ -1,0 +1,72 @@
+//! One step of an order along the transition table.
+
+use std::sync::Arc;
+
+use super::set::Refusal;
+use crate::order::{LedgerEntry, LineMove, Order, Queue};
+use crate::status::Status;
+use crate::transition::{ActionName, Actor, Move, actions_from, find};
+
+/// One step of an order.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The order after it.
+    pub order: Order,
+    /// The outward status before it.
+    pub from: &'static str,
+    /// Where it stood in the queue before.
+    pub was: Option<Queue>,
+    /// What was done.
+    pub action: ActionName,
+    /// Who did it.
+    pub actor: Actor,
+    /// Why, where there is a reason to give.
+    pub reason: Option<Arc<str>>,
+    /// Units it moved.
+    pub moves: Vec<LineMove>,
+    /// Money it gave back.
+    pub entry: Option<LedgerEntry>,
+    /// Products whose stock it changed; they may repeat.
+    pub skus: Vec<Arc<str>>,
+}
+
+/// The row of the table for a step of `order`.
+pub(super) fn row_of(order: &Order, to: Status, action: ActionName, actor: &Actor) -> Result<&'static Move, Refusal> {
+    find(order.status, to, action, actor).ok_or_else(|| refused(order, action, actor))
+}
+
+pub(super) fn refused(order: &Order, action: ActionName, actor: &Actor) -> Refusal {
+    Refusal::InvalidTransition { from: order.status, action, allowed: actions_from(order.status, actor) }
+}
+
+/// Takes a step: everything that each step does, and what its row says of status and token; a timer may move the order
+/// on at `due_at_ms`. Stock is the caller's to move, by the row.
+pub(super) fn advance(
+    order: &mut Order,
+    row: &Move,
+    (actor, reason): (Actor, Option<Arc<str>>),
+    due_at_ms: Option<i64>,
+    now_ms: i64,
+) -> Step {
+    let (from, was) = (order.outward_status(), order.queue());
+    if row.from == Status::Active && row.to != Status::Active {
+        order.lease = None;
+    }
+    order.status = row.to;
+    order.version += 1;
+    order.token += u32::from(row.fences);
+    order.due_at_ms = due_at_ms;
+    // A clock that was set back must not make a change look older than the one before.
+    order.updated_at_ms = now_ms.max(order.updated_at_ms);
+    Step {
+        order: order.clone(),
+        from,
+        was,
+        action: row.action,
+        actor,
+        reason,
+        moves: Vec::new(),
+        entry: None,
+        skus: Vec::new(),
+    }
+}

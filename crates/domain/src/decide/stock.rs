@@ -1,0 +1,81 @@
+//! Stock that orders hold: reserved when they are accepted, released or consumed by later steps.
+
+use std::sync::Arc;
+
+use super::set::{Refusal, WorkingSet};
+use crate::order::{Line, OrderSeq};
+
+/// Reserves stock for every line whose product is counted: all of them or none.
+pub(super) fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Refusal> {
+    for at in 0..lines.len() {
+        let line = &mut lines[at];
+        if line.plain {
+            continue;
+        }
+        let Some(product) = set.products.get_mut(line.sku.as_str()) else { continue };
+        let Some(left) = product.available() else { continue };
+        if left < i64::from(line.quantity) {
+            let refusal = Refusal::OutOfStock { line: at, sku: line.sku.clone(), left };
+            give_back(set, &mut lines[..at]);
+            return Err(refusal);
+        }
+        product.reserved += i64::from(line.quantity);
+        line.reserved = line.quantity;
+    }
+    Ok(())
+}
+
+fn give_back(set: &mut WorkingSet, lines: &mut [Line]) {
+    for line in lines.iter_mut().filter(|line| line.reserved > 0) {
+        if let Some(product) = set.products.get_mut(line.sku.as_str()) {
+            product.reserved -= i64::from(line.reserved);
+        }
+        line.reserved = 0;
+    }
+}
+
+/// Lets go of all that an order still holds: what was neither shipped nor called off. Returns the SKUs that changed.
+pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Arc<str>> {
+    let mut skus = Vec::new();
+    let Some(known) = set.lines.get(&seq) else { return skus };
+    for (line, progress) in known.details.lines.iter().zip(&known.progress) {
+        let held = line.reserved.saturating_sub(progress.shipped).saturating_sub(progress.cancelled);
+        if held == 0 {
+            continue;
+        }
+        if let Some(product) = set.products.get_mut(line.sku.as_str()) {
+            product.reserved -= i64::from(held);
+            skus.push(Arc::clone(&product.sku));
+        }
+    }
+    skus
+}
+
+/// What happens to units of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Units {
+    /// They leave the stock they were reserved in.
+    Consumed,
+    /// They can be sold again.
+    Released,
+    /// They are back in the stock.
+    Restocked,
+}
+
+/// Moves units of a line; returns its SKU when stock is counted for it.
+pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quantity: u32) -> Option<Arc<str>> {
+    if line.reserved == 0 {
+        return None;
+    }
+    let product = set.products.get_mut(line.sku.as_str())?;
+    let quantity = i64::from(quantity);
+    match units {
+        Units::Consumed => {
+            product.reserved -= quantity;
+            product.stock = product.stock.map(|stock| stock - quantity);
+        }
+        Units::Released => product.reserved -= quantity,
+        Units::Restocked => product.stock = product.stock.map(|stock| stock.saturating_add(quantity)),
+    }
+    Some(Arc::clone(&product.sku))
+}

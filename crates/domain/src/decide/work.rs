@@ -1,0 +1,173 @@
+//! Orders in work: claimed, ended, given back, taken from workers that are gone.
+
+use std::sync::Arc;
+
+use super::set::{Refusal, WorkingSet};
+use super::step::{Step, advance, row_of};
+use super::stock::release;
+use crate::order::{Order, OrderSeq};
+use crate::rules::Retries;
+use crate::status::Status;
+use crate::transition::{ActionName, Actor, StockEffect};
+
+/// Longest text of why work failed that is kept, in bytes.
+const MAX_ERROR_BYTES: usize = 500;
+/// Why work ends with its lease.
+const LEASE_ENDED: &str = "the lease of its worker ended";
+
+/// Gives the next ready order to a worker, under `lease` if it is an external one; `None` when no order is ready.
+pub fn claim(set: &mut WorkingSet, worker: &Arc<str>, lease: Option<&Arc<str>>, now_ms: i64) -> Option<Step> {
+    loop {
+        let seq = set.ready.pop_front()?;
+        let Some(order) = set.orders.get_mut(&seq) else { continue };
+        let actor = Actor::Worker(Arc::clone(worker));
+        if order.due_at_ms.is_some() {
+            continue;
+        }
+        let Ok(row) = row_of(order, Status::Active, ActionName::Claim, &actor) else { continue };
+        order.attempts += 1;
+        order.worker = Some(Arc::clone(worker));
+        order.lease = lease.cloned();
+        order.started_at_ms = Some(now_ms);
+        order.duration_ms = None;
+        return Some(advance(order, row, (actor, None), None, now_ms));
+    }
+}
+
+/// How the work on an order ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkResult {
+    /// It is done.
+    Completed,
+    /// It cannot be done; the order is parked, and its stock stays reserved.
+    Failed {
+        /// Why, without personal data.
+        reason: Arc<str>,
+    },
+    /// It may be done later; after too many attempts the order is parked.
+    Retry {
+        /// Why, likewise.
+        reason: Arc<str>,
+        /// Not sooner than after so many milliseconds.
+        after_ms: Option<i64>,
+    },
+    /// A late rule refuses the order.
+    Rejected {
+        /// Why, likewise.
+        reason: Arc<str>,
+    },
+    /// A person must look at it.
+    Held {
+        /// Why, likewise.
+        reason: Arc<str>,
+    },
+}
+
+/// Ends the work on an order. `dice` is a random number that spreads what is tried again. For an order that may be
+/// rejected, its lines must be in the set.
+///
+/// # Errors
+/// [`Refusal::NotFound`], [`Refusal::StaleToken`] when another claim came after this worker's, or
+/// [`Refusal::InvalidTransition`].
+pub fn finish(
+    set: &mut WorkingSet,
+    (seq, token): (OrderSeq, u32),
+    result: &WorkResult,
+    (retries, dice): (&Retries, u64),
+    now_ms: i64,
+) -> Result<Step, Refusal> {
+    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    if order.token != token {
+        return Err(Refusal::StaleToken);
+    }
+    let actor = Actor::Worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
+    let (to, action, reason) = match result {
+        WorkResult::Retry { reason, after_ms } => {
+            return give_up_attempt(order, (actor, reason), (retries, dice, after_ms.unwrap_or(0)), now_ms);
+        }
+        WorkResult::Completed => (Status::Completed, ActionName::Finish, None),
+        WorkResult::Failed { reason } => (Status::Failed, ActionName::Fail, Some(reason)),
+        WorkResult::Rejected { reason } => (Status::Rejected, ActionName::Reject, Some(reason)),
+        WorkResult::Held { reason } => (Status::Held, ActionName::Hold, Some(reason)),
+    };
+    let row = row_of(order, to, action, &actor)?;
+    let reason = reason.map(shortened);
+    order.duration_ms = order.started_at_ms.map(|started| (now_ms - started).max(0));
+    if reason.is_some() {
+        order.last_error.clone_from(&reason);
+    }
+    let mut step = advance(order, row, (actor, reason), None, now_ms);
+    if row.stock == StockEffect::Released {
+        step.skus = release(set, seq);
+    }
+    Ok(step)
+}
+
+/// An attempt that came to nothing: the order waits for the next, or is parked when there were too many.
+fn give_up_attempt(
+    order: &mut Order,
+    (actor, reason): (Actor, &Arc<str>),
+    (retries, dice, least_ms): (&Retries, u64, i64),
+    now_ms: i64,
+) -> Result<Step, Refusal> {
+    let is_last = order.attempts >= retries.max_attempts;
+    let (to, action) = match is_last {
+        true => (Status::Failed, ActionName::Fail),
+        false => (Status::Retrying, ActionName::BackOff),
+    };
+    let row = row_of(order, to, action, &actor)?;
+    let reason = shortened(reason);
+    order.last_error = Some(Arc::clone(&reason));
+    order.duration_ms = order.started_at_ms.map(|started| (now_ms - started).max(0));
+    let delay_ms = retries.delay_ms(order.attempts, dice).max(least_ms);
+    // A customer who called it off need not wait for the next attempt.
+    let delay_ms = if order.cancel_requested { 0 } else { delay_ms };
+    let due_at_ms = (!is_last).then_some(now_ms.saturating_add(delay_ms));
+    Ok(advance(order, row, (actor, Some(reason)), due_at_ms, now_ms))
+}
+
+/// Takes an order from a worker whose lease has ended.
+///
+/// # Errors
+/// [`Refusal::NotFound`] or [`Refusal::InvalidTransition`].
+pub fn end_lease(
+    set: &mut WorkingSet,
+    seq: OrderSeq,
+    (retries, dice): (&Retries, u64),
+    now_ms: i64,
+) -> Result<Step, Refusal> {
+    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (retries, dice, 0), now_ms)
+}
+
+/// Puts an order back into the queue, without charging the attempt: its worker gives it back, and proves by the
+/// token that it still has it, or recovery does, which needs none.
+///
+/// # Errors
+/// [`Refusal::NotFound`], [`Refusal::StaleToken`] or [`Refusal::InvalidTransition`].
+pub fn requeue(
+    set: &mut WorkingSet,
+    seq: OrderSeq,
+    token: Option<u32>,
+    reason: &str,
+    now_ms: i64,
+) -> Result<Step, Refusal> {
+    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    if token.is_some_and(|token| token != order.token) {
+        return Err(Refusal::StaleToken);
+    }
+    let row = row_of(order, Status::Pending, ActionName::GiveBack, &Actor::System)?;
+    order.attempts = order.attempts.saturating_sub(1);
+    order.worker = None;
+    order.started_at_ms = None;
+    // What its customer asked for meanwhile is a timer's to do, at once.
+    let due_at_ms = order.cancel_requested.then_some(now_ms);
+    Ok(advance(order, row, (Actor::System, Some(reason.into())), due_at_ms, now_ms))
+}
+
+fn shortened(reason: &Arc<str>) -> Arc<str> {
+    if reason.len() <= MAX_ERROR_BYTES {
+        return Arc::clone(reason);
+    }
+    reason[..reason.floor_char_boundary(MAX_ERROR_BYTES)].into()
+}

@@ -1,0 +1,102 @@
+//! Workers outside the process: leases, and the orders claimed under them.
+
+use std::sync::Arc;
+
+use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::lease::Lease;
+use ordercast_domain::order::{Order, OrderSeq};
+use ordercast_domain::status::Status;
+
+use crate::intake::{Changed, Claim, Claimed, Renewed, Report};
+use crate::run::Run;
+
+/// Why an order goes back to the queue when its worker does not want it.
+const GIVEN_BACK: &str = "given back by its worker";
+
+impl Run<'_> {
+    /// Claims orders for a worker, under its lease or a new one.
+    pub(crate) fn claim_for(&mut self, claim: &Claim) -> Result<Claimed, Refusal> {
+        let end_ms = self.now_ms.saturating_add(claim.ttl_ms);
+        let lease = match &claim.lease {
+            Some(id) => self.live_lease(id)?,
+            None => Lease { id: self.ids.draw(self.now_ms), worker: Arc::clone(&claim.worker), expires_at_ms: end_ms },
+        };
+        let mut orders = Vec::new();
+        while orders.len() < claim.most {
+            let Some(step) = decide::claim(&mut self.set, &lease.worker, Some(&lease.id), self.now_ms) else { break };
+            self.step(&step);
+            orders.push(step.order);
+        }
+        // A lease that holds nothing is not worth a commit.
+        if !orders.is_empty() || claim.lease.is_some() {
+            self.extend_lease(&lease, end_ms);
+        }
+        Ok(Claimed { lease: lease.id, expires_at_ms: end_ms, orders })
+    }
+
+    /// Renews a lease; tells which orders it holds.
+    pub(crate) fn renew(&mut self, id: &Arc<str>, ttl_ms: i64) -> Result<Renewed, Refusal> {
+        let lease = self.live_lease(id)?;
+        let expires_at_ms = self.now_ms.saturating_add(ttl_ms);
+        self.extend_lease(&lease, expires_at_ms);
+        Ok(Renewed { expires_at_ms, orders: self.held_by(id).into_iter().cloned().collect() })
+    }
+
+    /// Ends, or gives back, the work of an external worker on one order.
+    pub(crate) fn report(&mut self, report: &Report) -> Result<Changed, Refusal> {
+        let seq = *self.set.orders_by_id.get(&report.order_id).ok_or(Refusal::NotFound)?;
+        let is_external = |order: &Order| order.status != Status::Active || order.lease.is_some();
+        if !self.set.orders.get(&seq).is_some_and(is_external) {
+            return Err(Refusal::StaleToken);
+        }
+        let step = match &report.result {
+            Some(result) => {
+                let spread = (&self.rules.retries, self.ids.dice());
+                decide::finish(&mut self.set, (seq, report.token), result, spread, self.now_ms)?
+            }
+            None => decide::requeue(&mut self.set, seq, Some(report.token), GIVEN_BACK, self.now_ms)?,
+        };
+        self.step(&step);
+        Ok(Changed { order: Box::new(step.order), replayed: false })
+    }
+
+    /// Takes the orders from workers whose leases have ended.
+    pub(crate) fn end_leases(&mut self) {
+        self.decided.next_lease_end_ms = self.set.next_lease_end_ms;
+        let has_ended = |lease: &&Lease| lease.expires_at_ms <= self.now_ms;
+        let ended: Vec<Arc<str>> = self.set.leases.values().filter(has_ended).map(|lease| lease.id.clone()).collect();
+        for id in ended {
+            let orders: Vec<OrderSeq> = self.held_by(&id).into_iter().map(|order| order.seq).collect();
+            tracing::warn!(lease = &*id, orders = orders.len(), "a lease has ended");
+            for seq in orders {
+                let spread = (&self.rules.retries, self.ids.dice());
+                if let Ok(step) = decide::end_lease(&mut self.set, seq, spread, self.now_ms) {
+                    self.step(&step);
+                }
+            }
+            self.set.leases.remove(&id);
+            self.writes.ended_leases.push(id);
+        }
+    }
+
+    fn live_lease(&self, id: &Arc<str>) -> Result<Lease, Refusal> {
+        self.set.leases.get(id).cloned().ok_or(Refusal::NoLease)
+    }
+
+    fn extend_lease(&mut self, lease: &Lease, expires_at_ms: i64) {
+        let lease = Lease { expires_at_ms, ..lease.clone() };
+        let first = self.decided.first_lease_end_ms;
+        self.decided.first_lease_end_ms = Some(first.map_or(expires_at_ms, |first| first.min(expires_at_ms)));
+        self.set.leases.insert(Arc::clone(&lease.id), lease.clone());
+        self.writes.leases.retain(|known| known.id != lease.id);
+        self.writes.leases.push(lease);
+    }
+
+    /// The orders in work under a lease, the first accepted first.
+    fn held_by(&self, id: &Arc<str>) -> Vec<&Order> {
+        let is_held = |order: &&Order| order.status == Status::Active && order.lease.as_ref() == Some(id);
+        let mut orders: Vec<&Order> = self.set.orders.values().filter(is_held).collect();
+        orders.sort_unstable_by_key(|order| order.seq);
+        orders
+    }
+}

@@ -1,0 +1,370 @@
+//! Random commands by random actors against the store in memory and the one in SQLite: the same outcomes, orders and
+//! events, and what must hold holds after each batch.
+//!
+//! 256 sequences, or as many as `ORDERCAST_MODEL_SEQUENCES` says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ordercast_domain::decide::{Action, LineQuantity, Request, WorkResult, WorkingSet};
+use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
+use ordercast_domain::money::Currency;
+use ordercast_domain::order::{Order, Progress};
+use ordercast_domain::product::{Product, ProductPatch};
+use ordercast_domain::rules::Rules;
+use ordercast_domain::status::Status;
+use ordercast_domain::transition::{ActionName, Actor, actions_from};
+use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::principal::Principal;
+use ordercast_store::conformance::wait;
+use ordercast_store::log::{PageLimit, PageQuery};
+use ordercast_store::model::{ModelStore, system_now_ms};
+use ordercast_store::read::{OrderQuery, ReadStore};
+use ordercast_store::write::{CommitOutcome, Decider, Keys, WriteStore, Writes};
+use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::batch::{Batch, Looks};
+use crate::ids::IdSource;
+use crate::intake::{Claim, Command, Report, Submission, WorkDone};
+use crate::outcome::{Decided, Outcome};
+
+const SEQUENCES: u32 = 256;
+/// Ids that orders are placed with; fewer than orders, so that some repeat.
+const IDS: u8 = 6;
+const SKUS: [&str; 3] = ["tea", "cup", "text"];
+/// So far away that it never comes.
+const FAR_MS: i64 = 1_000_000_000;
+
+#[derive(Clone, Debug)]
+enum Wish {
+    Place { id: u8, customer: u8, lines: Vec<(u8, i64)>, run_at: Option<bool>, key: Option<u8> },
+    Act { id: u8, pick: u8, action: ActionName, actor: u8, lines: Option<Vec<(u32, i64)>>, flags: u16, key: Option<u8> },
+    Stock { sku: u8, change: i64 },
+    Claim { with_lease: bool, most: usize, ends: bool },
+    Renew { ends: bool },
+    Report { nth: usize, is_stale: bool, how: u8 },
+    Pool { how: u8 },
+    Recover,
+}
+
+fn any_wish() -> impl Strategy<Value = Wish> {
+    let key = || prop::option::weighted(0.2, 0..3u8);
+    let people: Vec<_> =
+        ActionName::ALL.into_iter().filter(|name| ActionName::for_people(name.name()).is_some()).collect();
+    let place = (0..IDS, 0..2u8, vec((0..3u8, 1..4i64), 1..4), prop::option::weighted(0.2, any::<bool>()), key());
+    let lines = prop::option::of(vec((0..3u32, 1..3i64), 1..3));
+    let act = ((0..IDS, any::<u8>()), select(people), 0..7u8, lines, any::<u16>(), key());
+    prop_oneof![
+        6 => place.prop_map(|(id, customer, lines, run_at, key)| Wish::Place { id, customer, lines, run_at, key }),
+        12 => act.prop_map(|((id, pick), action, actor, lines, flags, key)| Wish::Act {
+            id, pick, action, actor, lines, flags, key
+        }),
+        2 => (0..2u8, -3..6i64).prop_map(|(sku, change)| Wish::Stock { sku, change }),
+        4 => (any::<bool>(), 0..4usize, prop::bool::weighted(0.2)).prop_map(|(with_lease, most, ends)| Wish::Claim {
+            with_lease, most, ends
+        }),
+        1 => prop::bool::weighted(0.3).prop_map(|ends| Wish::Renew { ends }),
+        8 => (0..4usize, prop::bool::weighted(0.1), 0..14u8).prop_map(|(nth, is_stale, how)| Wish::Report {
+            nth, is_stale, how
+        }),
+        4 => (0..14u8).prop_map(|how| Wish::Pool { how }),
+        1 => Just(Wish::Recover),
+    ]
+}
+
+fn rules() -> Rules {
+    let mut rules = Rules::standard(Currency::parse("USD").expect("a currency"));
+    // Whatever waits is due with the next batch, whenever that comes.
+    (rules.retries.max_attempts, rules.retries.base_ms) = (3, 0);
+    rules
+}
+
+fn customers() -> CustomerKey {
+    CustomerKey::new([7; 32])
+}
+
+fn result_of(how: u8) -> Option<WorkResult> {
+    let reason = || Arc::from("for a reason");
+    match how {
+        0 => None,
+        1 => Some(WorkResult::Failed { reason: reason() }),
+        2 => Some(WorkResult::Retry { reason: reason(), after_ms: None }),
+        3 => Some(WorkResult::Rejected { reason: reason() }),
+        4 => Some(WorkResult::Held { reason: reason() }),
+        _ => Some(WorkResult::Completed),
+    }
+}
+
+/// A batch whose time is the test's and not the store's, and which sees all that is due.
+struct At<'a, 'b>(&'a mut Batch<'b>, i64);
+
+impl Decider for At<'_, '_> {
+    fn keys(&self) -> Keys {
+        self.0.keys()
+    }
+
+    fn decide(&mut self, set: WorkingSet, _: i64) -> Writes {
+        self.0.decide(set, self.1)
+    }
+}
+
+/// One store and what drives it.
+struct Side {
+    writer: Box<dyn WriteStore>,
+    reader: Box<dyn ReadStore>,
+    ids: IdSource,
+    idle: Vec<Arc<str>>,
+}
+
+impl Side {
+    fn new(writer: impl WriteStore, reader: impl ReadStore) -> Self {
+        let idle = vec!["w1".into()];
+        Self { writer: Box::new(writer), reader: Box::new(reader), ids: IdSource::seeded(7), idle }
+    }
+
+    fn commit(&mut self, commands: Vec<Command>, now_ms: i64) -> Decided {
+        let rules = rules();
+        let mut batch = Batch {
+            submissions: commands.into_iter().map(Submission::internal).collect(),
+            idle: std::mem::take(&mut self.idle),
+            claims: true,
+            has_products: true,
+            rules: &rules,
+            ids: &mut self.ids,
+            looks: Looks { timers: true, leases: true },
+            due: &[],
+            decided: Decided::default(),
+        };
+        let outcome = wait(self.writer.commit(&mut At(&mut batch, now_ms)));
+        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+        let mut decided = std::mem::take(&mut batch.decided);
+        drop(batch);
+        self.idle = std::mem::take(&mut decided.idle);
+        decided
+    }
+
+    /// Orders in work: under a lease, or in the process.
+    fn active(&self, is_leased: bool) -> Vec<Order> {
+        let query = OrderQuery { limit: 100, status: Some((Status::Active, None)), ..OrderQuery::default() };
+        let orders = wait(self.reader.orders(query)).expect("readable").orders;
+        orders.into_iter().map(|(order, _)| order).filter(|order| order.lease.is_some() == is_leased).collect()
+    }
+
+    fn order(&self, id: u8) -> Option<Order> {
+        wait(self.reader.order(format!("o{id}").into())).expect("readable").map(|(order, _)| order)
+    }
+}
+
+/// Turns wishes into commands by what is stored.
+fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Command {
+    let text = |prefix: &str, number: u8| Arc::<str>::from(format!("{prefix}{number}"));
+    let ttl_ms = |ends: bool| if ends { 0 } else { FAR_MS };
+    match wish {
+        Wish::Place { id, customer, lines, run_at, key } => {
+            let item = |&(sku, quantity): &(u8, i64)| ItemInput {
+                sku: SKUS[usize::from(sku)],
+                quantity,
+                price: Some("2.5"),
+                plain: sku == 2,
+            };
+            let (id, customer) = (format!("o{id}"), format!("c{customer}"));
+            let input = OrderInput {
+                id: Some(&id),
+                items: lines.iter().map(item).collect(),
+                customer: Some(&customer),
+                address: Some("x"),
+                run_at_ms: run_at.map(|is_far| if is_far { now_ms + FAR_MS } else { now_ms + 1 }),
+                ..OrderInput::default()
+            };
+            let mut draft = draft_order(&input, &rules(), &customers()).expect("a good order");
+            draft.key = key.map(|key| text("k", key));
+            Command::Place { draft: Box::new(draft), principal: Principal::local_admin(), reply: Box::new(|_| ()) }
+        }
+        Wish::Act { id, pick, action, actor, lines, flags, key } => {
+            let order = side.order(*id);
+            let version = order.as_ref().map_or(1, |order| order.version);
+            let actor = match actor {
+                0 | 1 => Actor::Customer(customers().opaque(&format!("c{actor}"))),
+                2 => Actor::Worker("w9".into()),
+                3 => Actor::Admin,
+                _ => Actor::Staff,
+            };
+            // Mostly what is open, for most else is refused.
+            let open = order.map(|order| actions_from(order.status, &actor)).unwrap_or_default();
+            let open = open.get(usize::from(*pick) % open.len().max(1)).filter(|_| pick % 8 > 0);
+            let request = Request {
+                order_id: text("o", *id),
+                action: action_of(open.copied().unwrap_or(*action), lines, *flags, now_ms),
+                actor,
+                reason: (flags & 0x300 != 0).then(|| "why".into()),
+                if_versions: (flags & 0x400 == 0).then(|| vec![version + u32::from(flags & 0x3800 == 0)]),
+                key: key.map(|key| text("k", key)),
+            };
+            Command::Act { request: Box::new(request), reply: Box::new(|_| ()) }
+        }
+        Wish::Stock { sku, change } => {
+            let patch = ProductPatch { stock_change: Some(*change), ..ProductPatch::default() };
+            Command::PatchProduct { sku: SKUS[usize::from(*sku)].into(), patch, reply: Box::new(|_| ()) }
+        }
+        Wish::Claim { with_lease, most, ends } => {
+            let lease = leases.last().filter(|_| *with_lease).cloned();
+            let claim = Claim { worker: "out".into(), lease, most: *most, ttl_ms: ttl_ms(*ends) };
+            Command::Claim { claim, reply: Box::new(|_| ()) }
+        }
+        Wish::Renew { ends } => {
+            let lease = leases.last().cloned().unwrap_or_else(|| "none".into());
+            Command::Renew { lease, ttl_ms: ttl_ms(*ends), reply: Box::new(|_| ()) }
+        }
+        Wish::Report { nth, is_stale, how } => {
+            let active = side.active(true);
+            let order = active.get(nth % active.len().max(1));
+            let token = order.map_or(0, |order| order.token) + u32::from(*is_stale);
+            let order_id = order.map_or_else(|| text("o", 0), |order| Arc::clone(&order.id));
+            Command::Report {
+                report: Box::new(Report { order_id, token, result: result_of(*how) }),
+                reply: Box::new(|_| ()),
+            }
+        }
+        Wish::Pool { how } => {
+            let done = side.active(false).into_iter().filter_map(|order| {
+                let (worker, result) = (order.worker?, result_of(*how));
+                Some(WorkDone { seq: order.seq, token: order.token, worker, result })
+            });
+            Command::Finish(done.collect())
+        }
+        Wish::Recover => Command::Recover,
+    }
+}
+
+fn action_of(name: ActionName, lines: &Option<Vec<(u32, i64)>>, flags: u16, now_ms: i64) -> Action {
+    let line = |&(line, quantity): &(u32, i64)| LineQuantity { line, quantity };
+    let lines = lines.as_ref().map(|lines| lines.iter().map(line).collect());
+    let amount = (flags & 16 == 0).then(|| Arc::from("1.25"));
+    let at_ms = if flags & 32 == 0 { now_ms + 1 } else { now_ms + FAR_MS };
+    match name {
+        ActionName::Hold => Action::Hold { until_ms: (flags & 16 == 0).then_some(at_ms) },
+        ActionName::Release => Action::Release,
+        ActionName::Reject => Action::Reject,
+        ActionName::Retry => Action::Retry,
+        ActionName::Complete => Action::Complete,
+        ActionName::Start => Action::Start,
+        ActionName::Reschedule => Action::Reschedule { at_ms },
+        ActionName::Fulfil => Action::Fulfil { lines, closes: flags & 64 != 0 },
+        ActionName::Refund => Action::Refund { amount },
+        ActionName::Return => Action::Return { lines, amount, restocks: flags & 64 != 0 },
+        _ => Action::Cancel,
+    }
+}
+
+/// Everything that a store shows, in a form that two stores have in common.
+fn contents(reader: &dyn ReadStore) -> String {
+    let orders = wait(reader.orders(OrderQuery { limit: 100, ..OrderQuery::default() })).expect("readable").orders;
+    let moved: Vec<_> = orders.iter().map(|(order, _)| wait(reader.fulfilment(order.seq)).expect("readable")).collect();
+    let products = wait(reader.catalogue()).expect("readable").products;
+    let start = wait(reader.start_state()).expect("readable");
+    let bodies: Vec<Vec<String>> = [Log::Orders, Log::Products].map(|log| events(reader, log)).to_vec();
+    let start = (start.ready, start.active, start.next_due_ms, start.next_lease_end_ms);
+    format!("{orders:#?} {moved:#?} {products:#?} {start:?} {bodies:#?}")
+}
+
+/// The bodies of a log, whose offsets have no gap.
+fn events(reader: &dyn ReadStore, log: Log) -> Vec<String> {
+    let limit = PageLimit { events: 100_000, bytes: usize::MAX };
+    let events = wait(reader.log_page(PageQuery::after(log, View::All, 0, limit))).expect("readable").events;
+    assert!(events.iter().map(|event| event.offset).eq(1..=events.len() as u64), "offsets have no gap");
+    events.iter().map(|event| String::from_utf8_lossy(&event.body).into_owned()).collect()
+}
+
+/// What must hold of every store after every batch.
+fn check(reader: &dyn ReadStore) {
+    let orders = wait(reader.orders(OrderQuery { limit: 100, ..OrderQuery::default() })).expect("readable").orders;
+    let mut held: BTreeMap<String, i64> = BTreeMap::new();
+    for (order, details) in &orders {
+        let fulfilment = wait(reader.fulfilment(order.seq)).expect("readable");
+        let given_back: i64 = fulfilment.ledger.iter().map(|entry| entry.amount).sum();
+        assert!(given_back == order.refunded && order.refunded <= order.captured(), "{order:?}");
+        assert_eq!(order.lease.is_some(), order.status.name() == "active" && order.worker.as_deref() == Some("out"));
+        if order.status.is_terminal() && order.status.name() != "fulfilled" {
+            continue;
+        }
+        let progress = Progress::of_lines(details.lines.len(), &fulfilment.moves);
+        for (line, done) in details.lines.iter().zip(progress) {
+            assert!(done.shipped + done.cancelled <= line.quantity && done.returned <= done.shipped, "{done:?}");
+            if line.reserved > 0 {
+                let left = i64::from(line.reserved) - i64::from(done.shipped) - i64::from(done.cancelled);
+                *held.entry(line.sku.clone()).or_default() += left;
+            }
+        }
+    }
+    for product in wait(reader.catalogue()).expect("readable").products {
+        assert_eq!(product.reserved, held.get(&*product.sku).copied().unwrap_or(0), "{product:?}");
+        assert!(product.stock.is_none_or(|stock| (0..=stock).contains(&product.reserved)), "{product:?}");
+    }
+    let mut folded: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for body in events(reader, Log::Orders) {
+        let event: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let (version, status) = folded.get(&text("order_id")).cloned().unwrap_or_default();
+        assert_eq!((event["version"].as_u64(), text("from")), (Some(version + 1), status), "{body}");
+        folded.insert(text("order_id"), (version + 1, text("status")));
+    }
+    for (order, _) in &orders {
+        let last = folded.get(&*order.id).map(|(version, status)| (*version, status.as_str()));
+        assert_eq!(last, Some((u64::from(order.version), order.outward_status())), "status is the fold of events");
+    }
+}
+
+fn sequences() -> u32 {
+    let wanted = std::env::var("ORDERCAST_MODEL_SEQUENCES").ok().and_then(|count| count.parse().ok());
+    wanted.unwrap_or(SEQUENCES)
+}
+
+fn stocked(sku: &str) -> Product {
+    let currency = Currency::parse("USD").expect("a currency");
+    Product { sku: sku.into(), name: sku.to_owned(), price: 2_500_000, currency, stock: Some(8), reserved: 0 }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: sequences(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_do_the_same_and_what_must_hold_holds(batches in vec(vec(any_wish(), 1..5), 1..40)) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (writer, reader) = open(&SqliteOptions::new(dir.path())).expect("a store");
+        let model = ModelStore::new();
+        let mut sides = [Side::new(model.clone(), model), Side::new(writer, reader)];
+        // In the past by the stores' clocks, so that what is due by the test's is due by theirs.
+        let mut now_ms = system_now_ms() - FAR_MS / 2;
+        let mut leases: Vec<Arc<str>> = Vec::new();
+        let stock = |_: &Side| Command::PutProducts {
+            products: SKUS[..2].iter().map(|sku| stocked(sku)).collect(),
+            reply: Box::new(|_| ()),
+        };
+        for side in &mut sides {
+            let first = stock(side);
+            side.commit(vec![first], now_ms);
+        }
+        for wishes in &batches {
+            now_ms += 1_000;
+            let commands = |side: &Side| wishes.iter().map(|wish| command(wish, side, &leases, now_ms)).collect();
+            let both: Vec<Vec<Command>> = sides.iter().map(commands).collect();
+            let decided: Vec<Decided> =
+                sides.iter_mut().zip(both).map(|(side, commands)| side.commit(commands, now_ms)).collect();
+            let outcomes = |decided: &Decided| format!("{:#?}", decided.outcomes);
+            prop_assert_eq!(outcomes(&decided[0]), outcomes(&decided[1]));
+            prop_assert_eq!(contents(&*sides[0].reader), contents(&*sides[1].reader));
+            check(&*sides[0].reader);
+            for outcome in &decided[0].outcomes {
+                if let Outcome::Claimed(Ok(claimed)) = outcome {
+                    leases.push(Arc::clone(&claimed.lease));
+                }
+            }
+        }
+        drop(sides);
+        let report = verify(dir.path(), |_| {}).expect("readable");
+        prop_assert!(report.is_clean(), "{}", report);
+    }
+}

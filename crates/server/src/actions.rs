@@ -1,0 +1,158 @@
+//! What is done to orders: over HTTP, in frames and by calls.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use hyper::HeaderMap;
+use hyper::header::{HeaderValue, IF_MATCH};
+use ordercast_domain::Violation;
+use ordercast_domain::decide::{Action, LineQuantity, Request};
+use ordercast_domain::transition::ActionName;
+use ordercast_protocol::action::{ActionRequest, parse_action};
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::principal::Principal;
+
+use crate::actor::actor_of;
+use crate::app::App;
+use crate::orders::{
+    IDEMPOTENCY_REPLAYED, bad_query, find, idempotency_key, read_body, require_json, whole_order_response,
+};
+use crate::problem::Problem;
+
+/// `POST /orders/{id}/{action}`: 200 with the order once what was done is durable.
+pub(crate) async fn act(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    Extension(principal): Extension<Principal>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path((id, action)) = path.map_err(bad_query)?;
+    require_json(&headers)?;
+    let key = idempotency_key(&headers)?;
+    let body = read_body(&app, body).await?;
+    let asked = parse_action(&body)?;
+    if asked.id.is_some() || asked.action.is_some() || asked.version.is_some() || asked.idempotency_key.is_some() {
+        let detail = "id and action stand in the address, the version in If-Match, the key in Idempotency-Key";
+        return Err(Problem::new(ErrorCode::InvalidAction, detail));
+    }
+    let request = Request {
+        order_id: id.into(),
+        action: action_of(&action, &asked)?,
+        actor: actor_of(&principal)?,
+        reason: asked.reason.as_deref().map(Arc::from),
+        if_versions: if_match(&headers),
+        key,
+    };
+    perform(&app, peer.ip(), &principal, request).await
+}
+
+async fn perform(app: &App, client: IpAddr, principal: &Principal, request: Request) -> Result<Response, Problem> {
+    let changed = app.engine.act(client, request).await;
+    let changed = changed.map_err(|error| Problem::of_command(ErrorCode::InvalidAction, error))?;
+    let (order, details) = find(app, changed.order.id).await?;
+    let mut response = whole_order_response(app, principal, &order, &details).await?;
+    if changed.replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// What a frame or a call asks to be done: it names order and action itself.
+pub(crate) fn request_of(body: &[u8], action: Option<&str>, principal: &Principal) -> Result<Request, Problem> {
+    let asked = parse_action(body)?;
+    let missing =
+        |pointer: &str| Problem::violations(ErrorCode::InvalidAction, vec![Violation::new(pointer, "is required")]);
+    let name = action.or(asked.action.as_deref()).ok_or_else(|| missing("/action"))?;
+    let version = asked.version.map(|version| vec![u32::try_from(version).unwrap_or(0)]);
+    Ok(Request {
+        order_id: asked.id.as_deref().ok_or_else(|| missing("/id"))?.into(),
+        action: action_of(name, &asked)?,
+        actor: actor_of(principal)?,
+        reason: asked.reason.as_deref().map(Arc::from),
+        if_versions: version,
+        key: asked.idempotency_key.as_deref().filter(|key| !key.is_empty()).map(Arc::from),
+    })
+}
+
+/// The action of a name, with what it takes of the request.
+fn action_of(name: &str, asked: &ActionRequest<'_>) -> Result<Action, Problem> {
+    let Some(name) = ActionName::for_people(name) else {
+        let known: Vec<_> = ActionName::ALL
+            .into_iter()
+            .filter_map(|action| ActionName::for_people(action.name()))
+            .map(ActionName::name)
+            .collect();
+        return Err(Problem::new(ErrorCode::NotFound, format!("known actions are {}", known.join(", "))));
+    };
+    let line = |&(line, quantity): &(u32, i64)| LineQuantity { line, quantity };
+    let lines = asked.lines.as_ref().map(|lines| lines.iter().map(line).collect());
+    let amount = asked.amount.map(Arc::from);
+    Ok(match name {
+        ActionName::Hold => Action::Hold { until_ms: asked.until_ms },
+        ActionName::Release => Action::Release,
+        ActionName::Reject => Action::Reject,
+        ActionName::Retry => Action::Retry,
+        ActionName::Complete => Action::Complete,
+        ActionName::Start => Action::Start,
+        ActionName::Reschedule => {
+            let at_ms = asked.run_at_ms.ok_or_else(|| {
+                Problem::violations(ErrorCode::InvalidAction, vec![Violation::new("/run_at", "is required")])
+            })?;
+            Action::Reschedule { at_ms }
+        }
+        ActionName::Fulfil => Action::Fulfil { lines, closes: asked.closes },
+        ActionName::Refund => Action::Refund { amount },
+        ActionName::Return => Action::Return { lines, amount, restocks: asked.restocks },
+        // The others are not for people.
+        _ => Action::Cancel,
+    })
+}
+
+/// The versions that `If-Match` allows (RFC 9110 §13.1.1); `None` for any. A tag that is not ours matches nothing, and
+/// neither does a weak one.
+fn if_match(headers: &HeaderMap) -> Option<Vec<u32>> {
+    let mut versions = Vec::new();
+    let mut is_given = false;
+    for value in headers.get_all(IF_MATCH) {
+        is_given = true;
+        for tag in value.to_str().unwrap_or("").split(',').map(str::trim) {
+            if tag == "*" {
+                return None;
+            }
+            let version: Option<u32> =
+                tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+            versions.extend(version);
+        }
+    }
+    is_given.then_some(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_strong_tags_of_ours_match() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&["*"], None),
+            (&["\"3\""], Some(vec![3])),
+            (&["\"3\", \"4\"", "\"5\""], Some(vec![3, 4, 5])),
+            (&["W/\"3\""], Some(vec![])),
+            (&["3"], Some(vec![])),
+            (&["\"three\""], Some(vec![])),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IF_MATCH, HeaderValue::from_static(value));
+            }
+            assert_eq!(if_match(&headers), expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What is done to orders over HTTP, frames and calls: the table, versions, keys, stock and money.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use ordercast_store_sqlite::verify::verify;
+use serde_json::{Value, json};
+use support::{Answer, Client, PATIENCE, Server};
+
+/// Three tea, of which stock is counted, and a cup: 40.00 in all.
+fn order(id: &str) -> Value {
+    let line = |sku, quantity| json!({"sku": sku, "quantity": quantity, "price": 10});
+    json!({"id": id, "items": [line("tea", 3), line("cup", 1)], "customer": "ann", "address": "1 Road"})
+}
+
+fn place(client: &mut Client, order: &Value) -> Value {
+    let placed = client.post("/orders", &order.to_string());
+    assert_eq!(placed.status, 201, "{}", placed.text());
+    placed.json()
+}
+
+fn act(client: &mut Client, id: &str, action: &str, body: &Value) -> Answer {
+    client.post(&format!("/orders/{id}/{action}"), &body.to_string())
+}
+
+fn act_with(client: &mut Client, id: &str, action: &str, headers: &[&str], body: &Value) -> Answer {
+    let headers = [&["Content-Type: application/json"], headers].concat();
+    client.request("POST", &format!("/orders/{id}/{action}"), &headers, body.to_string().as_bytes())
+}
+
+fn until_status(client: &mut Client, id: &str, status: &str) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let order = client.get(&format!("/orders/{id}")).json();
+        if order["status"] == status {
+            return order;
+        }
+        assert!(Instant::now() < deadline, "never {status}: {order}");
+        std::thread::yield_now();
+    }
+}
+
+/// Stock and what of it is reserved.
+fn tea(client: &mut Client) -> (i64, i64) {
+    let products = client.get("/products").json();
+    let tea = products["products"].as_array().expect("products").iter().find(|product| product["sku"] == "tea");
+    let tea = tea.expect("there is tea");
+    (tea["stock"].as_i64().expect("a stock"), tea["reserved"].as_i64().expect("a number"))
+}
+
+fn stock_tea(client: &mut Client, stock: i64) {
+    let body = json!({"sku": "tea", "price": 10, "stock": stock}).to_string();
+    assert_eq!(client.post("/products", &body).status, 200);
+}
+
+fn kind(answer: &Answer) -> (u16, String) {
+    let kind = answer.json()["type"].as_str().unwrap_or_default().trim_start_matches("/docs/errors/").to_owned();
+    (answer.status, kind)
+}
+
+#[test]
+fn an_order_is_held_released_and_called_off_and_its_events_tell_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+        let mut client = server.client();
+        stock_tea(&mut client, 10);
+        place(&mut client, &order("a1"));
+        let seen = client.get("/orders/a1");
+        assert!(seen.head.contains("etag: \"1\""), "{}", seen.head);
+        assert_eq!(seen.json()["allowed"], json!(["hold", "cancel"]));
+        let held = act(&mut client, "a1", "hold", &json!({}));
+        assert_eq!((held.status, held.pointers()), (422, vec!["/reason".to_owned()]));
+        let held = act_with(&mut client, "a1", "hold", &["If-Match: \"1\""], &json!({"reason": "looks odd"}));
+        assert!(held.status == 200 && held.head.contains("etag: \"2\""), "{} {}", held.head, held.text());
+        let stale = act_with(&mut client, "a1", "release", &["If-Match: \"1\""], &json!({}));
+        assert_eq!((kind(&stale), &stale.json()["version"]), ((412, "stale-version".to_owned()), &json!(2)));
+        let wrong = act(&mut client, "a1", "fulfil", &json!({}));
+        assert_eq!(kind(&wrong), (409, "invalid-transition".to_owned()));
+        assert_eq!(wrong.json()["allowed"], json!(["release", "reject", "cancel"]));
+        assert_eq!(act(&mut client, "a1", "release", &json!({})).json()["status"], "pending");
+        assert_eq!(tea(&mut client), (10, 3));
+        assert_eq!(client.request("POST", "/orders/a1/cancel", &[], b"").json()["status"], "cancelled");
+        assert_eq!(tea(&mut client), (10, 0));
+        for (action, body, expected) in [
+            ("explode", json!({}), (404, "not-found")),
+            ("claim", json!({}), (404, "not-found")),
+            ("refund", json!({"amout": 5}), (400, "malformed-json")),
+            ("reschedule", json!({}), (422, "invalid-action")),
+            ("cancel", json!({"version": 3}), (422, "invalid-action")),
+            ("cancel", json!({}), (409, "invalid-transition")),
+        ] {
+            let answer = act(&mut client, "a1", action, &body);
+            assert_eq!(kind(&answer), (expected.0, expected.1.to_owned()), "{action} {}", answer.text());
+        }
+        assert_eq!(kind(&act(&mut client, "none", "cancel", &json!({}))), (404, "not-found".to_owned()));
+        let events = client.get("/orders/a1/events").json();
+        let told: Vec<_> = events["events"]
+            .as_array()
+            .expect("events")
+            .iter()
+            .map(|event| [&event["version"], &event["from"], &event["status"], &event["action"], &event["reason"]])
+            .collect();
+        let null = Value::Null;
+        let row = |version, from: &str, status: &str, action: &str| {
+            (json!(version), json!(from), json!(status), json!(action))
+        };
+        let rows = [
+            row(2, "pending", "held", "hold"),
+            row(3, "held", "pending", "release"),
+            row(4, "pending", "cancelled", "cancel"),
+        ];
+        assert_eq!(told[0], [&json!(1), &null, &json!("pending"), &null, &null]);
+        for (told, (version, from, status, action)) in told[1..].iter().zip(&rows) {
+            assert_eq!(told[..4], [version, from, status, action]);
+        }
+        assert_eq!(told[1][4], "looks odd");
+    }
+    let report = verify(dir.path(), |_| {}).expect("readable");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn goods_leave_in_parts_come_back_and_money_goes_back_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let server = Server::start(dir.path(), |_| {});
+        let mut client = server.client();
+        stock_tea(&mut client, 10);
+        place(&mut client, &order("a1"));
+        let done = until_status(&mut client, "a1", "completed");
+        assert_eq!((&done["captured"], &done["allowed"]), (&json!(40.0), &json!(["fulfil", "cancel", "refund"])));
+        let part = act(&mut client, "a1", "fulfil", &json!({"lines": [{"line": 0, "quantity": 2}]})).json();
+        assert_eq!(part["status"], "partially_fulfilled");
+        assert_eq!(part["fulfilment"], json!([{"line": 0, "shipped": 2, "cancelled": 0, "returned": 0}]));
+        assert_eq!(tea(&mut client), (8, 1));
+        let refund = |client: &mut Client, key: &str, amount: f64| {
+            let body = json!({"amount": amount, "reason": "broken"});
+            act_with(client, "a1", "refund", &[&format!("Idempotency-Key: {key}")], &body)
+        };
+        let first = refund(&mut client, "k1", 12.5);
+        assert!(!first.head.contains("idempotency-replayed"), "{}", first.head);
+        for _ in 0..3 {
+            let again = refund(&mut client, "k1", 12.5);
+            assert!(again.status == 200 && again.head.contains("idempotency-replayed: true"), "{}", again.head);
+            assert_eq!(again.json()["refunded"], 12.5);
+        }
+        assert_eq!(kind(&refund(&mut client, "k1", 12.0)), (409, "idempotency-conflict".to_owned()));
+        assert_eq!(refund(&mut client, "k2", 27.51).pointers(), ["/amount"], "more than is left");
+        assert_eq!(act(&mut client, "a1", "fulfil", &json!({"close": true})).json()["status"], "fulfilled");
+        let back = json!({"lines": [{"line": 0, "quantity": 3}], "amount": 20, "restock": true});
+        let back = act(&mut client, "a1", "return", &back).json();
+        assert_eq!((&back["refunded"], &back["fulfilment"][0]["returned"]), (&json!(32.5), &json!(3)), "{back}");
+        let ledger: Vec<_> = back["ledger"].as_array().expect("a ledger").iter().map(|row| &row["amount"]).collect();
+        assert_eq!(ledger, [12.5, 20.0]);
+        assert_eq!(tea(&mut client), (10, 0));
+    }
+    let report = verify(dir.path(), |_| {}).expect("readable");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn products_are_changed_in_part_and_deliveries_undo_no_sale() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let mut client = server.client();
+    stock_tea(&mut client, 3);
+    place(&mut client, &order("a1"));
+    let mut patch =
+        |body: &str| client.request("PATCH", "/products/tea", &["Content-Type: application/json"], body.as_bytes());
+    for (body, status, stock) in [
+        (r#"{"stock_change":5}"#, 200, json!(8)),
+        (r#"{"stock_change":-6}"#, 422, json!(8)),
+        (r#"{"stock":3,"price":2.505,"name":"Leaf"}"#, 200, json!(3)),
+        (r#"{"stock":2}"#, 422, json!(3)),
+        (r#"{"stock":3,"stock_change":1}"#, 422, json!(3)),
+        (r#"{"stok":9}"#, 400, json!(3)),
+        (r#"{"stock":null}"#, 200, Value::Null),
+    ] {
+        let answer = patch(body);
+        assert_eq!(answer.status, status, "{body} {}", answer.text());
+        let product = &patch("{}").json();
+        assert_eq!((&product["stock"], &product["reserved"]), (&stock, &json!(3)), "{body}");
+    }
+    let missing = client.request("PATCH", "/products/none", &["Content-Type: application/json"], b"{}");
+    assert_eq!(kind(&missing), (422, "unknown-product".to_owned()));
+    let page = client.get("/products").json();
+    assert_eq!(page["as_of"]["products"]["offset"], 5, "an event for each change: {page}");
+}
+
+#[test]
+fn scheduled_orders_wait_move_and_start_also_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let later = |id: &str, at: jiff::Timestamp| {
+        let mut later = order(id);
+        later["run_at"] = json!(at.to_string());
+        later
+    };
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300);
+    let far = "2099-01-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a time");
+    {
+        let server = Server::start(dir.path(), |_| {});
+        let mut client = server.client();
+        assert_eq!(place(&mut client, &later("far", far))["status"], "scheduled");
+        assert_eq!(place(&mut client, &later("now", far))["due_at"], "2099-01-01T00:00:00Z");
+        let local = json!({"run_at": "2099-07-01T09:00:00", "time_zone": "Europe/Berlin"});
+        let moved = act(&mut client, "far", "reschedule", &local);
+        assert_eq!(moved.json()["due_at"], "2099-07-01T07:00:00Z", "{}", moved.text());
+        assert_eq!(act(&mut client, "now", "start", &json!({})).status, 200);
+        until_status(&mut client, "now", "completed");
+        place(&mut client, &later("soon", soon));
+    }
+    let server = Server::start(dir.path(), |_| {});
+    let mut client = server.client();
+    let done = until_status(&mut client, "soon", "completed");
+    assert_eq!(done["attempts"], 1);
+    assert_eq!(client.get("/orders/far").json()["status"], "scheduled");
+    assert_eq!(client.get("/orders?status=scheduled").json()["orders"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn totals_of_every_kind_of_line_add_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let mut client = server.client();
+    let mut priced = order("a1");
+    priced["charges"] = json!([
+        {"kind": "discount", "name": "spring", "amount": -4.005},
+        {"kind": "tax", "name": "VAT 7 %", "amount": 2.519_65},
+        {"kind": "shipping", "amount": 4.9},
+    ]);
+    let placed = place(&mut client, &priced);
+    assert_eq!((&placed["amount"], &placed["rounding"]), (&json!(43.41), &json!(0.004_65)), "{placed}");
+    assert_eq!(client.get("/orders/a1").json()["charges"], priced["charges"]);
+    let again = client.post("/orders", &priced.to_string());
+    assert!(again.head.contains("idempotency-replayed: true"), "{}", again.head);
+    priced["charges"][2]["amount"] = json!(5);
+    assert_eq!(client.post("/orders", &priced.to_string()).status, 409);
+}
+
+#[test]
+fn frames_and_calls_do_the_same() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let mut client = server.client();
+    place(&mut client, &order("a1"));
+    let mut socket = server.socket("/ws");
+    let hold = json!({"type": "order_action", "ref": "7", "action": "hold", "id": "a1", "reason": "why", "version": 1});
+    socket.send(&hold.to_string());
+    let told = socket.next_of("order_ack");
+    assert_eq!((&told["ref"], &told["order"]["status"]), (&json!("7"), &json!("held")));
+    socket.send(&hold.to_string());
+    assert_eq!(socket.next_of("error")["code"], "stale-version");
+    socket.send(&json!({"type": "order_action", "action": "hold"}).to_string());
+    assert_eq!(socket.next_of("error")["code"], "invalid-action");
+}
+
+/// A thousand buyers, five hundred units: each is sold once, and asking again changes nothing.
+#[test]
+fn a_thousand_buyers_share_five_hundred_units() {
+    const BUYERS: usize = 1_000;
+    const UNITS: usize = 500;
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let server = Server::start(dir.path(), |setup| {
+            (setup.engine.intake_capacity, setup.engine.client_capacity) = (2 * BUYERS, 2 * BUYERS);
+        });
+        stock_tea(&mut server.client(), UNITS as i64);
+        for round in 0..2 {
+            let (sold, refused, next) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+            std::thread::scope(|scope| {
+                for _ in 0..16 {
+                    scope.spawn(|| {
+                        let mut client = server.client();
+                        loop {
+                            let buyer = next.fetch_add(1, Relaxed);
+                            if buyer >= BUYERS {
+                                return;
+                            }
+                            let items = json!([{"sku": "tea", "quantity": 1, "price": 10}]);
+                            let body = json!({"items": items, "customer": format!("b{buyer}"), "address": "x"});
+                            let key = format!("Idempotency-Key: buyer-{buyer}");
+                            let headers = ["Content-Type: application/json", &key];
+                            let answer = client.request("POST", "/orders", &headers, body.to_string().as_bytes());
+                            match answer.status {
+                                200 | 201 => {
+                                    assert_eq!(answer.status == 200, round == 1, "{}", answer.text());
+                                    sold.fetch_add(1, Relaxed);
+                                }
+                                _ => {
+                                    assert_eq!(kind(&answer), (409, "out-of-stock".to_owned()));
+                                    assert_eq!(answer.pointers(), ["/items/0/quantity"]);
+                                    refused.fetch_add(1, Relaxed);
+                                }
+                            }
+                        }
+                    });
+                }
+            });
+            assert_eq!((sold.into_inner(), refused.into_inner()), (UNITS, BUYERS - UNITS), "round {round}");
+            assert_eq!(tea(&mut server.client()), (UNITS as i64, UNITS as i64));
+        }
+    }
+    let report = verify(dir.path(), |_| {}).expect("readable");
+    assert!(report.is_clean(), "{report}");
+}

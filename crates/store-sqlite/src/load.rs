@@ -1,0 +1,215 @@
+//! Loading what a batch touches.
+
+use std::sync::Arc;
+
+use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
+use ordercast_domain::order::{LineMove, OrderSeq};
+use ordercast_store::write::Keys;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
+
+/// Loads what the keys name. Without a catalogue no product is looked for.
+pub(crate) fn load(
+    connection: &Connection,
+    keys: &Keys,
+    has_products: bool,
+    (next_seq, now_ms): (OrderSeq, i64),
+) -> rusqlite::Result<WorkingSet> {
+    let mut loader = Loader { connection, set: WorkingSet { next_seq, ..WorkingSet::default() } };
+    loader.orders(keys)?;
+    loader.orders_with_lines(keys, now_ms)?;
+    loader.leases(keys, now_ms)?;
+    loader.idempotency(keys)?;
+    if has_products {
+        loader.products(keys.skus.iter().map(|sku| &**sku))?;
+    }
+    loader.adjustments(keys)?;
+    Ok(loader.set)
+}
+
+/// What was moved of an order, oldest first.
+pub(crate) fn moves_of(connection: &Connection, seq: OrderSeq) -> rusqlite::Result<Vec<LineMove>> {
+    let sql = "SELECT order_seq, version, line, kind, quantity, at_ms FROM line_moves WHERE order_seq = ?1 \
+               ORDER BY version, line, kind";
+    connection.prepare_cached(sql)?.query_map([seq], rows::line_move)?.collect()
+}
+
+struct Loader<'a> {
+    connection: &'a Connection,
+    set: WorkingSet,
+}
+
+impl Loader<'_> {
+    fn orders(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        if !keys.order_ids.is_empty() {
+            self.orders_by_id(&keys.order_ids)?;
+        }
+        if !keys.order_seqs.is_empty() {
+            self.orders_by_seq(&keys.order_seqs)?;
+        }
+        if keys.ready > 0 {
+            let sql =
+                format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 ORDER BY o.sort_key, o.seq LIMIT ?1");
+            let mut select = self.connection.prepare_cached(&sql)?;
+            for order in select.query_map([keys.ready], rows::order)? {
+                let order = order?;
+                self.set.ready.push_back(order.seq);
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        if keys.active {
+            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.lease IS NULL");
+            for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
+                let order = order?;
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    fn orders_by_id(&mut self, ids: &[Arc<str>]) -> rusqlite::Result<()> {
+        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.id = ?1");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for id in ids {
+            if let Some(order) = select.query_row([&**id], rows::order).optional()? {
+                self.set.orders_by_id.insert(Arc::clone(id), order.seq);
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    fn orders_by_seq(&mut self, seqs: &[OrderSeq]) -> rusqlite::Result<()> {
+        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.seq = ?1");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for seq in seqs {
+            if let Some(order) = select.query_row([seq], rows::order).optional()? {
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    fn orders_with_lines(&mut self, keys: &Keys, now_ms: i64) -> rusqlite::Result<()> {
+        let mut with_lines = keys.lines_of.clone();
+        if !keys.acted_on.is_empty() {
+            self.orders_by_id(&keys.acted_on)?;
+            with_lines.extend(keys.acted_on.iter().filter_map(|id| self.set.orders_by_id.get(id)));
+        }
+        if keys.due > 0 {
+            // One more than asked for: the next timer.
+            let sql = "SELECT seq, due_at_ms FROM orders WHERE queue = 2 ORDER BY due_at_ms, seq LIMIT ?1 + 1";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let read = |row: &Row<'_>| Ok((row.get::<_, OrderSeq>(0)?, row.get::<_, i64>(1)?));
+            for timer in select.query_map([keys.due], read)? {
+                let (seq, due_at_ms) = timer?;
+                if due_at_ms > now_ms || self.set.due.len() == keys.due {
+                    self.set.next_due_ms = Some(due_at_ms);
+                    break;
+                }
+                self.set.due.push(seq);
+            }
+            with_lines.extend(&self.set.due);
+        }
+        if with_lines.is_empty() {
+            return Ok(());
+        }
+        self.orders_by_seq(&with_lines)?;
+        let sql = format!("SELECT {DETAIL_COLUMNS} FROM order_details d WHERE d.seq = ?1");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for seq in with_lines {
+            let Some(details) = select.query_row([seq], |row| rows::details(row, 0)).optional()? else { continue };
+            let lines = OrderLines::new(Arc::new(details), &moves_of(self.connection, seq)?);
+            let skus: Vec<_> = lines.reserved_skus().map(str::to_owned).collect();
+            self.products(skus.iter().map(String::as_str))?;
+            self.set.lines.insert(seq, lines);
+        }
+        Ok(())
+    }
+
+    fn leases(&mut self, keys: &Keys, now_ms: i64) -> rusqlite::Result<()> {
+        if keys.leases.is_empty() && !keys.ended_leases {
+            return Ok(());
+        }
+        let mut select = self.connection.prepare_cached("SELECT id, worker, expires_at_ms FROM leases")?;
+        for lease in select.query_map([], rows::lease)? {
+            let lease = lease?;
+            let has_ended = lease.expires_at_ms <= now_ms;
+            if keys.ended_leases && !has_ended {
+                let (next, end_ms) = (self.set.next_lease_end_ms, lease.expires_at_ms);
+                self.set.next_lease_end_ms = Some(next.map_or(end_ms, |next| next.min(end_ms)));
+            }
+            if keys.leases.contains(&lease.id) || (keys.ended_leases && has_ended) {
+                self.set.leases.insert(Arc::clone(&lease.id), lease);
+            }
+        }
+        if self.set.leases.is_empty() {
+            return Ok(());
+        }
+        // No more orders are in work than workers have hands: each is looked at, through the index of the queue.
+        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.lease IS NOT NULL");
+        for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
+            let order = order?;
+            if order.lease.as_ref().is_some_and(|lease| self.set.leases.contains_key(lease)) {
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    fn idempotency(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        if !keys.idempotency.is_empty() {
+            let mut select = self.connection.prepare_cached(
+                "SELECT o.id, o.digest FROM idempotency i JOIN orders o ON o.seq = i.order_seq WHERE i.key = ?1",
+            )?;
+            for key in &keys.idempotency {
+                let record = |row: &Row<'_>| Ok(KeyRecord { order_id: row.get(0)?, digest: row.get(1)? });
+                if let Some(record) = select.query_row([&**key], record).optional()? {
+                    self.set.keys.insert(Arc::clone(key), record);
+                }
+            }
+        }
+        if !keys.action_keys.is_empty() {
+            let sql = "SELECT order_seq, digest FROM action_keys WHERE key = ?1";
+            let mut select = self.connection.prepare_cached(sql)?;
+            for key in &keys.action_keys {
+                let record = |row: &Row<'_>| Ok(ActionRecord { seq: row.get(0)?, digest: row.get(1)? });
+                if let Some(record) = select.query_row([&**key], record).optional()? {
+                    self.set.actions.insert(Arc::clone(key), record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn products<'k>(&mut self, mut skus: impl Iterator<Item = &'k str>) -> rusqlite::Result<()> {
+        let Some(first) = skus.next() else { return Ok(()) };
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT sku, name, price, currency, stock, reserved FROM products WHERE sku = ?1")?;
+        for sku in std::iter::once(first).chain(skus) {
+            if self.set.products.contains_key(sku) {
+                continue;
+            }
+            if let Some(product) = select.query_row([sku], rows::product).optional()? {
+                self.set.products.insert(Arc::clone(&product.sku), product);
+            }
+        }
+        Ok(())
+    }
+
+    fn adjustments(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        if keys.adjustments.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("SELECT {ADJUSTMENT_COLUMNS} FROM adjustments WHERE id = ?1");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for id in &keys.adjustments {
+            if let Some(adjustment) = select.query_row([&**id], rows::adjustment).optional()? {
+                self.set.adjustments.insert(Arc::clone(id), adjustment);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+use std::path::Path;
+
+use ordercast_domain::order::Queue;
+use ordercast_domain::status::Status;
+use ordercast_protocol::channel::Log;
+use ordercast_store::conformance::{run, wait};
+use ordercast_store::log::ReadLogs;
+use ordercast_store::read::ReadStore;
+use ordercast_store::write::{EventInsert, Keys, Writes};
+
+use super::*;
+use crate::open::{DATABASE_FILE, SqliteOptions, open};
+use crate::verify::verify;
+
+/// An order of an old version's columns.
+const OLD_ORDER: &str = "INSERT INTO orders (seq, id, customer_id, status, queue, lane, priority, version, token, \
+    attempts, sort_key, amount, rounding, currency, item_count, accepted_at_ms, updated_at_ms, demo, digest) \
+    VALUES (?1, ?2, 'c_1', ?3, ?4, 0, 2, 1, 0, 0, ?1, 500, 0, 'USD', 1, 5, 6, 0, zeroblob(16))";
+const DETAILS: &str = "INSERT INTO order_details (seq, customer, address, lines) \
+    VALUES (?1, 'ann', '1 Road', '[[\"tea\",2,null,2,false]]')";
+
+/// A database of an old version with an order of each status that it knew to reach.
+fn old_database(dir: &Path, version: usize) {
+    let mut connection = Connection::open(dir.join(DATABASE_FILE)).unwrap();
+    migrate_to(&mut connection, version).unwrap();
+    for (seq, status, queue) in
+        [(1, "pending", Some(0)), (2, "active", Some(1)), (3, "completed", None), (4, "failed", None)]
+    {
+        connection.execute(OLD_ORDER, (seq, format!("o{seq}"), status, queue)).unwrap();
+        connection.execute(DETAILS, [seq]).unwrap();
+        connection
+            .execute(
+                "INSERT INTO events VALUES ((1048576 << 40) | ?1, ?1, 5, ?3, CAST(?2 AS BLOB))",
+                (seq, body(status), crc32fast::hash(body(status).as_bytes())),
+            )
+            .unwrap();
+    }
+    connection.execute("UPDATE logs SET head = 4 WHERE name = 'orders'", []).unwrap();
+    connection.execute("INSERT INTO products VALUES ('tea', 'Tea', 1, 'USD', 10, 8)", []).unwrap();
+    connection.execute("INSERT INTO idempotency VALUES ('k', 3)", []).unwrap();
+}
+
+fn body(status: &str) -> String {
+    let status = if status == "active" { "processing" } else { status };
+    format!("{{\"status\":\"{status}\",\"version\":1}}")
+}
+
+#[test]
+fn old_databases_are_brought_up_and_lose_nothing() {
+    for version in 1..MIGRATIONS.len() {
+        let dir = tempfile::tempdir().unwrap();
+        old_database(dir.path(), version);
+        let (mut writer, reader) = open(&SqliteOptions::new(dir.path())).unwrap();
+        let start = wait(reader.start_state()).unwrap();
+        assert_eq!((start.ready, start.active, start.next_due_ms, start.next_lease_end_ms), (1, 1, None, None));
+        let (order, details) = wait(reader.order("o2".into())).unwrap().unwrap();
+        assert_eq!((order.status, order.queue(), order.amount), (Status::Active, Some(Queue::InWork), 500));
+        assert_eq!((details.lines[0].reserved, details.charges.len()), (2, 0));
+        let heads: Vec<_> = wait(reader.log_states()).unwrap().iter().map(|state| (state.log, state.head)).collect();
+        assert_eq!(heads, [(Log::Orders, 4), (Log::Products, 0), (Log::Adjustments, 0), (Log::Publications, 0)]);
+        let channel = Some("room:1".into());
+        let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
+        let keys = Keys { idempotency: vec!["k".into()], ready: 5, ..Keys::default() };
+        let committed = run(&mut writer, keys, |set, _| {
+            assert_eq!((&*set.keys["k"].order_id, set.ready.len(), set.next_seq), ("o3", 1, 5));
+            Writes { events: vec![event.clone()], ..Writes::default() }
+        });
+        assert_eq!(committed.logs[0].first, 1);
+        drop((writer, reader));
+        let report = verify(dir.path(), |_| {}).unwrap();
+        assert!(report.is_clean(), "version {version}: {report}");
+    }
+}
+
+/// The statuses and what the queue column must say of each, as the domain knows them.
+#[test]
+fn the_database_checks_what_the_domain_says() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let sql = OLD_ORDER.replace("digest)", "digest, due_at_ms)").replace("zeroblob(16))", "zeroblob(16), ?5)");
+    let mut seq = 0;
+    let mut insert = |status: &str, queue: Option<i64>, due_at_ms: Option<i64>| {
+        seq += 1;
+        connection.execute(&sql, (seq, format!("o{seq}"), status, queue, due_at_ms)).is_ok()
+    };
+    for status in Status::ALL {
+        for due_at_ms in [None, Some(7)] {
+            // What `Order::queue` says of it, with the number of its column.
+            let expected = match (status, due_at_ms) {
+                (Status::Active, None) => Some(Some(1)),
+                (Status::Pending | Status::Retrying, None) => Some(Some(0)),
+                (Status::Pending | Status::Retrying | Status::Scheduled | Status::Held, Some(_)) => Some(Some(2)),
+                (_, Some(_)) => None,
+                (_, None) => Some(None),
+            };
+            for queue in [None, Some(0), Some(1), Some(2), Some(3)] {
+                let is_taken = insert(status.name(), queue, due_at_ms);
+                assert_eq!(is_taken, expected == Some(queue), "{status:?} {queue:?} {due_at_ms:?}");
+            }
+        }
+    }
+    assert!(!insert("lost", None, None), "no other status");
+}
