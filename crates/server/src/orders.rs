@@ -15,6 +15,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, He
 use hyper::{Request, StatusCode};
 use ordercast_domain::draft::{ChargeInput, Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::order::{Details, Fulfilment, Order};
+use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_engine::intake::Placed;
@@ -23,7 +24,7 @@ use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_protocol::intake::{ChargeRequest, ItemRequest, OrderRequest, parse_order};
-use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::json::{JsonWriter, parse_instant};
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, PageLimit, PageQuery};
@@ -274,7 +275,10 @@ pub(crate) struct ListQuery {
     limit: Option<String>,
     cursor: Option<String>,
     status: Option<String>,
+    priority: Option<String>,
     customer_id: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
 }
 
 /// A path or query that cannot even be taken apart.
@@ -302,6 +306,18 @@ pub(crate) fn status_of(name: &str) -> Result<(Status, Option<Lane>), Problem> {
     })
 }
 
+fn priority_of(text: &str) -> Result<Priority, Problem> {
+    let priority = text.parse().ok().and_then(Priority::from_number);
+    priority.ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "priority must be 1, 2 or 3"))
+}
+
+fn time_of(name: &str, text: &str) -> Result<i64, Problem> {
+    parse_instant(text).ok_or_else(|| {
+        let detail = format!("{name} must be an RFC 3339 time such as 2026-03-01T09:00:00Z (+ is written %2B)");
+        Problem::new(ErrorCode::InvalidQuery, detail)
+    })
+}
+
 /// `GET /orders`: newest first, with the position of the log that the page and the stream join at.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -315,7 +331,10 @@ pub(crate) async fn list(
     };
     let query = OrderQuery {
         status: query.status.as_deref().map(status_of).transpose()?,
+        priority: query.priority.as_deref().map(priority_of).transpose()?,
         customer_id: query.customer_id.map(Arc::from),
+        from_ms: query.from.as_deref().map(|text| time_of("from", text)).transpose()?,
+        to_ms: query.to.as_deref().map(|text| time_of("to", text)).transpose()?,
         before,
         limit: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE),
     };

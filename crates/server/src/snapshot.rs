@@ -104,7 +104,8 @@ async fn order(app: &App, channel: &Channel, id: Arc<str>) -> Result<(Vec<u8>, P
 async fn orders(app: &App, channel: &Channel, customer_id: Option<Arc<str>>) -> Result<(Vec<u8>, Position), Problem> {
     let (mut texts, mut before, mut as_of) = (Vec::new(), None, None);
     while texts.len() < MAX_ORDERS {
-        let query = OrderQuery { status: None, customer_id: customer_id.clone(), before, limit: PAGE_ORDERS };
+        let query =
+            OrderQuery { customer_id: customer_id.clone(), before, limit: PAGE_ORDERS, ..OrderQuery::default() };
         let page = app.store.orders(query).await?;
         as_of.get_or_insert(page.as_of);
         for (order, details) in &page.orders {

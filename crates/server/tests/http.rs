@@ -335,3 +335,31 @@ fn rejections_of_the_router_are_problems_too() {
     let answer = server.client().request("DELETE", "/orders", &[], b"");
     assert!(answer.head.contains("allow: GET,HEAD,POST"), "{}", answer.head);
 }
+
+#[test]
+fn lists_are_narrowed_by_priority_and_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |_| {});
+    let mut client = server.client();
+    for (id, priority) in [("a", 1), ("b", 2), ("c", 1)] {
+        let body =
+            format!(r#"{{"id":"{id}","amount":5,"items":["x"],"customer":"c","address":"d","priority":{priority}}}"#);
+        assert_eq!(client.post("/orders", &body).status, 201);
+    }
+    let mut ids = |query: &str| {
+        let answer = client.get(&format!("/orders?{query}"));
+        assert_eq!(answer.status, 200, "{query}");
+        let orders = answer.json()["orders"].as_array().expect("a list").clone();
+        orders.iter().map(|order| order["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("priority=1"), ["c", "a"]);
+    assert_eq!(ids("from=2020-01-01T00:00:00Z&to=2999-01-01T00:00:00Z"), ["c", "b", "a"]);
+    assert_eq!(ids("priority=1&to=2020-01-01T00:00:00Z"), [""; 0]);
+    assert_eq!(ids("from=2999-01-01T00:00:00Z"), [""; 0]);
+    for wrong in ["priority=4", "priority=high", "from=yesterday", "to=2020-01-01"] {
+        let answer = client.get(&format!("/orders?{wrong}"));
+        let name = wrong.split('=').next().expect("a name");
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert!(answer.json()["detail"].as_str().expect("a detail").starts_with(name), "{wrong}");
+    }
+}

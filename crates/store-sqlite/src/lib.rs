@@ -5,6 +5,7 @@
 //! away. [`verify`] checks a whole store.
 
 mod events;
+mod lists;
 mod load;
 pub mod open;
 mod pages;

@@ -11,11 +11,12 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
+use crate::lists::{list_orders, order_with_details};
 use crate::pages::{log_state, read_page};
-use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS, ORDERS_OF_CUSTOMER};
+use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
 use crate::{failed, load};
 
 type Question = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -78,34 +79,6 @@ fn answer(mut connection: Connection, questions: &Mutex<Receiver<Question>>) {
     }
 }
 
-fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Details)> {
-    Ok((rows::order(row)?, rows::details(row, ORDER_COLUMN_COUNT)?))
-}
-
-fn list_orders(connection: &Connection, query: &OrderQuery) -> rusqlite::Result<Vec<(Order, Details)>> {
-    // Each condition stands only when it is asked for, so that SQLite picks the index of those that are.
-    let mut conditions = String::from("o.seq < ?1");
-    if let Some((status, lane)) = query.status {
-        // A literal, so that SQLite can see that the partial index of rare statuses holds it.
-        conditions.push_str(&format!(" AND o.status = '{}'", status.name()));
-        if let Some(lane) = lane {
-            conditions.push_str(&format!(" AND o.lane = {}", lane as i64));
-        }
-    }
-    if query.customer_id.is_some() {
-        conditions.push_str(&format!(" AND o.seq IN ({ORDERS_OF_CUSTOMER})"));
-    }
-    let sql = format!(
-        "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \
-         WHERE {conditions} AND (?3 IS NULL OR 1) \
-         ORDER BY o.seq DESC LIMIT ?2"
-    );
-    let before = query.before.unwrap_or(i64::MAX.unsigned_abs());
-    let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map((before, query.limit, query.customer_id.as_deref()), order_with_details)?;
-    rows.collect()
-}
-
 impl ReadLogs for SqliteReader {
     fn log_states(&self) -> ReadFuture<'_, Vec<LogState>> {
         let epoch = self.epoch.clone();
@@ -165,8 +138,7 @@ impl ReadStore for SqliteReader {
         let epoch = self.epoch.clone();
         self.ask(move |connection| {
             let transaction = connection.transaction()?;
-            let orders = list_orders(&transaction, &query)?;
-            let next = orders.last().filter(|_| orders.len() == query.limit).map(|(order, _)| order.seq);
+            let (orders, next) = list_orders(&transaction, &query)?;
             Ok(Ok(OrderPage { orders, next, as_of: log_state(&transaction, Log::Orders, &epoch)? }))
         })
     }

@@ -9,6 +9,7 @@ use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_o
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::product::Product;
+use ordercast_domain::rules::Priority;
 use ordercast_domain::rules::Rules;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
@@ -258,6 +259,20 @@ fn lists_orders(reader: &dyn ReadStore) {
     let bob = wait(reader.order("high".into())).expect("readable").expect("there").0.customer_id;
     let (ids, _, _) = list(OrderQuery { limit: 3, customer_id: Some(bob), ..OrderQuery::default() });
     assert_eq!(ids, ["high"]);
+    let priority = Some(Priority::Low);
+    let (ids, _, _) = list(OrderQuery { limit: 3, priority, ..OrderQuery::default() });
+    assert_eq!(ids, ["low"]);
+    let accepted = |id: &str| wait(reader.order(id.into())).expect("readable").expect("there").0.accepted_at_ms;
+    let (first, last) = (accepted("low"), accepted("last"));
+    for (from_ms, to_ms, count) in [
+        (Some(first), Some(last + 1), 4),
+        (Some(last + 1), None, 0),
+        (None, Some(first), 0),
+        (Some(i64::MIN), Some(i64::MAX), 4),
+    ] {
+        let (ids, _, _) = list(OrderQuery { limit: 9, from_ms, to_ms, ..OrderQuery::default() });
+        assert_eq!(ids.len(), count, "{from_ms:?} {to_ms:?}");
+    }
 }
 
 fn an_empty_batch_changes_nothing(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {

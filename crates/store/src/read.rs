@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::product::Product;
+use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
 
 use crate::log::{LogState, ReadFuture, ReadLogs};
@@ -16,6 +17,12 @@ pub struct OrderQuery {
     pub status: Option<(Status, Option<Lane>)>,
     /// Only those of this customer, by opaque id.
     pub customer_id: Option<Arc<str>>,
+    /// Only those of this priority.
+    pub priority: Option<Priority>,
+    /// Only those accepted at this time or later, in milliseconds since 1970.
+    pub from_ms: Option<i64>,
+    /// Only those accepted before this time, likewise.
+    pub to_ms: Option<i64>,
     /// Only those accepted before this number: the cursor of the next page.
     pub before: Option<OrderSeq>,
     /// Most orders.
@@ -28,7 +35,13 @@ impl OrderQuery {
         let status = self
             .status
             .is_none_or(|(status, lane)| order.status == status && lane.is_none_or(|lane| order.lane == lane));
-        status && self.customer_id.as_ref().is_none_or(|customer_id| order.customer_id == *customer_id)
+        let time = self.from_ms.is_none_or(|from_ms| order.accepted_at_ms >= from_ms)
+            && self.to_ms.is_none_or(|to_ms| order.accepted_at_ms < to_ms);
+        let priority = self.priority.is_none_or(|priority| order.priority == priority);
+        status
+            && time
+            && priority
+            && self.customer_id.as_ref().is_none_or(|customer_id| order.customer_id == *customer_id)
     }
 }
 
@@ -37,7 +50,8 @@ impl OrderQuery {
 pub struct OrderPage {
     /// The orders, newest first.
     pub orders: Vec<(Order, Details)>,
-    /// The cursor of the next page, if there may be one.
+    /// The cursor of the next page, if there may be one; also after a page that is not full, for a store may look
+    /// through so many orders only at a time.
     pub next: Option<OrderSeq>,
     /// The log of orders as of this page: the page and the events after it join without a hole.
     pub as_of: LogState,

@@ -234,7 +234,8 @@ fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result
         cursor.parse().map_err(|_| Problem::new(ErrorCode::InvalidQuery, "cursor must be what `next` said"))
     });
     let status = arguments.status.as_deref().map(status_of);
-    Ok(OrderQuery { status: status.transpose()?, customer_id, before: cursor.transpose()?, limit })
+    let (status, before) = (status.transpose()?, cursor.transpose()?);
+    Ok(OrderQuery { status, customer_id, before, limit, ..OrderQuery::default() })
 }
 
 async fn order_json(app: &App, principal: &Principal, id: Arc<str>) -> Result<Vec<u8>, Problem> {
