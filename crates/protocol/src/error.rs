@@ -1,5 +1,7 @@
 //! Stable names of errors, the same over HTTP (`type` of problem+json) and in frames (`code`).
 
+mod help;
+
 /// What went wrong. A name is never reused for another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorCode {

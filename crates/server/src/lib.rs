@@ -18,6 +18,7 @@ mod centrifuge;
 pub mod channels;
 mod direct;
 mod echo;
+mod error_pages;
 mod events;
 mod front;
 mod guard;

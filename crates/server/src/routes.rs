@@ -14,7 +14,7 @@ use ordercast_protocol::principal::{Principal, Role};
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{actions, adjustments, api, events, metrics, observe, orders, pages, products};
+use crate::{actions, adjustments, api, error_pages, events, metrics, observe, orders, pages, products};
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -25,6 +25,8 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/connection/http_stream", post(endpoints::http_stream).options(endpoints::preflight))
         .route("/connection/sse", get(endpoints::events).post(endpoints::events).options(endpoints::preflight))
         .route("/emulation", post(endpoints::emulation).options(endpoints::preflight))
+        .route("/docs/errors", get(error_pages::list))
+        .route("/docs/errors/{name}", get(error_pages::page))
         .merge(api::routes())
         .fallback(pages::serve);
     let staff = Router::new()

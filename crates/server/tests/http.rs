@@ -363,3 +363,17 @@ fn lists_are_narrowed_by_priority_and_time() {
         assert!(answer.json()["detail"].as_str().expect("a detail").starts_with(name), "{wrong}");
     }
 }
+
+#[test]
+fn the_type_of_a_problem_leads_to_its_page() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |_| {});
+    let mut client = server.client();
+    let problem = client.post("/orders", "{").json();
+    let page = client.get(problem["type"].as_str().expect("a type"));
+    assert_eq!(page.status, 200);
+    assert!(page.head.contains("text/html") && page.text().contains("<h1>The body is not valid JSON</h1>"));
+    let list = client.get("/docs/errors").text();
+    assert!(list.contains("<a href=\"/docs/errors/stale-version\">"), "{list}");
+    assert_eq!(client.get("/docs/errors/nothing").status, 404);
+}
