@@ -12,6 +12,7 @@ mod adjustments;
 mod admission;
 mod api;
 pub mod app;
+mod bulk;
 mod centrifuge;
 pub mod channels;
 mod echo;
@@ -35,6 +36,7 @@ mod snapshot;
 mod ticker;
 pub mod tokens;
 mod upgrade;
+mod work;
 
 pub use app::{App, CentrifugeConfig, ServerConfig};
 pub use problem::Problem;
