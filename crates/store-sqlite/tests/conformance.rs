@@ -140,6 +140,22 @@ fn verify_accepts_floors_and_no_more() {
 }
 
 #[test]
+fn verify_follows_an_order_from_event_to_event() {
+    // The second order has two events; a lie in the second is found.
+    let body = |from: &str, version: u32| {
+        format!(
+            "UPDATE events SET body = CAST(json_object('status', CASE WHEN position & 1023 = 5 THEN 'expedited' ELSE \
+             'pending' END, 'version', CASE WHEN position & 1023 = 5 THEN {version} ELSE 1 END, 'from', CASE WHEN \
+             position & 1023 = 5 THEN '{from}' END) AS BLOB) WHERE order_seq IS NOT NULL"
+        )
+    };
+    let check = "each event begins where the last one ended";
+    for (from, version, is_found) in [("pending", 2, false), ("held", 2, true), ("pending", 3, true)] {
+        assert_eq!(verify_after(None, &body(from, version)).contains(&check), is_found, "{from} {version}");
+    }
+}
+
+#[test]
 fn a_damaged_body_is_told_and_not_served() {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, reader) = open(&options(&dir)).unwrap();
