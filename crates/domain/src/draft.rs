@@ -15,6 +15,8 @@ use crate::rules::{Priority, Rules};
 pub const MAX_QUANTITY: i64 = 1_000_000;
 /// Longest id a client may choose, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
+/// Ids that would hide behind `/orders/bulk`.
+const RESERVED_IDS: [&str; 1] = ["bulk"];
 /// Most charges of one order.
 pub const MAX_CHARGES: usize = 50;
 /// Largest unit price, in millionths: a billion in the major unit.
@@ -368,6 +370,10 @@ fn check_id(id: &str, wrong: &mut Vec<Violation>) -> bool {
     let good = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed);
     if !good {
         wrong.push(Violation::new("/id", "must have 1 to 64 of the characters A-Z a-z 0-9 . _ -"));
+    }
+    if RESERVED_IDS.contains(&id) {
+        wrong.push(Violation::new("/id", "is taken by an address of the server's own"));
+        return false;
     }
     good
 }

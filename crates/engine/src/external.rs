@@ -64,8 +64,10 @@ impl Run<'_> {
     pub(crate) fn end_leases(&mut self) {
         self.decided.next_lease_end_ms = self.set.next_lease_end_ms;
         let has_ended = |lease: &&Lease| lease.expires_at_ms <= self.now_ms;
-        let ended: Vec<Arc<str>> = self.set.leases.values().filter(has_ended).map(|lease| lease.id.clone()).collect();
-        for id in ended {
+        let mut ended: Vec<Lease> = self.set.leases.values().filter(has_ended).cloned().collect();
+        // A batch that is decided again must come to the same.
+        ended.sort_unstable_by(|one, other| (one.expires_at_ms, &one.id).cmp(&(other.expires_at_ms, &other.id)));
+        for Lease { id, .. } in ended {
             let orders: Vec<OrderSeq> = self.held_by(&id).into_iter().map(|order| order.seq).collect();
             tracing::warn!(lease = &*id, orders = orders.len(), "a lease has ended");
             for seq in orders {

@@ -14,6 +14,7 @@ mod admission;
 mod api;
 pub mod app;
 mod begun;
+mod bulk;
 mod centrifuge;
 pub mod channels;
 mod direct;
@@ -40,6 +41,7 @@ mod snapshot;
 mod ticker;
 pub mod tokens;
 mod upgrade;
+mod work;
 
 pub use app::{App, CentrifugeConfig, ServerConfig};
 pub use problem::Problem;

@@ -14,7 +14,7 @@ use ordercast_protocol::principal::{Principal, Role};
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{actions, adjustments, api, error_pages, events, metrics, observe, orders, pages, products};
+use crate::{actions, adjustments, api, bulk, error_pages, events, metrics, observe, orders, pages, products, work};
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -31,6 +31,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .fallback(pages::serve);
     let staff = Router::new()
         .route("/orders", get(orders::list))
+        .route("/orders/bulk", post(bulk::place))
         .route("/orders/{id}", get(orders::get))
         .route("/orders/{id}/events", get(orders::events))
         .route("/products", get(products::list))
@@ -45,12 +46,16 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     let own = Router::new()
         .route("/orders/{id}/{action}", post(actions::act))
         .route_layer(from_fn(|request, next| require(Role::Customer, request, next)));
+    let workers = Router::new()
+        .route("/work/claim", post(work::claim))
+        .route("/work/{id}/{verb}", post(work::tell))
+        .route_layer(from_fn(|request, next| require(Role::Worker, request, next)));
     let admin = Router::new()
         .route("/products", post(products::store))
         .route("/products/{sku}", patch(products::change))
         .route("/adjustments", post(adjustments::store))
         .route_layer(from_fn(|request, next| require(Role::Admin, request, next)));
-    anyone.merge(staff).merge(own).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
+    anyone.merge(staff).merge(own).merge(workers).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
 /// Lets a request pass whose principal has the role.

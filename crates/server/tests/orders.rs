@@ -257,6 +257,77 @@ fn frames_and_calls_do_the_same() {
     assert_eq!(socket.next_of("error")["code"], "invalid-action");
 }
 
+/// Reads the whole of a chunked answer (RFC 9112 §7.1).
+fn chunked(client: &mut Client) -> String {
+    let text = client.read_until("\r\n0\r\n\r\n");
+    let (head, mut rest) = text.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("application/x-ndjson"), "{head}");
+    let mut body = String::new();
+    while let Some((size, more)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if size == 0 {
+            break;
+        }
+        body.push_str(&more[..size]);
+        rest = &more[size + 2..];
+    }
+    body
+}
+
+#[test]
+fn many_orders_come_in_one_request_and_each_line_is_answered() {
+    const ORDERS: usize = 2_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| {
+        // Less room than the window: lines that find none are tried again.
+        (setup.engine.intake_capacity, setup.engine.client_capacity, setup.engine.slots) = (100, 100, 0);
+    });
+    let mut body = String::new();
+    for n in 0..ORDERS {
+        let line = match n {
+            7 => "{\"items\":[]}".to_owned(),
+            8 => "{".to_owned(),
+            9 => String::new(),
+            _ => json!({"idempotency_key": format!("k{n}"), "items": ["a"], "amount": 5, "customer": "x", "address": "y"})
+                .to_string(),
+        };
+        body.push_str(&line);
+        body.push('\n');
+    }
+    for round in 0..2 {
+        let mut client = server.client();
+        let headers = ["Content-Type: application/x-ndjson"];
+        let answers = std::thread::scope(|scope| {
+            let mut writing = client.another();
+            let body = body.as_bytes();
+            scope.spawn(move || writing.send("POST", "/orders/bulk", &headers, body));
+            chunked(&mut client)
+        });
+        let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(answers.len(), ORDERS - 1, "an empty line is no order");
+        for answer in &answers {
+            let line = answer["line"].as_u64().expect("a line");
+            let expected = match line {
+                8 => 422,
+                9 => 400,
+                _ if round == 0 => 201,
+                _ => 200,
+            };
+            assert_eq!(answer["status"], expected, "{answer}");
+            assert_eq!(answer["replayed"] == json!(true), expected == 200, "{answer}");
+            assert_eq!(answer["order"]["id"].is_string(), expected < 300, "{answer}");
+            assert_eq!(answer["error"]["type"].is_string(), expected >= 400, "{answer}");
+        }
+        assert!(answers.windows(2).all(|pair| pair[0]["line"].as_u64() < pair[1]["line"].as_u64()), "in their order");
+    }
+    assert_eq!(server.client().get("/stats").json()["queue_length"], ORDERS - 3);
+    let refused = server.client().request("POST", "/orders/bulk", &["Content-Type: text/csv"], b"a,b");
+    assert_eq!(kind(&refused), (415, "unsupported-media-type".to_owned()));
+    let mut named = order("bulk");
+    named["id"] = json!("bulk");
+    assert_eq!(server.client().post("/orders", &named.to_string()).pointers(), ["/id"]);
+}
+
 /// A thousand buyers, five hundred units: each is sold once, and asking again changes nothing.
 #[test]
 fn a_thousand_buyers_share_five_hundred_units() {

@@ -25,12 +25,13 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
     }
     let _lock = lock(data_dir)?;
     let connection = open_reader(&path)?;
-    let checks: [(&'static str, Check); 9] = [
+    let checks: [(&'static str, Check); 10] = [
         ("database pages", database_pages),
         ("offsets without holes", offsets),
         ("checksums of events", checksums),
         ("references between tables", references),
         ("one event per version, last status told", versions),
+        ("each event begins where the last one ended", folds),
         ("reserved stock", reserved_stock),
         ("amounts of priced orders", amounts),
         ("money given back", refunds),
@@ -165,6 +166,30 @@ fn versions(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<
         if told.as_deref() != Some(&*status) {
             note(finding, format!("order {id} is {status}, its last event says {}", told.unwrap_or_default()));
         }
+    }
+    Ok(())
+}
+
+/// The status of an order is the fold of its events: each tells the status and the version before it.
+fn folds(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT order_seq, json_extract(CAST(body AS TEXT), '$.version'), \
+               json_extract(CAST(body AS TEXT), '$.from'), json_extract(CAST(body AS TEXT), '$.status') \
+               FROM events WHERE order_seq IS NOT NULL ORDER BY order_seq, position";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    let mut last: Option<(u64, u64, String)> = None;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        let (seq, version): (u64, Option<u64>) = (row.get(0)?, row.get(1)?);
+        let (from, status): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+        if let (Some((last_seq, last_version, last_status)), Some(version), Some(from)) = (&last, version, &from)
+            && *last_seq == seq
+            && (*last_version + 1, last_status) != (version, from)
+        {
+            let found = format!("version {version} from {from} follows version {last_version}, {last_status}");
+            note(finding, format!("order number {seq}: {found}"));
+        }
+        last = version.zip(status).map(|(version, status)| (seq, version, status));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
-use ordercast_store::conformance::{check, check_reopened, check_retention, run, wait};
+use ordercast_store::conformance::{check, check_reopened, check_retention, check_steps, run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs};
 use ordercast_store::write::{Keys, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
@@ -28,6 +28,13 @@ fn the_sqlite_store_removes_events_as_it_should() {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, reader) = open(&options(&dir)).unwrap();
     check_retention(&mut writer, &reader);
+}
+
+#[test]
+fn the_sqlite_store_serves_steps_as_it_should() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_steps(&mut writer, &reader);
 }
 
 #[test]
@@ -93,6 +100,9 @@ fn verify_finds_what_is_wrong() {
         ("UPDATE idempotency SET order_seq = 99 WHERE key = 'key-low'", &["references between tables"]),
         ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
         ("UPDATE logs SET floor = 1 WHERE name = 'products'", &["offsets without holes"]),
+        ("UPDATE orders SET refunded = 5 WHERE seq = 2", &["money given back"]),
+        ("UPDATE orders SET lease = 'gone' WHERE queue = 1", &["orders in work and their leases"]),
+        ("INSERT INTO line_moves VALUES (1, 2, 0, 'shipped', 1, 0)", &["reserved stock"]),
     ] {
         let found = verify_after(None, &format!("{statuses}{sql}"));
         for check in checks {
@@ -126,6 +136,22 @@ fn verify_accepts_floors_and_no_more() {
         }
         // The bodies were changed, so their checksums are wrong.
         assert_eq!(found.len(), checks.len() + 1, "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn verify_follows_an_order_from_event_to_event() {
+    // The second order has two events; a lie in the second is found.
+    let body = |from: &str, version: u32| {
+        format!(
+            "UPDATE events SET body = CAST(json_object('status', CASE WHEN position & 1023 = 5 THEN 'expedited' ELSE \
+             'pending' END, 'version', CASE WHEN position & 1023 = 5 THEN {version} ELSE 1 END, 'from', CASE WHEN \
+             position & 1023 = 5 THEN '{from}' END) AS BLOB) WHERE order_seq IS NOT NULL"
+        )
+    };
+    let check = "each event begins where the last one ended";
+    for (from, version, is_found) in [("pending", 2, false), ("held", 2, true), ("pending", 3, true)] {
+        assert_eq!(verify_after(None, &body(from, version)).contains(&check), is_found, "{from} {version}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! What every store must do. A driver's tests call [`check`] on an empty store, [`check_reopened`] on the same
-//! store opened again, and [`check_retention`] on another empty one.
+//! store opened again, and [`check_retention`] and [`check_steps`] on other empty ones.
 
 use std::sync::Arc;
 
@@ -21,9 +21,11 @@ use crate::write::{Committed, EventInsert, Keys, OrderInsert, WriteStore, Writes
 mod publications;
 mod retention;
 mod script;
+mod steps;
 
 pub use retention::check_retention;
 pub use script::{run, wait};
+pub use steps::check_steps;
 
 /// Orders that [`check`] leaves in the store.
 pub const ORDERS: u64 = 4;

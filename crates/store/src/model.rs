@@ -309,5 +309,7 @@ mod tests {
         crate::conformance::check(&mut store.clone(), &store);
         let store = ModelStore::new();
         crate::conformance::check_retention(&mut store.clone(), &store);
+        let store = ModelStore::new();
+        crate::conformance::check_steps(&mut store.clone(), &store);
     }
 }

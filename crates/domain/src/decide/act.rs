@@ -111,7 +111,9 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
             due_at_ms = Some(at_ms);
         }
         Action::Start => order.sort_key += now_ms - order.due_at_ms.unwrap_or(now_ms),
-        Action::Retry => order.attempts = 0,
+        // Whoever lets it go on has decided against what its customer asked for.
+        Action::Release => order.cancel_requested = false,
+        Action::Retry => (order.attempts, order.cancel_requested) = (0, false),
         _ => {}
     }
     if order.status == Status::Scheduled && matches!(request.action, Action::Hold { .. }) {

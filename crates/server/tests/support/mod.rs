@@ -164,6 +164,11 @@ impl Client {
         Self { stream, host: address.to_string() }
     }
 
+    /// Another handle to the same connection, to send while an answer is read.
+    pub(crate) fn another(&self) -> Self {
+        Self { stream: self.stream.try_clone().expect("a handle"), host: self.host.clone() }
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, &[], b"")
     }

@@ -1,0 +1,315 @@
+//! Many orders in one request: an order a line in, what became of it a line out.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use ordercast_domain::draft::Draft;
+use ordercast_engine::intake::Placed;
+use ordercast_engine::{CommandError, encode};
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::limits::MAX_BODY_BYTES;
+use ordercast_protocol::principal::Principal;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::events::Infallible;
+use crate::orders::{draft_of, find};
+use crate::problem::Problem;
+
+/// Lines of one request that wait for their commit; then no more is read until the first is answered.
+const WINDOW: usize = 256;
+/// Answers that wait for the client to read them; beyond, no more lines are taken.
+const MAX_UNREAD: usize = 256;
+/// How long a line that found the server full is tried again, and how often.
+const MAX_TRIES: u32 = 200;
+const TRY_INTERVAL: Duration = Duration::from_millis(25);
+
+/// `POST /orders/bulk`: newline-delimited JSON, an order a line, each as for `POST /orders`. A line may have an
+/// `idempotency_key`. The answer comes line by line and in the same order, each once its order is durable. One line that
+/// is refused does no harm to the others.
+pub(crate) async fn place(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_ndjson(&headers)?;
+    let (answers, unread) = mpsc::channel(MAX_UNREAD);
+    let intake =
+        Intake { app, client: peer.ip(), principal, answers, pending: VecDeque::new(), lines: Lines::new(body) };
+    let task = tokio::spawn(intake.run());
+    let mut response = Response::new(Body::from_stream(Infallible(Answers { unread, task })));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn require_ndjson(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(content_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let essence = content_type.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json" => Ok(()),
+        other => {
+            let detail = format!("{other} is not taken; send the header Content-Type: application/x-ndjson");
+            Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
+        }
+    }
+}
+
+/// The body of the answer; who stops reading it ends the work on it.
+struct Answers {
+    unread: mpsc::Receiver<Bytes>,
+    task: JoinHandle<()>,
+}
+
+impl futures_core::Stream for Answers {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.unread.poll_recv(context)
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A line whose answer is not known yet.
+struct Pending {
+    line: u64,
+    tries: u32,
+    /// To be tried again; without one the answer is known already.
+    draft: Option<Draft>,
+    outcome: oneshot::Receiver<Result<Placed, CommandError>>,
+    problem: Option<Problem>,
+}
+
+struct Intake {
+    app: Arc<App>,
+    client: IpAddr,
+    principal: Principal,
+    answers: mpsc::Sender<Bytes>,
+    pending: VecDeque<Pending>,
+    lines: Lines,
+}
+
+impl Intake {
+    async fn run(mut self) {
+        let mut is_open = true;
+        while is_open || !self.pending.is_empty() {
+            let has_room = is_open && self.pending.len() < WINDOW;
+            tokio::select! {
+                biased;
+                line = self.lines.next(), if has_room => match line {
+                    Ok(Some((number, line))) => self.take(number, &line),
+                    Ok(None) => is_open = false,
+                    Err((number, problem)) => {
+                        is_open = false;
+                        self.pending.push_back(refused(number, problem));
+                    }
+                },
+                outcome = first(&mut self.pending), if !self.pending.is_empty() => {
+                    if let Some(answer) = self.answer(outcome).await
+                        && self.answers.send(Bytes::from(answer)).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, line: u64, text: &[u8]) {
+        match draft_of(&self.app.engine, text, None) {
+            Ok(draft) => {
+                let outcome = self.submit(draft.clone());
+                self.pending.push_back(Pending { line, tries: 0, draft: Some(draft), outcome, problem: None });
+            }
+            Err(problem) => self.pending.push_back(refused(line, problem)),
+        }
+    }
+
+    fn submit(&self, draft: Draft) -> oneshot::Receiver<Result<Placed, CommandError>> {
+        let (reply, outcome) = oneshot::channel();
+        let reply = Box::new(move |result| {
+            // Who asked may have gone away; the order stands all the same.
+            let _ = reply.send(result);
+        });
+        self.app.engine.submit_order(self.client, self.principal.clone(), draft, reply);
+        outcome
+    }
+
+    /// The answer to the first line that waits; `None` when it is tried again.
+    async fn answer(&mut self, outcome: Result<Placed, CommandError>) -> Option<Vec<u8>> {
+        let mut first = self.pending.pop_front()?;
+        let result = match (outcome, first.problem.take()) {
+            (_, Some(problem)) => Err(problem),
+            (Ok(placed), None) => Ok(placed),
+            (Err(CommandError::Full | CommandError::ClientFull), None) if first.tries < MAX_TRIES => {
+                tokio::time::sleep(TRY_INTERVAL).await;
+                let outcome = self.submit(first.draft.clone()?);
+                self.pending.push_front(Pending { tries: first.tries + 1, outcome, ..first });
+                return None;
+            }
+            (Err(error), None) => Err(Problem::of_order(error)),
+        };
+        let (order, replayed) = match result {
+            Ok(Placed::Accepted { order, details }) => {
+                let mut json = Vec::with_capacity(512);
+                encode::order_json(&order, &details, &mut json);
+                (Ok(json), false)
+            }
+            Ok(Placed::Replayed { order_id }) => {
+                let found = find(&self.app, order_id).await;
+                let json = found.map(|(order, details)| {
+                    let mut json = Vec::with_capacity(512);
+                    encode::order_json(&order, &details, &mut json);
+                    json
+                });
+                (json, true)
+            }
+            Err(problem) => (Err(problem), false),
+        };
+        if let Err(problem) = &order {
+            self.app.report("bulk", &self.client.to_string(), problem);
+        }
+        Some(answer_line(first.line, &order, replayed))
+    }
+}
+
+fn refused(line: u64, problem: Problem) -> Pending {
+    let (known, outcome) = oneshot::channel();
+    // Nobody waits for it but the line itself, which has its problem.
+    let _ = known.send(Err(CommandError::Stopping));
+    Pending { line, tries: 0, draft: None, outcome, problem: Some(problem) }
+}
+
+/// What became of the first line that waits.
+async fn first(pending: &mut VecDeque<Pending>) -> Result<Placed, CommandError> {
+    match pending.front_mut() {
+        Some(first) => (&mut first.outcome).await.unwrap_or(Err(CommandError::StoreFailed)),
+        None => std::future::pending().await,
+    }
+}
+
+fn answer_line(line: u64, order: &Result<Vec<u8>, Problem>, replayed: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(640);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("line").integer(line);
+    match order {
+        Ok(order) => {
+            json.key("status").integer(if replayed { 200 } else { 201 });
+            if replayed {
+                json.key("replayed").boolean(true);
+            }
+            json.key("order").raw(&String::from_utf8_lossy(order));
+        }
+        Err(problem) => {
+            json.key("status").integer(problem.code.http_status());
+            json.key("error").raw(&String::from_utf8_lossy(&problem.to_json()));
+        }
+    }
+    json.end_object();
+    out.push(b'\n');
+    out
+}
+
+/// The lines of a body, counted from 1; empty ones are counted and passed over.
+struct Lines {
+    body: Body,
+    buffer: BytesMut,
+    /// Bytes of the buffer that have no line's end in them.
+    searched: usize,
+    number: u64,
+    is_over: bool,
+}
+
+impl Lines {
+    fn new(body: Body) -> Self {
+        Self { body, buffer: BytesMut::new(), searched: 0, number: 0, is_over: false }
+    }
+
+    /// The next line. May be given up and called again: nothing is lost.
+    async fn next(&mut self) -> Result<Option<(u64, Bytes)>, (u64, Problem)> {
+        loop {
+            while let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.split_to(self.searched + at + 1).freeze();
+                self.searched = 0;
+                self.number += 1;
+                if !line.iter().all(u8::is_ascii_whitespace) {
+                    return Ok(Some((self.number, line)));
+                }
+            }
+            self.searched = self.buffer.len();
+            if self.is_over {
+                let rest = self.buffer.split().freeze();
+                self.searched = 0;
+                self.number += 1;
+                let is_empty = rest.iter().all(u8::is_ascii_whitespace);
+                return Ok((!is_empty).then_some((self.number, rest)));
+            }
+            if self.buffer.len() > MAX_BODY_BYTES {
+                let problem = Problem::new(ErrorCode::TooLarge, format!("a line has at most {MAX_BODY_BYTES} bytes"));
+                return Err((self.number + 1, problem));
+            }
+            match self.body.frame().await {
+                None => self.is_over = true,
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => {
+                    let problem = Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}"));
+                    return Err((self.number + 1, problem));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lines(text: &'static str) -> Vec<(u64, String)> {
+        let mut lines = Lines::new(Body::from(text));
+        let mut all = Vec::new();
+        while let Some((number, line)) = lines.next().await.unwrap() {
+            all.push((number, String::from_utf8_lossy(&line).trim_end().to_owned()));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn lines_are_cut_and_counted() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("\n\r\n  \n", &[]),
+            ("a", &[(1, "a")]),
+            ("a\nb\n", &[(1, "a"), (2, "b")]),
+            ("a\r\n\r\nb", &[(1, "a"), (3, "b")]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|&(number, line)| (number, line.to_owned())).collect();
+            assert_eq!(lines(text).await, expected, "{text:?}");
+        }
+    }
+}

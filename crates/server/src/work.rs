@@ -1,0 +1,152 @@
+//! Workers outside the process: they claim orders, show that they live, and say how the work ended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use hyper::HeaderMap;
+use ordercast_domain::Violation;
+use ordercast_domain::decide::WorkResult;
+use ordercast_engine::encode;
+use ordercast_engine::intake::{Claim, Report};
+use ordercast_protocol::action::{WorkRequest, parse_work};
+use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::principal::Principal;
+
+use crate::app::App;
+use crate::orders::{bad_query, find, json_response, read_body, require_json, whole_order_response};
+use crate::problem::Problem;
+
+/// How long a lease lasts unless it is renewed. A worker renews it every two seconds; when it is gone, its orders are in
+/// work again within ten.
+const LEASE: Duration = Duration::from_secs(6);
+/// Most orders of one claim.
+const MAX_CAPACITY: i64 = 100;
+/// Longest wait of one claim, in seconds.
+const MAX_WAIT_S: i64 = 30;
+/// Longest wait that a worker may ask for before the next attempt, in seconds.
+const MAX_RETRY_AFTER_S: i64 = 7 * 86_400;
+
+fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
+    Problem::violations(ErrorCode::InvalidAction, vec![Violation::new(pointer, detail)])
+}
+
+fn refused(error: ordercast_engine::CommandError) -> Problem {
+    Problem::of_command(ErrorCode::InvalidAction, error)
+}
+
+/// A number within its bounds.
+fn bounded(pointer: &str, number: Option<i64>, default: i64, most: i64) -> Result<i64, Problem> {
+    match number.unwrap_or(default) {
+        number if (0..=most).contains(&number) => Ok(number),
+        _ => Err(invalid(pointer, format!("must be from 0 to {most}"))),
+    }
+}
+
+/// `POST /work/claim`: orders for a worker, under its lease or a new one. When none is ready it waits up to `wait_s`.
+pub(crate) async fn claim(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_json(&headers)?;
+    let body = read_body(&app, body).await?;
+    let asked = parse_work(&body)?;
+    let most = bounded("/capacity", asked.capacity, 1, MAX_CAPACITY)?;
+    let wait_s = bounded("/wait_s", asked.wait_s, 0, MAX_WAIT_S)?;
+    let worker = asked.worker.as_deref().filter(|worker| !worker.trim().is_empty()).unwrap_or(&principal.name);
+    let claim = Claim {
+        worker: worker.into(),
+        lease: asked.lease.as_deref().map(Arc::from),
+        most: usize::try_from(most).unwrap_or(1),
+        ttl_ms: i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX),
+    };
+    let patience = Duration::from_secs(wait_s.unsigned_abs());
+    let claimed = app.engine.claim(peer.ip(), claim, patience).await.map_err(refused)?;
+    let mut out = Vec::with_capacity(256 + claimed.orders.len() * 640);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object();
+    if claimed.orders.is_empty() && asked.lease.is_none() {
+        // A lease that holds nothing was not kept.
+        json.key("lease").raw("null");
+    } else {
+        json.key("lease").string(&claimed.lease);
+        json.key("expires_at").instant(claimed.expires_at_ms);
+    }
+    json.key("lease_s").integer(LEASE.as_secs()).key("orders").begin_array();
+    for order in &claimed.orders {
+        let (_, details) = find(&app, Arc::clone(&order.id)).await?;
+        let mut order_json = Vec::with_capacity(512);
+        encode::order_json(order, &details, &mut order_json);
+        json.begin_object().key("token").integer(order.token);
+        json.key("order").raw(&String::from_utf8_lossy(&order_json)).end_object();
+    }
+    json.end_array().end_object();
+    Ok(json_response(out))
+}
+
+/// `POST /work/{lease}/heartbeat` renews a lease; `POST /work/{order}/complete`, `fail` and `release` end the work.
+pub(crate) async fn tell(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
+    Extension(principal): Extension<Principal>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path((id, verb)) = path.map_err(bad_query)?;
+    require_json(&headers)?;
+    let body = read_body(&app, body).await?;
+    let asked = parse_work(&body)?;
+    let result = match verb.as_str() {
+        "heartbeat" => return heartbeat(&app, peer, id.into()).await,
+        "complete" => Some(WorkResult::Completed),
+        "fail" => Some(failure(&asked)?),
+        "release" => None,
+        _ => {
+            let detail = "known are heartbeat, complete, fail and release";
+            return Err(Problem::new(ErrorCode::NotFound, detail));
+        }
+    };
+    let token = asked.token.and_then(|token| u32::try_from(token).ok());
+    let token = token.ok_or_else(|| invalid("/token", "is required: the one the order was claimed with"))?;
+    let report = Report { order_id: id.into(), token, result };
+    let changed = app.engine.report(peer.ip(), report).await.map_err(refused)?;
+    let (order, details) = find(&app, changed.order.id).await?;
+    whole_order_response(&app, &principal, &order, &details).await
+}
+
+async fn heartbeat(app: &App, peer: SocketAddr, lease: Arc<str>) -> Result<Response, Problem> {
+    let renewed = app.engine.renew(peer.ip(), lease, LEASE).await.map_err(refused)?;
+    let mut out = Vec::with_capacity(64 + renewed.orders.len() * 64);
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("expires_at").instant(renewed.expires_at_ms).key("orders").begin_array();
+    for order in &renewed.orders {
+        json.begin_object().key("id").string(&order.id).key("token").integer(order.token);
+        json.key("cancel_requested").boolean(order.cancel_requested).end_object();
+    }
+    json.end_array().end_object();
+    Ok(json_response(out))
+}
+
+fn failure(asked: &WorkRequest<'_>) -> Result<WorkResult, Problem> {
+    let reason = asked.reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    let reason: Arc<str> = reason.ok_or_else(|| invalid("/reason", "is required: say why"))?.into();
+    match asked.outcome.as_deref().unwrap_or("retry") {
+        "retry" => {
+            let after_s = bounded("/retry_after_s", asked.retry_after_s, 0, MAX_RETRY_AFTER_S)?;
+            Ok(WorkResult::Retry { reason, after_ms: Some(after_s * 1_000) })
+        }
+        "fail" => Ok(WorkResult::Failed { reason }),
+        "reject" => Ok(WorkResult::Rejected { reason }),
+        "hold" => Ok(WorkResult::Held { reason }),
+        _ => Err(invalid("/outcome", "must be retry, fail, reject or hold")),
+    }
+}

@@ -1,0 +1,137 @@
+//! Workers outside the process: leases, tokens, outcomes, and what becomes of the orders of those who are gone.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use ordercast_store_sqlite::verify::verify;
+use serde_json::{Value, json};
+use support::{Answer, Client, PATIENCE, Server};
+
+fn place(client: &mut Client, id: &str) {
+    let order = json!({"id": id, "items": ["a"], "amount": 5, "customer": "x", "address": "1 Road"});
+    assert_eq!(client.post("/orders", &order.to_string()).status, 201);
+}
+
+fn post(client: &mut Client, path: &str, body: Value) -> Answer {
+    client.post(path, &body.to_string())
+}
+
+fn claim(client: &mut Client, capacity: u32, wait_s: u32) -> Value {
+    let claimed = post(client, "/work/claim", json!({"worker": "kitchen", "capacity": capacity, "wait_s": wait_s}));
+    assert_eq!(claimed.status, 200, "{}", claimed.text());
+    claimed.json()
+}
+
+fn kind(answer: &Answer) -> (u16, String) {
+    let kind = answer.json()["type"].as_str().unwrap_or_default().trim_start_matches("/docs/errors/").to_owned();
+    (answer.status, kind)
+}
+
+fn no_pool(setup: &mut support::Setup) {
+    setup.engine.slots = 0;
+    setup.engine.rules.retries.base_ms = 0;
+    setup.engine.rules.retries.max_attempts = 2;
+}
+
+#[test]
+fn a_worker_claims_and_tells_how_it_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let server = Server::start(dir.path(), no_pool);
+        let mut client = server.client();
+        for id in ["done", "late", "again", "bad", "odd", "back"] {
+            place(&mut client, id);
+        }
+        let claimed = claim(&mut client, 10, 0);
+        let orders = claimed["orders"].as_array().expect("orders");
+        assert_eq!((orders.len(), &orders[0]["order"]["address"]), (6, &json!("1 Road")), "{claimed}");
+        let token = orders[0]["token"].clone();
+        let lease = claimed["lease"].as_str().expect("a lease");
+        let held = post(&mut client, &format!("/work/{lease}/heartbeat"), json!({})).json();
+        assert_eq!(held["orders"].as_array().map(Vec::len), Some(6), "{held}");
+        let failed = |outcome: &str| json!({"token": 1, "outcome": outcome, "reason": "no oven"});
+        for (path, body, status, expected) in [
+            ("done/complete", json!({"token": 2}), 409, "stale-token"),
+            ("done/complete", json!({}), 422, "invalid-action"),
+            ("done/fail", json!({"token": 1}), 422, "invalid-action"),
+            ("done/fail", failed("explode"), 422, "invalid-action"),
+            ("done/explode", json!({"token": 1}), 404, "not-found"),
+            ("none/complete", json!({"token": 1}), 404, "not-found"),
+            ("done/complete", json!({"token": token}), 200, "completed"),
+            ("done/complete", json!({"token": token}), 409, "invalid-transition"),
+            ("late/fail", failed("fail"), 200, "failed"),
+            ("again/fail", failed("retry"), 200, "retrying"),
+            ("bad/fail", failed("reject"), 200, "rejected"),
+            ("odd/fail", failed("hold"), 200, "held"),
+            ("back/release", json!({"token": 1}), 200, "pending"),
+        ] {
+            let answer = post(&mut client, &format!("/work/{path}"), body);
+            let told = if status == 200 { answer.json()["status"].clone() } else { json!(kind(&answer).1) };
+            assert_eq!((answer.status, told), (status, json!(expected)), "{path} {}", answer.text());
+        }
+        assert_eq!(client.get("/orders/late").json()["last_error"], "no oven");
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            let claimed = claim(&mut client, 10, 5);
+            let orders = claimed["orders"].as_array().expect("orders").clone();
+            seen.extend(orders.iter().map(|claim| (claim["order"]["id"].clone(), claim["order"]["attempts"].clone())));
+        }
+        seen.sort_by_key(|(id, _)| id.to_string());
+        assert_eq!(seen, [(json!("again"), json!(2)), (json!("back"), json!(1))], "only what failed was charged");
+        assert_eq!(kind(&post(&mut client, "/work/none/heartbeat", json!({}))), (409, "lease-ended".to_owned()));
+    }
+    let report = verify(dir.path(), |_| {}).expect("readable");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_claim_waits_for_an_order_and_no_longer_than_asked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), no_pool);
+    let begun = Instant::now();
+    let nothing = claim(&mut server.client(), 1, 1);
+    assert_eq!((&nothing["lease"], nothing["orders"].as_array().map(Vec::len)), (&Value::Null, Some(0)));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let (mut waiting, mut client) = (server.client(), server.client());
+    let body = json!({"worker": "kitchen", "wait_s": 30}).to_string();
+    waiting.send("POST", "/work/claim", &["Content-Type: application/json"], body.as_bytes());
+    place(&mut client, "o1");
+    let begun = Instant::now();
+    let claimed = waiting.answer().json();
+    assert_eq!(claimed["orders"][0]["order"]["id"], "o1");
+    assert!(begun.elapsed() < Duration::from_secs(5), "it is woken");
+}
+
+/// A worker that is killed never renews; its order is claimed by another, and what it says later changes nothing. Leases
+/// outlive the server.
+#[test]
+fn the_orders_of_a_worker_that_is_gone_are_in_work_again_within_ten_seconds() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let begun;
+    {
+        let server = Server::start(dir.path(), no_pool);
+        let mut client = server.client();
+        place(&mut client, "o1");
+        begun = Instant::now();
+        assert_eq!(claim(&mut client, 1, 0)["orders"][0]["token"], 1);
+    }
+    let server = Server::start(dir.path(), no_pool);
+    let mut client = server.client();
+    assert_eq!(client.get("/orders/o1").json()["status"], "processing", "its lease still holds");
+    let claimed = claim(&mut client, 1, 30);
+    let rescued = begun.elapsed();
+    assert_eq!((&claimed["orders"][0]["order"]["id"], &claimed["orders"][0]["token"]), (&json!("o1"), &json!(3)));
+    assert!(rescued < Duration::from_secs(10), "in work again after {rescued:?}");
+    println!("in work again after {rescued:?}");
+    let late = post(&mut client, "/work/o1/complete", json!({"token": 1}));
+    assert_eq!(kind(&late), (409, "stale-token".to_owned()));
+    let lease = claimed["lease"].as_str().expect("a lease");
+    let deadline = begun + PATIENCE;
+    while begun.elapsed() < rescued + Duration::from_secs(7) {
+        assert_eq!(post(&mut client, &format!("/work/{lease}/heartbeat"), json!({})).status, 200);
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(post(&mut client, "/work/o1/complete", json!({"token": 3})).json()["status"], "completed");
+}

@@ -1,0 +1,168 @@
+//! What steps of orders need of a store: timers, leases, lines with their progress, keys, the ledger.
+
+use std::sync::Arc;
+
+use ordercast_domain::decide::{self, ActionRecord, WorkingSet};
+use ordercast_domain::lease::Lease;
+use ordercast_domain::money::Currency;
+use ordercast_domain::order::{Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress};
+use ordercast_domain::product::Product;
+use ordercast_domain::status::Status;
+
+use super::{draft, event, place, run, wait};
+use crate::read::ReadStore;
+use crate::write::{Keys, WriteStore, Writes};
+
+/// So far away that it never comes.
+const FAR_MS: i64 = 1_000_000_000;
+
+/// Runs the part of the suite about steps on an empty store.
+///
+/// # Panics
+/// When the store does not conform.
+pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    finds_what_is_due(writer, reader);
+    finds_leases_and_what_they_hold(writer, reader);
+    keeps_what_was_moved(writer, reader);
+}
+
+fn tea() -> Product {
+    let currency = Currency::parse("GBP").expect("a currency");
+    Product { sku: "tea".into(), name: "Tea".into(), price: 2_505_000, currency, stock: Some(20), reserved: 0 }
+}
+
+/// Changes an order that was loaded, and writes it with an event.
+fn changed(set: &WorkingSet, seq: OrderSeq, change: impl FnOnce(&mut Order)) -> (Order, Writes) {
+    let mut order = set.orders[&seq].clone();
+    change(&mut order);
+    order.version += 1;
+    let writes =
+        Writes { events: vec![event(&order, "changed")], changed_orders: vec![order.clone()], ..Writes::default() };
+    (order, writes)
+}
+
+/// Leaves four orders: the first two scheduled, one of them due.
+fn finds_what_is_due(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let start = wait(reader.start_state()).expect("readable");
+    assert_eq!((start.next_due_ms, start.next_lease_end_ms), (None, None));
+    run(writer, Keys { skus: vec!["tea".into()], ..Keys::default() }, |mut set, now_ms| {
+        set.products.insert("tea".into(), tea());
+        let mut writes = Writes::default();
+        for id in ["due", "far", "third", "fourth"] {
+            place(&mut set, &draft(id, "ann", 2), now_ms, &mut writes);
+        }
+        for insert in &mut writes.new_orders[..2] {
+            let order = Arc::make_mut(&mut insert.order);
+            order.status = Status::Scheduled;
+            order.due_at_ms = Some(if order.seq == 1 { now_ms - 1 } else { now_ms + FAR_MS });
+        }
+        writes.products.push(set.products["tea"].clone());
+        writes
+    });
+    let start = wait(reader.start_state()).expect("readable");
+    assert_eq!(start.ready, 2, "who waits for a time is not ready");
+    let (far, _) = wait(reader.order("far".into())).expect("readable").expect("it is there");
+    run(writer, Keys { due: 5, ready: 5, ..Keys::default() }, |set, _| {
+        assert_eq!((set.due.as_slice(), set.next_due_ms), (&[1][..], far.due_at_ms));
+        assert_eq!(set.ready, [3, 4]);
+        assert!(set.orders.contains_key(&1) && !set.orders.contains_key(&2));
+        let lines = &set.lines[&1];
+        assert_eq!((lines.details.lines[0].reserved, lines.progress.as_slice()), (2, &[Progress::default()][..]));
+        assert_eq!(set.products["tea"].reserved, 8, "the products of its lines come with it");
+        Writes::default()
+    });
+    run(writer, Keys { order_seqs: vec![1], ..Keys::default() }, |set, now_ms| {
+        assert!(set.due.is_empty() && set.lines.is_empty(), "only who asks for them gets them");
+        changed(&set, 1, |order| order.due_at_ms = Some(now_ms + 2 * FAR_MS)).1
+    });
+    run(writer, Keys { due: 5, ..Keys::default() }, |set, _| {
+        assert_eq!((set.due.as_slice(), set.next_due_ms), (&[][..], far.due_at_ms), "it was moved");
+        Writes::default()
+    });
+    assert_eq!(wait(reader.start_state()).expect("readable").next_due_ms, far.due_at_ms);
+}
+
+fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let ids: [Arc<str>; 2] = ["ended".into(), "live".into()];
+    run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
+        let mut writes = Writes::default();
+        for (id, expires_at_ms) in ids.iter().zip([now_ms, now_ms + FAR_MS]) {
+            let step = decide::claim(&mut set, &"out".into(), Some(id), now_ms).expect("one is ready");
+            writes.events.push(event(&step.order, "claimed"));
+            writes.changed_orders.push(step.order);
+            writes.leases.push(Lease { id: Arc::clone(id), worker: "out".into(), expires_at_ms });
+        }
+        writes
+    });
+    let start = wait(reader.start_state()).expect("readable");
+    assert!(start.active == 2 && start.next_lease_end_ms.is_some(), "{start:?}");
+    run(writer, Keys { active: true, ..Keys::default() }, |set, _| {
+        assert!(set.orders.is_empty(), "recovery is not for those that a lease holds");
+        Writes::default()
+    });
+    let leases = vec![Arc::clone(&ids[1]), "none".into()];
+    run(writer, Keys { leases, ..Keys::default() }, |set, _| {
+        assert_eq!(set.leases.len(), 1);
+        assert_eq!(set.orders.values().map(|order| order.seq).collect::<Vec<_>>(), [4]);
+        let expires_at_ms = set.leases["live"].expires_at_ms + 1;
+        Writes { leases: vec![Lease { expires_at_ms, ..set.leases["live"].clone() }], ..Writes::default() }
+    });
+    run(writer, Keys { ended_leases: true, ..Keys::default() }, |mut set, now_ms| {
+        assert_eq!(set.leases.keys().map(|id| &**id).collect::<Vec<_>>(), ["ended"]);
+        assert!(set.next_lease_end_ms.is_some_and(|end_ms| end_ms > now_ms), "the other's, as it was renewed");
+        let step = decide::requeue(&mut set, 3, None, "its worker is gone", now_ms).expect("it goes back");
+        assert_eq!(step.order.lease, None);
+        let events = vec![event(&step.order, "back")];
+        Writes { events, changed_orders: vec![step.order], ended_leases: vec!["ended".into()], ..Writes::default() }
+    });
+    run(writer, Keys { ended_leases: true, leases: vec!["ended".into()], ..Keys::default() }, |set, _| {
+        assert!(set.leases.is_empty() && set.orders.is_empty(), "it is no more");
+        Writes::default()
+    });
+    assert_eq!(wait(reader.start_state()).expect("readable").active, 1);
+}
+
+fn keeps_what_was_moved(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let at_ms = 1_700_000_000_000;
+    let moved = |version, kind, quantity| LineMove { seq: 3, version, line: 0, kind, quantity, at_ms };
+    let moves = vec![
+        moved(4, LineMoveKind::Cancelled, 1),
+        moved(4, LineMoveKind::Shipped, 1),
+        moved(5, LineMoveKind::Returned, 1),
+    ];
+    let entry = LedgerEntry {
+        seq: 3,
+        version: 5,
+        kind: LedgerKind::Return,
+        amount: 250,
+        actor: "staff".to_owned(),
+        reason: Some("broken".into()),
+        at_ms,
+    };
+    let record = ActionRecord { seq: 3, digest: [9; 16] };
+    run(writer, Keys { order_seqs: vec![3], ..Keys::default() }, |set, _| {
+        let (_, writes) = changed(&set, 3, |order| {
+            (order.refunded, order.cancel_requested, order.last_error) = (250, true, Some("late".into()));
+        });
+        let (moves, ledger) = (moves.clone(), vec![entry.clone()]);
+        Writes { moves, ledger, action_keys: vec![("k".into(), record)], ..writes }
+    });
+    let expected = Fulfilment { moves, ledger: vec![entry] };
+    assert_eq!(wait(reader.fulfilment(3)).expect("readable"), expected, "oldest first");
+    assert_eq!(wait(reader.fulfilment(4)).expect("readable"), Fulfilment::default());
+    let (order, _) = wait(reader.order("third".into())).expect("readable").expect("it is there");
+    assert_eq!((order.refunded, order.cancel_requested, order.last_error.as_deref()), (250, true, Some("late")));
+    let keys = Keys {
+        acted_on: vec!["third".into(), "none".into()],
+        action_keys: vec!["k".into(), "none".into()],
+        lines_of: vec![4],
+        ..Keys::default()
+    };
+    run(writer, keys, |set, _| {
+        assert_eq!((set.orders_by_id.len(), set.orders_by_id["third"]), (1, 3));
+        assert_eq!(set.lines[&3].progress, [Progress { shipped: 1, cancelled: 1, returned: 1 }]);
+        assert!(set.lines.contains_key(&4) && set.orders.contains_key(&4) && set.products.contains_key("tea"));
+        assert_eq!((set.actions.len(), set.actions["k"]), (1, record));
+        Writes::default()
+    });
+}
