@@ -15,6 +15,8 @@ use ordercast_loadgen::loads::storm::Storm;
 use ordercast_loadgen::measure::process::Process;
 use ordercast_loadgen::server::find_binary;
 use ordercast_loadgen::target::{Place, parse_url};
+use ordercast_loadgen::workers::Workers;
+use ordercast_loadgen::workers::process::Process as WorkerProcess;
 
 /// Most connections that may be asked for.
 const MOST_CONNECTIONS: u64 = 1_000_000;
@@ -52,6 +54,11 @@ pub(crate) enum Command {
     Orders(OrdersArgs),
     /// Kill the server at random moments under load, and look for anything lost
     Torture(TortureArgs),
+    /// Kill and freeze worker processes, and the server, and look for work done twice or too late
+    Workers(WorkersArgs),
+    /// A worker process of `workers`
+    #[command(hide = true)]
+    Worker(WorkerArgs),
     /// Measure what an order, a delivery and a connection cost, as ratios to floors of the same run
     Bench(BenchArgs),
     /// The floor of `fanout` and `storm`: write to sockets what is asked for, or let everybody in
@@ -350,4 +357,52 @@ pub(crate) struct TortureArgs {
     /// Where the data directories are made [default: the system's folder for temporary files]
     #[arg(long, value_name = "DIR")]
     pub(crate) scratch: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkersArgs {
+    /// Faults
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u64).range(1..=100_000))]
+    rounds: u64,
+    /// Worker processes
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u64).range(2..=100))]
+    workers: u64,
+    /// Where chance begins
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where the data directory is made [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+}
+
+impl WorkersArgs {
+    pub(crate) fn load(self) -> Result<Workers, LoadError> {
+        Ok(Workers {
+            binary: find_binary()?,
+            program: std::env::current_exe()?,
+            rounds: self.rounds,
+            workers: self.workers as usize,
+            seed: self.seed,
+            scratch: self.scratch.unwrap_or_else(std::env::temp_dir),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// The name it claims under
+    #[arg(long)]
+    name: String,
+    /// Where the server's address stands
+    #[arg(long, value_name = "FILE")]
+    address_file: PathBuf,
+    /// Where chance begins
+    #[arg(long, value_name = "N")]
+    seed: u64,
+}
+
+impl WorkerArgs {
+    pub(crate) fn process(self) -> WorkerProcess {
+        WorkerProcess { name: self.name, address_file: self.address_file, seed: self.seed }
+    }
 }

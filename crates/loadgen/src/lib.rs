@@ -3,7 +3,7 @@
 //!
 //! A server is started from its binary ([`server`], [`target`]), spoken to over HTTP ([`http`]) and WebSockets
 //! ([`socket`] for one, [`client`] for thousands), and stopped by its own process id. [`torture`] kills it again and
-//! again and looks for anything lost; [`bench`] measures what an order costs it; [`loads`] are what many clients do
+//! again and looks for anything lost, [`workers`] does so to worker processes; [`bench`] measures what an order costs it; [`loads`] are what many clients do
 //! to it. Everything is bounded in count and time, and stays on loopback.
 
 pub mod bench;
@@ -22,3 +22,4 @@ pub mod server;
 pub mod socket;
 pub mod target;
 pub mod torture;
+pub mod workers;

@@ -56,6 +56,8 @@ fn run(command: Command) -> Result<bool, LoadError> {
         Command::Storm(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Chaos(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Orders(args) => args.load()?.run().and_then(|report| told(&report, true)),
+        Command::Workers(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Worker(args) => args.process().run().map(|()| true),
         Command::Bench(BenchArgs { quick, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let effort = if quick { Effort::QUICK } else { Effort::FULL };

@@ -55,6 +55,11 @@ pub fn make(name: &str, dice: &mut Dice) -> Order {
     Order { id, key, amount: major(cents), counted, body }
 }
 
+/// The id of the order that [`body`] makes.
+pub fn id(number: u64) -> String {
+    format!("order-{number:09}")
+}
+
 /// The body of a benchmark's order: 240 to 300 bytes with one or two priced lines, and an id that rises with
 /// `number`.
 pub fn body(number: u64) -> String {
@@ -64,10 +69,11 @@ pub fn body(number: u64) -> String {
     };
     let (customer, priority) = (number.wrapping_mul(7919) % CUSTOMERS, 1 + number % 3);
     format!(
-        "{{\"id\":\"order-{number:09}\",\"amount\":{amount},\"currency\":\"USD\",\
+        "{{\"id\":\"{}\",\"amount\":{amount},\"currency\":\"USD\",\
          \"items\":[{{\"sku\":\"house-blend\",\"quantity\":2,\"price\":12.50}}{more}],\
          \"customer\":\"john.doe.{customer:04}@example.com\",\"address\":\"123 Main Street, Springfield, 12345\",\
-         \"priority\":{priority},\"notes\":\"please ring twice\"}}"
+         \"priority\":{priority},\"notes\":\"please ring twice\"}}",
+        id(number)
     )
 }
 

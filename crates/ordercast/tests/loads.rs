@@ -13,6 +13,7 @@ use ordercast_loadgen::loads::paced_orders::PacedOrders;
 use ordercast_loadgen::loads::resume::Resume;
 use ordercast_loadgen::loads::storm::Storm;
 use ordercast_loadgen::target::Place;
+use ordercast_loadgen::workers::Workers;
 
 const DIALECTS: [Dialect; 2] = [Dialect::Plain, Dialect::CentrifugeJson];
 
@@ -101,4 +102,15 @@ fn every_paced_order_is_answered_and_seen() {
     let load = PacedOrders { place: place(), rate: 100, duration: Duration::from_secs(1), workers: 4 };
     let report = load.run().unwrap();
     assert_eq!((report.orders, report.answered.count(), report.received.count()), (100, 100, 100), "{report}");
+}
+
+#[test]
+fn work_is_done_once_whoever_is_killed_or_frozen() {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_ordercast"));
+    let program = binary.with_file_name("ordercast-loadgen");
+    assert!(program.is_file(), "the worker processes need it: cargo build -p ordercast-loadgen");
+    let load = Workers { binary, program, rounds: 8, workers: 3, seed: 5, scratch: std::env::temp_dir() };
+    let report = load.run(&mut silent).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(report.orders == 160 && report.claims >= 160, "{report}");
 }

@@ -18,9 +18,13 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none
 
 /// Serves a page or a file of one; everything else is not found.
 pub(crate) async fn serve(method: Method, uri: Uri) -> Response {
-    let path = if uri.path() == "/" { "/index.html" } else { uri.path() };
+    let path = match uri.path() {
+        "/" => "/index.html",
+        "/desk" => "/desk.html",
+        path => path,
+    };
     let Some((_, content)) = PAGES.iter().find(|(route, _)| *route == path) else {
-        let detail = format!("nothing is at {}; the live page is at /, the orders are at /orders", uri.path());
+        let detail = format!("nothing is at {}; the pages are / and /desk, the orders are at /orders", uri.path());
         return Problem::new(ErrorCode::NotFound, detail).into_response();
     };
     if !matches!(method, Method::GET | Method::HEAD) {
