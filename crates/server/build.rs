@@ -21,7 +21,7 @@ fn main() -> io::Result<()> {
     } else {
         let stub = out.join("index.html");
         fs::write(&stub, STUB)?;
-        files.push(("/index.html".to_owned(), stub));
+        files.extend(["/index.html", "/desk.html"].map(|route| (route.to_owned(), stub.clone())));
     }
     files.sort();
     let mut table = String::from("static PAGES: &[(&str, &[u8])] = &[\n");

@@ -11,6 +11,7 @@ pub mod floor;
 pub mod flow;
 pub mod intake;
 pub mod latency;
+pub mod peers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

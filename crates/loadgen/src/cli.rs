@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use ordercast_loadgen::bench::peers::Peers;
 use ordercast_loadgen::client::dialect::Dialect;
 use ordercast_loadgen::failure::LoadError;
 use ordercast_loadgen::loads::chaos::Chaos;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Measure what an order, a delivery and a connection cost, as ratios to floors of the same run
     Bench(BenchArgs),
+    /// The same orders through Ordercast and through BullMQ, in interleaved rounds; needs redis-server and node
+    Peers(PeersArgs),
     /// The floor of `fanout` and `storm`: write to sockets what is asked for, or let everybody in
     #[command(hide = true)]
     Floor(FloorArgs),
@@ -404,5 +407,37 @@ pub(crate) struct WorkerArgs {
 impl WorkerArgs {
     pub(crate) fn process(self) -> WorkerProcess {
         WorkerProcess { name: self.name, address_file: self.address_file, seed: self.seed }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeersArgs {
+    /// The folder with the peers' programs, after `npm ci` there
+    #[arg(long, value_name = "DIR", default_value = "bench/peers")]
+    programs: PathBuf,
+    /// Producers that wait for their answers
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u64).range(1..=10_000))]
+    producers: u64,
+    /// Seconds that they produce in a round
+    #[arg(long, value_name = "S", default_value_t = 3, value_parser = value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Interleaved rounds
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u64).range(1..=1_000))]
+    rounds: u64,
+    /// Where the data directories are made [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+}
+
+impl PeersArgs {
+    pub(crate) fn load(self) -> Result<Peers, LoadError> {
+        Ok(Peers {
+            binary: find_binary()?,
+            programs: self.programs,
+            scratch: self.scratch.unwrap_or_else(std::env::temp_dir),
+            producers: self.producers as usize,
+            window: Duration::from_secs(self.seconds),
+            rounds: self.rounds as usize,
+        })
     }
 }

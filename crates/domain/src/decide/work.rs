@@ -12,6 +12,9 @@ use crate::transition::{ActionName, Actor, StockEffect};
 
 /// Longest text of why work failed that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 500;
+/// Longest wait of an order whose worker is gone, in milliseconds: the order is seldom at fault, and must be in work again
+/// within ten seconds, of which its lease takes six.
+const MOST_AFTER_LEASE_MS: i64 = 1_000;
 /// Why work ends with its lease.
 const LEASE_ENDED: &str = "the lease of its worker ended";
 
@@ -137,7 +140,8 @@ pub fn end_lease(
     now_ms: i64,
 ) -> Result<Step, Refusal> {
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
-    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (retries, dice, 0), now_ms)
+    let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..retries.clone() };
+    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (&retries, dice, 0), now_ms)
 }
 
 /// Puts an order back into the queue, without charging the attempt: its worker gives it back, and proves by the
