@@ -12,6 +12,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rollupOptions: {
+      input: ['index.html', 'desk.html'],
+      output: { chunkFileNames: 'assets/shared-[hash].js' },
+    },
   },
   server: {
     proxy: {

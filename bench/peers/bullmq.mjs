@@ -4,9 +4,10 @@
 //   node bullmq.mjs PORT PRODUCERS MILLISECONDS CONCURRENCY
 
 import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 
 const [port, producers, window, concurrency] = process.argv.slice(2).map(Number);
-const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
+const connection = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null });
 
 const order = (number) => ({
   id: `order-${String(number).padStart(9, '0')}`,

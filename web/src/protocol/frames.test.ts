@@ -24,6 +24,7 @@ test('the first event of an order', () => {
     channel: 'orders',
     offset: 42,
     first: true,
+    from: null,
     order: {
       id: 'order_1',
       amount: 99.99,

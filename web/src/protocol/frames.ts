@@ -10,7 +10,7 @@ export type Frame =
   | { type: 'connect'; id: string }
   | { type: 'products'; products: Product[] }
   | { type: 'subscribed'; channel: string; epoch: string; offset: number; recovered: boolean }
-  | { type: 'order'; channel: string; offset: number; order: Order; first: boolean }
+  | { type: 'order'; channel: string; offset: number; order: Order; first: boolean; from: string | null }
   | { type: 'market_data'; channel: string; offset: number; product: Product }
   | { type: 'stats'; tick: Tick }
   | { type: 'error'; code: string; message: string };
@@ -72,7 +72,8 @@ function readOrderEvent(value: Json): Frame | null {
     number(value, 'version'),
   );
   if (!order) return null;
-  return { type: 'order', channel: text(value, 'channel') ?? 'orders', offset, order, first: value['type'] === 'order' };
+  const first = value['type'] === 'order';
+  return { type: 'order', channel: text(value, 'channel') ?? 'orders', offset, order, first, from: text(value, 'from') ?? null };
 }
 
 export function subscribeFrame(channels: readonly string[], since: Positions): string {

@@ -82,7 +82,8 @@ function readLine(value: unknown): Line | null {
   return sku === undefined ? null : { sku, quantity: number(value, 'quantity') ?? 1 };
 }
 
-function time(source: Json, key: string): number | undefined {
+/** Unix milliseconds of a time written as RFC 3339. */
+export function time(source: Json, key: string): number | undefined {
   const value = Date.parse(text(source, key) ?? '');
   return Number.isNaN(value) ? undefined : value;
 }

@@ -8,7 +8,7 @@ import { readProduct, type Product } from './products';
 import { readTick, type Tick } from './ticks';
 
 const READ_DEADLINE_MS = 10_000;
-const WRITE_DEADLINE_MS = 20_000;
+export const WRITE_DEADLINE_MS = 20_000;
 export const LISTED_ORDERS = 50;
 
 export interface OrderList {
@@ -77,14 +77,29 @@ export function readPlacement(status: number, headers: Headers, value: unknown):
   return status >= 500 ? { outcome: 'unknown' } : { outcome: 'refused', problem };
 }
 
-async function read(path: string): Promise<Json> {
+/** A read that the server answered, with something else than what was asked for. */
+export class ReadError extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Problem,
+  ) {
+    super(problem.detail === '' ? problem.title : `${problem.title}: ${problem.detail}`);
+  }
+}
+
+/** What to say of a read that failed. */
+export function whyOf(error: unknown): string {
+  return error instanceof ReadError ? error.message : 'The server did not answer.';
+}
+
+export async function read(path: string): Promise<Json> {
   const reply = await fetch(path, {
     headers: { Accept: 'application/json' },
     cache: 'no-store',
     signal: AbortSignal.timeout(READ_DEADLINE_MS),
   });
   const value: unknown = await reply.json().catch(() => null);
-  if (!reply.ok) throw new Error(`${path}: ${readProblem(value, reply.status).title}`);
+  if (!reply.ok) throw new ReadError(reply.status, readProblem(value, reply.status));
   if (!isObject(value)) throw new Error(`${path}: not a JSON object`);
   return value;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Product } from '../protocol/products';
-import { EMPTY_DRAFT, keyFor, parseNumber, requestOf, uuid, type Draft } from './draft';
+import { EMPTY_DRAFT, parseNumber, requestOf, type Draft } from './draft';
 
 const lamp: Product = { sku: '85123A', name: 'Lamp', price: 2.55, currency: 'GBP', stock: 5, reserved: 0 };
 const filled: Draft = { ...EMPTY_DRAFT, customer: ' Ann ', address: '1 Road', sku: '85123A', quantity: '2' };
@@ -55,17 +55,4 @@ test('numbers as people type them', () => {
     ['Infinity', null],
   ];
   for (const [typed, expected] of rows) assert.equal(parseNumber(typed), expected, typed);
-});
-
-test('the same order is sent under the same key, a changed one under a new key', () => {
-  let made = 0;
-  const fresh = (): string => `key ${(made += 1)}`;
-  const first = { body: 'A', key: keyFor('A', null, fresh) };
-  assert.equal(keyFor('A', first, fresh), 'key 1');
-  assert.equal(keyFor('B', first, fresh), 'key 2');
-});
-
-test('keys are version 4 UUIDs', () => {
-  assert.equal(uuid(new Uint8Array(16)), '00000000-0000-4000-8000-000000000000');
-  assert.equal(uuid(new Uint8Array(16).fill(255)), 'ffffffff-ffff-4fff-bfff-ffffffffffff');
 });

@@ -5,7 +5,8 @@ import type { FieldErrors } from '../protocol/problems';
 import { errorsByField } from '../protocol/problems';
 import { placeOrder, type Placement } from '../protocol/requests';
 import type { Order } from '../protocol/orders';
-import { afterPlacing, EMPTY_DRAFT, fieldPointers, keyFor, requestOf, uuid, type Draft, type Sent } from './draft';
+import { afterPlacing, EMPTY_DRAFT, fieldPointers, requestOf, type Draft } from './draft';
+import { freshKey, keyFor, type Sent } from './idempotency';
 import { catalogue, loaded } from './session';
 
 export const draft = signal<Draft>(EMPTY_DRAFT);
@@ -35,7 +36,7 @@ export async function submit(): Promise<string | null> {
   const sentDraft = draft.value;
   const request = requestOf(sentDraft, catalogue.get(sentDraft.sku));
   if ('errors' in request) return refuse(request.errors);
-  sent = { body: request.body, key: keyFor(request.body, sent, () => uuid(crypto.getRandomValues(new Uint8Array(16)))) };
+  sent = { body: request.body, key: keyFor(request.body, sent, freshKey) };
   sending.value = true;
   errors.value = {};
   const placement = await placeOrder(sent.body, sent.key);

@@ -11,10 +11,10 @@ import {
   type ProductList,
 } from '../protocol/requests';
 import type { Tick } from '../protocol/ticks';
-import type { Connection } from '../stream/link';
 import { Stream } from '../stream/socket';
 import { Catalogue } from './catalogue';
 import { applyEvents, applyList, EMPTY_FEED, setHeld, type Feed, type OrderEvent } from './feed';
+import { connection, demo, socketUrl, watching } from './server';
 import { addTick, mergeTicks, WINDOW_S } from './ticks';
 
 /** Bursts are shown in steps: people cannot read faster, and a phone could not draw faster. */
@@ -22,8 +22,6 @@ const REPAINT_EVERY_MS = 150;
 /** More events than this are folded in early, so that a page in the background holds no pile of them. */
 const MOST_UNSHOWN_EVENTS = 1_000;
 
-export const connection = signal<Connection>('connecting');
-export const demo = signal(false);
 export const loaded = signal(false);
 export const feed = signal<Feed>(EMPTY_FEED);
 export const ticks = signal<readonly Tick[]>([]);
@@ -35,8 +33,6 @@ export const catalogueVersion = signal(0);
 const events: OrderEvent[] = [];
 let catalogueChanged = false;
 let repaint: ReturnType<typeof setTimeout> | undefined;
-
-const socketUrl = (): string => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?channels=stats`;
 
 const stream = new Stream(['orders', 'market_data'], {
   url: socketUrl(),
@@ -120,6 +116,7 @@ function receive(frame: Frame): void {
       catalogueChanged = true;
       break;
     case 'stats':
+      watching.value = frame.tick.connections;
       ticks.value = addTick(ticks.value, frame.tick);
       return;
     default:

@@ -1,9 +1,8 @@
 import { Component } from 'preact';
-import type { Line, Order } from '../protocol/orders';
 import type { Row } from '../state/feed';
 import { formatMoney } from '../state/money';
 import { catalogue } from '../state/session';
-import { Icon } from './Icon';
+import { clockFormat, formatDuration, itemsOf, Priority, shortId } from './orderTexts';
 import { StatusChip } from './StatusChip';
 
 /** Redrawn only when its own order changes: a busy feed has 200 of them. */
@@ -22,8 +21,8 @@ export class FeedRow extends Component<{ row: Row }> {
         <span class="feed-id" title={order.id}>
           {shortId(order.id)}
         </span>
-        <span class="feed-items" title={itemsOf(order, 10)}>
-          {itemsOf(order, 2)}
+        <span class="feed-items" title={itemsOf(order, 10, nameOf)}>
+          {itemsOf(order, 2, nameOf)}
         </span>
         <span class="feed-customer" title={order.customerId}>
           {order.customerId}
@@ -39,36 +38,6 @@ export class FeedRow extends Component<{ row: Row }> {
   }
 }
 
-function Priority({ level }: { level: number }) {
-  const word = level === 1 ? 'High' : level === 3 ? 'Low' : 'Medium';
-  return (
-    <span class={`feed-priority feed-priority-${word.toLowerCase()}`}>
-      {level === 1 && <Icon name="up" />}
-      {level === 3 && <Icon name="down" />}
-      {word}
-      <span class="visually-hidden"> priority</span>
-    </span>
-  );
-}
-
-function itemsOf({ lines, itemCount }: Order, most: number): string {
-  if (lines.length === 0) return itemCount === 1 ? '1 item' : `${itemCount} items`;
-  const named = lines.slice(0, most).map(nameOf).join(', ');
-  return lines.length > most ? `${named} + ${lines.length - most} more` : named;
-}
-
-function nameOf({ sku, quantity }: Line): string {
-  const name = catalogue.get(sku)?.name ?? sku;
-  return quantity === 1 ? name : `${quantity} × ${name}`;
-}
-
-/** Ids made from the time differ at their end. */
-function shortId(id: string): string {
-  return id.length <= 12 ? id : `…${id.slice(-9)}`;
-}
-
-const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
-
-function formatDuration(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+function nameOf(sku: string): string {
+  return catalogue.get(sku)?.name ?? sku;
 }

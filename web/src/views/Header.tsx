@@ -1,4 +1,4 @@
-import { connection, demo, retryNow, ticks } from '../state/session';
+import { connection, demo, watching } from '../state/server';
 import { theme, toggleTheme } from '../state/theme';
 import type { Connection } from '../stream/link';
 import { Icon, Mark, type IconName } from './Icon';
@@ -10,7 +10,19 @@ const CONNECTIONS: Readonly<Record<Connection, { icon: IconName; label: string }
   offline: { icon: 'blocked', label: 'Offline' },
 };
 
-export function Header() {
+/** The pages that lead to one another. */
+const PAGES = [
+  { path: '/', name: 'Overview' },
+  { path: '/desk', name: 'Desk' },
+] as const;
+
+interface Props {
+  page: (typeof PAGES)[number]['path'];
+  /** Cuts the wait for the next attempt to connect short. */
+  onRetry: () => void;
+}
+
+export function Header({ page, onRetry }: Props) {
   return (
     <header class="header">
       <div class="brand">
@@ -22,9 +34,16 @@ export function Header() {
           </span>
         )}
       </div>
+      <nav class="pages" aria-label="Pages">
+        {PAGES.map(({ path, name }) => (
+          <a key={path} href={path} aria-current={path === page ? 'page' : undefined}>
+            {name}
+          </a>
+        ))}
+      </nav>
       <div class="header-tools">
         <Watching />
-        <ConnectionState />
+        <ConnectionState onRetry={onRetry} />
         <ThemeToggle />
       </div>
     </header>
@@ -32,11 +51,11 @@ export function Header() {
 }
 
 function Watching() {
-  const last = ticks.value.at(-1);
-  return last && connection.value === 'connected' ? <span class="watching">{last.connections} watching</span> : null;
+  const isKnown = watching.value !== null && connection.value === 'connected';
+  return isKnown ? <span class="watching">{watching.value} watching</span> : null;
 }
 
-function ConnectionState() {
+function ConnectionState({ onRetry }: Pick<Props, 'onRetry'>) {
   const { icon, label } = CONNECTIONS[connection.value];
   return (
     <>
@@ -45,7 +64,7 @@ function ConnectionState() {
         {label}
       </span>
       {connection.value === 'offline' && (
-        <button type="button" class="button-quiet" onClick={retryNow}>
+        <button type="button" class="button-quiet" onClick={onRetry}>
           Try now
         </button>
       )}

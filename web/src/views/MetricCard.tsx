@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { describe, latest, type Metric } from '../charts/metrics';
 import { createPlot, shapeOf, type Plot } from '../charts/plot';
-import { connection } from '../state/session';
+import { connection } from '../state/server';
 import { theme } from '../state/theme';
 
 interface Props {

@@ -1,3 +1,4 @@
+import { retryNow } from '../state/session';
 import { FeedPanel } from './FeedPanel';
 import { Header } from './Header';
 import { MetricStrip } from './MetricStrip';
@@ -9,7 +10,7 @@ export function Page() {
       <a class="skip-link" href="#feed">
         Skip to the orders
       </a>
-      <Header />
+      <Header page="/" onRetry={retryNow} />
       <main class="layout">
         <h1 class="visually-hidden">Live orders</h1>
         <MetricStrip />
