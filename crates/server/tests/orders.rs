@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use ordercast_store_sqlite::verify::verify;
 use serde_json::{Value, json};
-use support::{Answer, Client, PATIENCE, Server};
+use support::{Answer, Client, PATIENCE, Server, Socket};
 
 /// Three tea, of which stock is counted, and a cup: 40.00 in all.
 fn order(id: &str) -> Value {
@@ -328,7 +328,44 @@ fn many_orders_come_in_one_request_and_each_line_is_answered() {
     assert_eq!(server.client().post("/orders", &named.to_string()).pointers(), ["/id"]);
 }
 
-/// A thousand buyers, five hundred units: each is sold once, and asking again changes nothing.
+/// What a buyer was told.
+#[derive(Debug, PartialEq, Eq)]
+enum Bought {
+    Sold,
+    SoldBefore,
+    Refused,
+}
+
+fn buy_over_http(client: &mut Client, body: &str) -> Bought {
+    let answer = client.post("/orders", body);
+    match answer.status {
+        201 => Bought::Sold,
+        200 => Bought::SoldBefore,
+        _ => {
+            assert_eq!(kind(&answer), (409, "out-of-stock".to_owned()));
+            assert_eq!(answer.pointers(), ["/items/0/quantity"]);
+            Bought::Refused
+        }
+    }
+}
+
+fn buy_over_a_socket(socket: &mut Socket, body: &str) -> Bought {
+    socket.send(&body.replacen('{', "{\"type\":\"order\",\"ref\":\"b\",", 1));
+    loop {
+        let frame = socket.next().expect("an answer");
+        match frame["type"].as_str() {
+            Some("order_ack") if frame["replayed"] == true => return Bought::SoldBefore,
+            Some("order_ack") => return Bought::Sold,
+            Some("error") => {
+                assert_eq!((&frame["ref"], &frame["code"]), (&json!("b"), &json!("out-of-stock")), "{frame}");
+                return Bought::Refused;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A thousand buyers over HTTP and WebSockets, five hundred units: each is sold once, and asking again changes nothing.
 #[test]
 fn a_thousand_buyers_share_five_hundred_units() {
     const BUYERS: usize = 1_000;
@@ -342,30 +379,24 @@ fn a_thousand_buyers_share_five_hundred_units() {
         for round in 0..2 {
             let (sold, refused, next) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
             std::thread::scope(|scope| {
-                for _ in 0..16 {
-                    scope.spawn(|| {
-                        let mut client = server.client();
+                for thread in 0..16 {
+                    let (server, sold, refused, next) = (&server, &sold, &refused, &next);
+                    scope.spawn(move || {
+                        let (mut client, mut socket) = (server.client(), server.socket("/ws?channels="));
                         loop {
                             let buyer = next.fetch_add(1, Relaxed);
                             if buyer >= BUYERS {
                                 return;
                             }
                             let items = json!([{"sku": "tea", "quantity": 1, "price": 10}]);
-                            let body = json!({"items": items, "customer": format!("b{buyer}"), "address": "x"});
-                            let key = format!("Idempotency-Key: buyer-{buyer}");
-                            let headers = ["Content-Type: application/json", &key];
-                            let answer = client.request("POST", "/orders", &headers, body.to_string().as_bytes());
-                            match answer.status {
-                                200 | 201 => {
-                                    assert_eq!(answer.status == 200, round == 1, "{}", answer.text());
-                                    sold.fetch_add(1, Relaxed);
-                                }
-                                _ => {
-                                    assert_eq!(kind(&answer), (409, "out-of-stock".to_owned()));
-                                    assert_eq!(answer.pointers(), ["/items/0/quantity"]);
-                                    refused.fetch_add(1, Relaxed);
-                                }
-                            }
+                            let id = format!("buyer-{buyer}");
+                            let body = json!({"id": id, "items": items, "customer": id, "address": "x"}).to_string();
+                            let bought = match thread % 2 {
+                                0 => buy_over_http(&mut client, &body),
+                                _ => buy_over_a_socket(&mut socket, &body),
+                            };
+                            assert!(bought != if round == 0 { Bought::SoldBefore } else { Bought::Sold }, "{id}");
+                            if bought == Bought::Refused { refused } else { sold }.fetch_add(1, Relaxed);
                         }
                     });
                 }
