@@ -15,7 +15,7 @@ mod stock;
 mod timer;
 mod work;
 
-pub use act::{Acted, act};
+pub use act::{Acted, MAX_REASON_BYTES, act};
 pub use catalogue::{adjust, patch_product, put_product};
 pub use place::{Placement, place};
 pub use request::{Action, LineQuantity, Request};

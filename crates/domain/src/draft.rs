@@ -20,7 +20,7 @@ const RESERVED_IDS: [&str; 1] = ["bulk"];
 /// Most charges of one order.
 pub const MAX_CHARGES: usize = 50;
 /// Largest unit price, in millionths: a billion in the major unit.
-const MAX_PRICE: i64 = 1_000_000_000_000_000;
+pub const MAX_PRICE: i64 = 1_000_000_000_000_000;
 /// The latest instant that is taken, in milliseconds: the end of the year 9999.
 const MAX_INSTANT_MS: i64 = 253_402_300_799_999;
 

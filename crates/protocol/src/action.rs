@@ -174,10 +174,13 @@ pub fn parse_work(body: &[u8]) -> Result<WorkRequest<'_>, BodyError> {
 impl FieldReader {
     fn lines(&mut self, raw: &RawValue) -> Option<Vec<(u32, i64)>> {
         let detail = "must be an array of {\"line\",\"quantity\"}; lines are counted from 0";
-        let Ok(rows) = serde_json::from_str::<Option<Vec<RawLine>>>(raw.get()) else {
+        let Ok(rows) = serde_json::from_str::<Option<Vec<&RawValue>>>(raw.get()) else {
             return self.refuse("/lines", detail);
         };
-        let rows = rows?;
+        let rows = rows?.into_iter().map(|row| parse_object::<RawLine>(row.get().as_bytes()));
+        let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else {
+            return self.refuse("/lines", detail);
+        };
         if rows.len() > MAX_LINES {
             self.errors.push(FieldError::new("/lines", format!("has more than {MAX_LINES} entries")));
             return None;
@@ -208,6 +211,7 @@ mod tests {
             (r#"{"reason":"x","lines":[{"line":0,"quantity":2}],"amount":1e2,"close":true,"restock":null}"#, &[]),
             (r#"{"lines":null}"#, &[]),
             (r#"{"lines":[{"line":-1,"quantity":1}]}"#, &["/lines"]),
+            (r#"{"lines":[[0,1]]}"#, &["/lines"]),
             (r#"{"amount":"5","close":1,"until":"soon"}"#, &["/amount", "/until", "/close"]),
             (r#"{"run_at":"2026-03-01T09:00:00","time_zone":"Mars/Dome"}"#, &["/time_zone"]),
             (r#"{"amout":5}"#, &["malformed-json"]),

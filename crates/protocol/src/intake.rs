@@ -378,8 +378,11 @@ impl FieldReader {
 
     /// A time with an offset, or a local time in a zone.
     pub(crate) fn zoned(&mut self, (pointer, raw): (&str, Option<&RawValue>), zone: Option<&RawValue>) -> Option<i64> {
-        let (text, zone) = (self.text(pointer, raw, 64)?, self.text("/time_zone", zone, 64));
-        match instant_of(&text, zone.as_deref()) {
+        let text = self.text(pointer, raw, 64);
+        // Two times may share it; one complaint is enough.
+        let is_told = self.errors.iter().any(|error| error.pointer == "/time_zone");
+        let zone = if is_told { None } else { self.text("/time_zone", zone, 64) };
+        match instant_of(&text?, zone.as_deref()) {
             Ok(at_ms) => Some(at_ms),
             Err((is_zone, detail)) => self.refuse(if is_zone { "/time_zone" } else { pointer }, detail),
         }

@@ -34,7 +34,7 @@ pub(crate) async fn act(
 ) -> Result<Response, Problem> {
     let Path((id, action)) = path.map_err(bad_query)?;
     require_json(&headers)?;
-    let key = idempotency_key(&headers)?;
+    let key = idempotency_key(&headers, ErrorCode::InvalidAction)?;
     let body = read_body(&app, body).await?;
     let asked = parse_action(&body)?;
     if asked.id.is_some() || asked.action.is_some() || asked.version.is_some() || asked.idempotency_key.is_some() {
@@ -90,6 +90,7 @@ fn action_of(name: &str, asked: &ActionRequest<'_>) -> Result<Action, Problem> {
             .collect();
         return Err(Problem::new(ErrorCode::NotFound, format!("known actions are {}", known.join(", "))));
     };
+    check_fields(name, asked)?;
     let line = |&(line, quantity): &(u32, i64)| LineQuantity { line, quantity };
     let lines = asked.lines.as_ref().map(|lines| lines.iter().map(line).collect());
     let amount = asked.amount.map(Arc::from);
@@ -112,6 +113,22 @@ fn action_of(name: &str, asked: &ActionRequest<'_>) -> Result<Action, Problem> {
         // The others are not for people.
         _ => Action::Cancel,
     })
+}
+
+/// A field that belongs to another action is refused: whoever cancels `lines` would be surprised.
+fn check_fields(name: ActionName, asked: &ActionRequest<'_>) -> Result<(), Problem> {
+    let fields: [(&str, bool, &[ActionName]); 6] = [
+        ("/lines", asked.lines.is_some(), &[ActionName::Fulfil, ActionName::Return]),
+        ("/amount", asked.amount.is_some(), &[ActionName::Refund, ActionName::Return]),
+        ("/until", asked.until_ms.is_some(), &[ActionName::Hold]),
+        ("/run_at", asked.run_at_ms.is_some(), &[ActionName::Reschedule]),
+        ("/close", asked.closes, &[ActionName::Fulfil]),
+        ("/restock", asked.restocks, &[ActionName::Return]),
+    ];
+    let foreign = fields.into_iter().filter(|(_, is_given, takers)| *is_given && !takers.contains(&name));
+    let wrong: Vec<_> =
+        foreign.map(|(pointer, ..)| Violation::new(pointer, format!("is not of {}", name.name()))).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::violations(ErrorCode::InvalidAction, wrong)) }
 }
 
 /// The versions that `If-Match` allows (RFC 9110 §13.1.1); `None` for any. A tag that is not ours matches nothing, and

@@ -20,8 +20,8 @@ use crate::app::App;
 use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, item_of, json_response, number, read_body, require_json};
 use crate::problem::Problem;
 
-const MAX_PAGE: u64 = 500;
-const DEFAULT_PAGE: u64 = 50;
+pub(crate) const MAX_PAGE: u64 = 500;
+pub(crate) const DEFAULT_PAGE: u64 = 50;
 
 /// `POST /adjustments`: 201 once it is durable, 200 with `Idempotency-Replayed` when it was stored before.
 pub(crate) async fn store(
@@ -73,8 +73,8 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(bad_query)?;
-    let skip = number("cursor", query.cursor.as_deref(), 0, i64::MAX.unsigned_abs())?;
-    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE, MAX_PAGE)?.max(1);
+    let skip = number("cursor", query.cursor.as_deref(), 0, 0..=i64::MAX.unsigned_abs())?;
+    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE, 1..=MAX_PAGE)?;
     let adjustments = app.store.adjustments(skip, usize::try_from(limit).unwrap_or(1)).await?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);

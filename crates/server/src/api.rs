@@ -7,10 +7,12 @@ mod channel_methods;
 mod requests;
 mod user_methods;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
@@ -23,7 +25,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::orders::{json_response, read_body};
+use crate::orders::{bad_query, json_response, read_body};
 use crate::problem::Problem;
 use crate::upgrade::query_value;
 
@@ -31,11 +33,23 @@ const KEY_HEADER: &str = "x-api-key";
 /// The scheme of the older way to show the key: `Authorization: apikey …`.
 const KEY_SCHEME: &str = "apikey";
 /// Most commands of one batch.
-const MAX_BATCH: usize = 1_000;
+pub(crate) const MAX_BATCH: usize = 1_000;
+
+/// Fields of bodies that are objects, and the one whose fields are, too.
+const OBJECTS: [&str; 4] = [OVERRIDE, "recover_since", "since", "disconnect"];
+const OVERRIDE: &str = "override";
+/// The fields of that one.
+pub(crate) const SWITCHES: [&str; 5] =
+    ["presence", "join_leave", "force_push_join_leave", "force_recovery", "force_positioning"];
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/api/{method}", post(serve))
+}
+
+/// The names of all methods but `batch`.
+pub(crate) fn method_names() -> impl Iterator<Item = &'static str> {
+    Method::ALL.into_iter().map(|(name, _)| name)
 }
 
 /// Everything but `batch`.
@@ -99,11 +113,12 @@ impl From<serde_json::Error> for Failure {
 
 async fn serve(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let Path(name) = name.map_err(bad_query)?;
     check_key(&app, &headers, uri.query())?;
     let body = read_body(&app, body).await?;
     let malformed = |detail: String| Problem::new(ErrorCode::MalformedJson, detail);
@@ -155,6 +170,7 @@ fn write_error(app: &App, error: Error, out: &mut Vec<u8>) {
 async fn carry_out(app: &App, method: Method, body: &[u8]) -> Result<String, Failure> {
     // Methods without arguments are called without a body, too.
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    check_objects(body)?;
     match method {
         Method::Publish => channel_methods::publish(app, &serde_json::from_slice(body)?).await,
         Method::Broadcast => channel_methods::broadcast(app, &serde_json::from_slice(body)?).await,
@@ -173,14 +189,32 @@ async fn carry_out(app: &App, method: Method, body: &[u8]) -> Result<String, Fai
     }
 }
 
+/// Refuses arrays that stand for objects: they would be read as if they listed the fields' values.
+fn check_objects(body: &[u8]) -> Result<(), Failure> {
+    type Fields<'a> = BTreeMap<String, &'a RawValue>;
+    let is_array = |value: &RawValue| value.get().starts_with('[');
+    let fields: Fields<'_> = serde_json::from_slice(body)?;
+    for (name, value) in fields.iter().filter(|(name, _)| OBJECTS.contains(&name.as_str())) {
+        let nested = serde_json::from_str::<Option<Fields<'_>>>(value.get())?.unwrap_or_default();
+        let is_switch = |(name, _): &(&String, _)| SWITCHES.contains(&name.as_str());
+        if name == OVERRIDE && nested.iter().filter(is_switch).any(|(_, switch)| is_array(switch)) {
+            return Err(Failure::Malformed(format!("{name} holds objects such as {{\"value\":true}}")));
+        }
+    }
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct Batch<'a> {
     #[serde(borrow)]
-    commands: Vec<std::collections::BTreeMap<String, &'a RawValue>>,
+    commands: Vec<BTreeMap<String, &'a RawValue>>,
 }
 
 /// Commands in their order, whether `parallel` is asked for or not.
 async fn batch(app: &App, body: &[u8]) -> Result<Vec<u8>, String> {
+    if body.trim_ascii().starts_with(b"[") {
+        return Err("a batch is an object such as {\"commands\":[]}".to_owned());
+    }
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if batch.commands.len() > MAX_BATCH {
         return Err(format!("a batch has at most {MAX_BATCH} commands"));

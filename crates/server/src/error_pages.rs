@@ -46,7 +46,8 @@ pub(crate) async fn list() -> Response {
     document("Errors", &format!("<h1>Errors</h1><table>{head}<tbody>{rows}</tbody></table>"))
 }
 
-fn document(title: &str, body: &str) -> Response {
+/// A page of the documentation; `body` is HTML.
+pub(crate) fn document(title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} · Ordercast</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\

@@ -17,6 +17,7 @@ mod begun;
 mod bulk;
 mod centrifuge;
 pub mod channels;
+mod contract;
 mod direct;
 mod echo;
 mod error_pages;

@@ -58,7 +58,7 @@ pub(crate) async fn history(
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(bad_query)?;
-    let seconds = number("seconds", query.seconds.as_deref(), MAX_TICKS as u64, MAX_TICKS as u64)?;
+    let seconds = number("seconds", query.seconds.as_deref(), MAX_TICKS as u64, 0..=MAX_TICKS as u64)?;
     let ticks = app.ticks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let skip = ticks.len().saturating_sub(usize::try_from(seconds).unwrap_or(MAX_TICKS));
     let mut out = Vec::with_capacity(ticks.len() * 400 + 16);

@@ -1,6 +1,7 @@
 //! Orders over HTTP.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 /// `POST /orders`: 201 once the order is durable, 200 with `Idempotency-Replayed` when it was accepted before.
 pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
     require_json(request.headers())?;
-    let key = idempotency_key(request.headers())?;
+    let key = idempotency_key(request.headers(), ErrorCode::InvalidOrder)?;
     let body = read_body(app, request.into_body()).await?;
     let draft = draft_of(&app.engine, &body, key)?;
     let principal = Principal::local_admin();
@@ -109,14 +110,15 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
 }
 
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+/// The client's key; a wrong one is told as an error of `invalid`.
+pub(crate) fn idempotency_key(headers: &HeaderMap, invalid: ErrorCode) -> Result<Option<Arc<str>>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     match key.to_str() {
         Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
         _ => {
             let detail = format!("must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} visible ASCII characters");
             let fields = vec![FieldError::new("/Idempotency-Key", detail.clone())];
-            Err(Problem { fields, ..Problem::new(ErrorCode::InvalidOrder, format!("Idempotency-Key {detail}")) })
+            Err(Problem { fields, ..Problem::new(invalid, format!("Idempotency-Key {detail}")) })
         }
     }
 }
@@ -286,13 +288,27 @@ pub(crate) fn bad_query(rejection: impl std::fmt::Display) -> Problem {
     Problem::new(ErrorCode::InvalidQuery, rejection.to_string())
 }
 
-/// A whole number of a query, or the default.
-pub(crate) fn number(name: &str, text: Option<&str>, default: u64, most: u64) -> Result<u64, Problem> {
+/// A whole number of a query within its bounds, or the default.
+pub(crate) fn number(
+    name: &str,
+    text: Option<&str>,
+    default: u64,
+    bounds: RangeInclusive<u64>,
+) -> Result<u64, Problem> {
     let Some(text) = text else { return Ok(default) };
     match text.parse::<u64>() {
-        Ok(number) if number <= most => Ok(number),
-        _ => Err(Problem::new(ErrorCode::InvalidQuery, format!("{name} must be a whole number up to {most}"))),
+        Ok(number) if bounds.contains(&number) => Ok(number),
+        _ => {
+            let detail = format!("{name} must be a whole number from {} to {}", bounds.start(), bounds.end());
+            Err(Problem::new(ErrorCode::InvalidQuery, detail))
+        }
     }
+}
+
+/// How many orders or events a page may have.
+fn page_limit(text: Option<&str>) -> Result<usize, Problem> {
+    let limit = number("limit", text, DEFAULT_PAGE as u64, 1..=MAX_PAGE as u64)?;
+    Ok(usize::try_from(limit).unwrap_or(MAX_PAGE))
 }
 
 /// A status, or an active one on a lane, by its outward name.
@@ -324,10 +340,10 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(bad_query)?;
-    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
+    let limit = page_limit(query.limit.as_deref())?;
     let before = match query.cursor.as_deref() {
         None => None,
-        cursor => Some(number("cursor", cursor, 0, i64::MAX.unsigned_abs())?),
+        cursor => Some(number("cursor", cursor, 0, 0..=i64::MAX.unsigned_abs())?),
     };
     let query = OrderQuery {
         status: query.status.as_deref().map(status_of).transpose()?,
@@ -336,7 +352,7 @@ pub(crate) async fn list(
         from_ms: query.from.as_deref().map(|text| time_of("from", text)).transpose()?,
         to_ms: query.to.as_deref().map(|text| time_of("to", text)).transpose()?,
         before,
-        limit: usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE),
+        limit,
     };
     Ok(json_response(list_json(&app, query).await?))
 }
@@ -384,9 +400,8 @@ pub(crate) async fn events(
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (Path(id), Query(query)) = (id.map_err(bad_query)?, query.map_err(bad_query)?);
-    let after = number("after", query.after.as_deref(), 0, i64::MAX.unsigned_abs())?;
-    let limit = number("limit", query.limit.as_deref(), DEFAULT_PAGE as u64, MAX_PAGE as u64)?;
-    let limit = usize::try_from(limit.max(1)).unwrap_or(MAX_PAGE);
+    let after = number("after", query.after.as_deref(), 0, 0..=i64::MAX.unsigned_abs())?;
+    let limit = page_limit(query.limit.as_deref())?;
     Ok(json_response(events_json(&app, id.into(), after, limit).await?))
 }
 

@@ -21,7 +21,7 @@ use crate::orders::{bad_query, json_response, read_body, require_json, write_as_
 use crate::problem::Problem;
 
 /// Most products in one request.
-const MAX_PRODUCTS: usize = 1_000;
+pub(crate) const MAX_PRODUCTS: usize = 1_000;
 
 /// `POST /products`: stores one product, or an array of them, all or none.
 pub(crate) async fn store(

@@ -14,7 +14,9 @@ use ordercast_protocol::principal::{Principal, Role};
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{actions, adjustments, api, bulk, error_pages, events, metrics, observe, orders, pages, products, work};
+use crate::{
+    actions, adjustments, api, bulk, contract, error_pages, events, metrics, observe, orders, pages, products, work,
+};
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -25,6 +27,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/connection/http_stream", post(endpoints::http_stream).options(endpoints::preflight))
         .route("/connection/sse", get(endpoints::events).post(endpoints::events).options(endpoints::preflight))
         .route("/emulation", post(endpoints::emulation).options(endpoints::preflight))
+        .route("/openapi.json", get(contract::openapi))
+        .route("/asyncapi.json", get(contract::asyncapi))
+        .route("/docs", get(contract::routes))
         .route("/docs/errors", get(error_pages::list))
         .route("/docs/errors/{name}", get(error_pages::page))
         .merge(api::routes())

@@ -26,11 +26,14 @@ use crate::problem::Problem;
 /// work again within ten.
 const LEASE: Duration = Duration::from_secs(6);
 /// Most orders of one claim.
-const MAX_CAPACITY: i64 = 100;
+pub(crate) const MAX_CAPACITY: i64 = 100;
 /// Longest wait of one claim, in seconds.
-const MAX_WAIT_S: i64 = 30;
+pub(crate) const MAX_WAIT_S: i64 = 30;
 /// Longest wait that a worker may ask for before the next attempt, in seconds.
-const MAX_RETRY_AFTER_S: i64 = 7 * 86_400;
+pub(crate) const MAX_RETRY_AFTER_S: i64 = 7 * 86_400;
+
+/// What a worker may say of its lease or of an order.
+const VERBS: [&str; 4] = ["heartbeat", "complete", "fail", "release"];
 
 fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
     Problem::violations(ErrorCode::InvalidAction, vec![Violation::new(pointer, detail)])
@@ -48,6 +51,24 @@ fn bounded(pointer: &str, number: Option<i64>, default: i64, most: i64) -> Resul
     }
 }
 
+/// A field that belongs to another verb is refused.
+fn check_fields(verb: &str, asked: &WorkRequest<'_>) -> Result<(), Problem> {
+    const ENDS: &[&str] = &["complete", "fail", "release"];
+    let fields: [(&str, bool, &[&str]); 8] = [
+        ("/worker", asked.worker.is_some(), &["claim"]),
+        ("/lease", asked.lease.is_some(), &["claim"]),
+        ("/capacity", asked.capacity.is_some(), &["claim"]),
+        ("/wait_s", asked.wait_s.is_some(), &["claim"]),
+        ("/token", asked.token.is_some(), ENDS),
+        ("/outcome", asked.outcome.is_some(), &["fail"]),
+        ("/reason", asked.reason.is_some(), &["fail"]),
+        ("/retry_after_s", asked.retry_after_s.is_some(), &["fail"]),
+    ];
+    let foreign = fields.into_iter().filter(|(_, is_given, takers)| *is_given && !takers.contains(&verb));
+    let wrong: Vec<_> = foreign.map(|(pointer, ..)| Violation::new(pointer, format!("is not of {verb}"))).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::violations(ErrorCode::InvalidAction, wrong)) }
+}
+
 /// `POST /work/claim`: orders for a worker, under its lease or a new one. When none is ready it waits up to `wait_s`.
 pub(crate) async fn claim(
     State(app): State<Arc<App>>,
@@ -59,6 +80,7 @@ pub(crate) async fn claim(
     require_json(&headers)?;
     let body = read_body(&app, body).await?;
     let asked = parse_work(&body)?;
+    check_fields("claim", &asked)?;
     let most = bounded("/capacity", asked.capacity, 1, MAX_CAPACITY)?;
     let wait_s = bounded("/wait_s", asked.wait_s, 0, MAX_WAIT_S)?;
     let worker = asked.worker.as_deref().filter(|worker| !worker.trim().is_empty()).unwrap_or(&principal.name);
@@ -105,15 +127,15 @@ pub(crate) async fn tell(
     require_json(&headers)?;
     let body = read_body(&app, body).await?;
     let asked = parse_work(&body)?;
+    if !VERBS.contains(&verb.as_str()) {
+        return Err(Problem::new(ErrorCode::NotFound, format!("known are {}", VERBS.join(", "))));
+    }
+    check_fields(&verb, &asked)?;
     let result = match verb.as_str() {
         "heartbeat" => return heartbeat(&app, peer, id.into()).await,
         "complete" => Some(WorkResult::Completed),
         "fail" => Some(failure(&asked)?),
-        "release" => None,
-        _ => {
-            let detail = "known are heartbeat, complete, fail and release";
-            return Err(Problem::new(ErrorCode::NotFound, detail));
-        }
+        _ => None,
     };
     let token = asked.token.and_then(|token| u32::try_from(token).ok());
     let token = token.ok_or_else(|| invalid("/token", "is required: the one the order was claimed with"))?;
@@ -139,11 +161,9 @@ async fn heartbeat(app: &App, peer: SocketAddr, lease: Arc<str>) -> Result<Respo
 fn failure(asked: &WorkRequest<'_>) -> Result<WorkResult, Problem> {
     let reason = asked.reason.as_deref().filter(|reason| !reason.trim().is_empty());
     let reason: Arc<str> = reason.ok_or_else(|| invalid("/reason", "is required: say why"))?.into();
+    let after_s = bounded("/retry_after_s", asked.retry_after_s, 0, MAX_RETRY_AFTER_S)?;
     match asked.outcome.as_deref().unwrap_or("retry") {
-        "retry" => {
-            let after_s = bounded("/retry_after_s", asked.retry_after_s, 0, MAX_RETRY_AFTER_S)?;
-            Ok(WorkResult::Retry { reason, after_ms: Some(after_s * 1_000) })
-        }
+        "retry" => Ok(WorkResult::Retry { reason, after_ms: Some(after_s * 1_000) }),
         "fail" => Ok(WorkResult::Failed { reason }),
         "reject" => Ok(WorkResult::Rejected { reason }),
         "hold" => Ok(WorkResult::Held { reason }),

@@ -15,7 +15,7 @@ use crate::status::Status;
 use crate::transition::{Actor, MOVES, Move, StockEffect};
 
 /// Longest reason, in bytes.
-const MAX_REASON_BYTES: usize = 500;
+pub const MAX_REASON_BYTES: usize = 500;
 /// The latest instant that is taken, in milliseconds: the end of the year 9999.
 const MAX_INSTANT_MS: i64 = 253_402_300_799_999;
 

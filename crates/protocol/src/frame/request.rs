@@ -104,7 +104,7 @@ const DEFAULT_HISTORY_EVENTS: usize = 50;
 pub const MAX_PRESENCE_MEMBERS: usize = 1_000;
 const DEFAULT_PRESENCE_MEMBERS: usize = 100;
 /// The longest time between two samples, in milliseconds, and the one that is taken when none is named.
-const MAX_SAMPLE_MS: u64 = 3_600_000;
+pub const MAX_SAMPLE_MS: u64 = 3_600_000;
 const DEFAULT_SAMPLE_MS: u64 = 1_000;
 
 #[derive(Deserialize)]

@@ -48,7 +48,7 @@ impl CentrifugeSession {
         if !request.delta.is_empty() && request.delta != FOSSIL {
             return Err(Error::BadRequest);
         }
-        if self.subscriptions.contains(&*request.channel) {
+        if self.subscriptions.contains(&request.channel) {
             return Err(Error::AlreadySubscribed);
         }
         if self.subscriptions.len() >= MAX_CHANNELS {
@@ -213,7 +213,7 @@ impl CentrifugeSession {
     }
 
     pub(super) fn unsubscribe(&mut self, id: u32, request: &UnsubscribeRequest, connection: &mut dyn Connection) {
-        if self.subscriptions.remove(&*request.channel).is_some() {
+        if self.subscriptions.remove(&request.channel).is_some() {
             connection.unsubscribe(&request.channel);
         }
         self.reply(&Reply { id, unsubscribe: Some(UnsubscribeResult {}), ..Reply::default() }, connection);
@@ -232,14 +232,14 @@ impl CentrifugeSession {
         if request.token.is_empty() {
             return self.break_off("a refresh without a token", connection);
         }
-        if !self.subscriptions.contains(&*request.channel) {
+        if !self.subscriptions.contains(&request.channel) {
             return self.refuse(id, Error::PermissionDenied, connection);
         }
         match self.subscription_claims(&request.token, &request.channel, connection) {
             Ok(claims) => self.prolong(id, &request.channel, &claims, connection),
             Err(Error::TokenExpired) => {
                 // Told to subscribe again, the client gets a token; an error would end the subscription.
-                self.subscriptions.remove(&*request.channel);
+                self.subscriptions.remove(&request.channel);
                 connection.unsubscribe(&request.channel);
                 self.tell_unsubscribed(&request.channel, Unsubscribe::Expired, connection);
                 self.refuse(id, Error::Expired, connection);

@@ -1,0 +1,52 @@
+//! The contract with clients, built from the tables and limits of the code: OpenAPI for HTTP, AsyncAPI for sockets and
+//! streams, and a page that lists all routes.
+
+mod asyncapi;
+mod figures;
+mod methods;
+mod openapi;
+mod operation;
+mod order_routes;
+mod orders;
+mod page;
+mod schema;
+mod server_routes;
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+use crate::error_pages::document;
+
+/// `GET /openapi.json`.
+pub(crate) async fn openapi() -> Response {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| text_of(&openapi::document()));
+    json(&TEXT)
+}
+
+/// `GET /asyncapi.json`.
+pub(crate) async fn asyncapi() -> Response {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| text_of(&asyncapi::document()));
+    json(&TEXT)
+}
+
+/// `GET /docs`.
+pub(crate) async fn routes() -> Response {
+    document("Routes", &page::routes())
+}
+
+fn text_of(document: &Value) -> Bytes {
+    format!("{document:#}\n").into()
+}
+
+fn json(text: &Bytes) -> Response {
+    let mut response = Response::new(Body::from(text.clone()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
