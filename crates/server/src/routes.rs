@@ -14,7 +14,9 @@ use ordercast_protocol::principal::{Principal, Role};
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
-use crate::{actions, adjustments, api, bulk, error_pages, events, metrics, observe, orders, pages, products, work};
+use crate::{
+    actions, adjustments, api, bulk, error_pages, events, metrics, observe, orders, pages, products, redrive, work,
+};
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -32,6 +34,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     let staff = Router::new()
         .route("/orders", get(orders::list))
         .route("/orders/bulk", post(bulk::place))
+        .route("/orders/retry", post(redrive::retry))
         .route("/orders/{id}", get(orders::get))
         .route("/orders/{id}/events", get(orders::events))
         .route("/products", get(products::list))
