@@ -15,8 +15,8 @@ use crate::rules::{Priority, Rules};
 pub const MAX_QUANTITY: i64 = 1_000_000;
 /// Longest id a client may choose, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
-/// Ids that would hide behind `/orders/bulk`.
-const RESERVED_IDS: [&str; 1] = ["bulk"];
+/// Ids that would hide behind `/orders/bulk` and `/orders/retry`.
+const RESERVED_IDS: [&str; 2] = ["bulk", "retry"];
 /// Most charges of one order.
 pub const MAX_CHARGES: usize = 50;
 /// Largest unit price, in millionths: a billion in the major unit.

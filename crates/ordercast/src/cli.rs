@@ -284,15 +284,57 @@ pub(crate) enum OrdersCommand {
     List(OrdersListArgs),
     /// Show one order with its lines
     Show(OrdersShowArgs),
+    /// Try failed orders again, or count them first
+    #[command(after_long_help = RETRY_HELP)]
+    Retry(OrdersRetryArgs),
     /// Show every change as it happens, without a gap over lost connections
     #[command(after_long_help = WATCH_HELP)]
     Watch(OrdersWatchArgs),
 }
 
+const RETRY_HELP: &str =
+    "Each order is moved by the ordinary action, as it was seen: one that somebody moves meanwhile is left alone.
+
+Examples:
+  ordercast orders retry --status failed --error timeout --dry-run       how many, and the first of them
+  ordercast orders retry --status failed --error timeout --reason \"the oven works again\"";
+
 const WATCH_HELP: &str = "Examples:
   ordercast orders watch                       from now on
   ordercast orders watch --since 0 --json      everything that ever happened, then what comes
   ordercast orders watch --json --limit 1      wait for the next change";
+
+/// `ordercast orders retry`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OrdersRetryArgs {
+    /// The server
+    #[arg(long, env = "ORDERCAST_URL", default_value = DEFAULT_URL)]
+    pub url: String,
+    /// The status they are in: failed
+    #[arg(long)]
+    pub status: String,
+    /// Only orders of the customer with this opaque id (c_…)
+    #[arg(long, value_name = "ID")]
+    pub customer_id: Option<String>,
+    /// Only orders accepted at this time or later, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only orders accepted before this time, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only orders whose last error holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub error: Option<String>,
+    /// Most orders, the newest first [default: all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Why they are tried again; it stands in each order's events
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub reason: Option<String>,
+    /// Only say how many there are, and which come first
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 /// `ordercast orders list`.
 #[derive(Clone, Debug, Args)]

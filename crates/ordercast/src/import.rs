@@ -10,7 +10,6 @@ mod latency;
 mod ndjson;
 mod pace;
 mod parcel;
-mod progress;
 mod report;
 mod retail;
 mod sending;
@@ -26,8 +25,8 @@ use crate::cli::{Format, ReportFormat, SendArgs};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
+use crate::progress::Progress;
 use pace::Pace;
-use progress::Progress;
 use report::Report;
 use retail::facts::Facts;
 use sending::Sending;

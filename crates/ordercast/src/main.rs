@@ -11,6 +11,7 @@ mod interrupt;
 mod log;
 mod orders;
 mod products;
+mod progress;
 mod serve;
 mod settings_commands;
 mod verify;
@@ -48,6 +49,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Orders(args) => match args.command {
             OrdersCommand::List(args) => orders::list(&args)?,
             OrdersCommand::Show(args) => orders::show(&args)?,
+            OrdersCommand::Retry(args) => orders::retry(&args)?,
             OrdersCommand::Watch(args) => orders::watch(&args)?,
         },
         Command::Verify(args) => verify::run(&settings_commands::resolve_for_verify(&args)?.settings.data_dir)?,

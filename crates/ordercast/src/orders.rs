@@ -1,5 +1,6 @@
 //! `ordercast orders`: list, show and watch the orders of a running server.
 
+mod retry;
 mod watch;
 
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use crate::api::{Answer, Api};
 use crate::cli::{OrdersListArgs, OrdersShowArgs};
 use crate::failure::Failure;
 
+pub(crate) use retry::retry;
 pub(crate) use watch::watch;
 
 /// Orders of one page; the server gives no more.

@@ -38,6 +38,12 @@ fn products_and_orders_from_the_command_line() {
     assert!(stdout(&output).lines().nth(1).is_some_and(|line| line.contains("14.01 USD")), "{}", stdout(&output));
     let output = run(&["orders", "show", "o1", "--url", url]);
     assert!(stdout(&output).contains("2 × S7 at 7.005"), "{}", stdout(&output));
+    let output = run(&["orders", "retry", "--url", url, "--status", "failed", "--dry-run"]);
+    assert_eq!(stdout(&output), "0 orders would be tried again\n", "{}", stderr(&output));
+    let output = run(&["orders", "retry", "--url", url, "--status", "failed", "--reason", "why not"]);
+    assert_eq!(stdout(&output), "0 orders are tried again, 0 had been moved on meanwhile\n", "{}", stderr(&output));
+    let output = run(&["orders", "retry", "--url", url, "--status", "held", "--dry-run"]);
+    assert!(stderr(&output).contains("/status must be one that orders are tried again from"), "{}", stderr(&output));
     let output = run(&["orders", "show", "o2", "--url", url]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no order o2"), "{}", stderr(&output));

@@ -187,17 +187,6 @@ impl FieldReader {
         }
         Some(rows.into_iter().map(|row| (row.line, row.quantity)).collect())
     }
-
-    fn boolean(&mut self, pointer: &str, raw: Option<&RawValue>) -> bool {
-        match raw.map(RawValue::get) {
-            None | Some("null" | "false") => false,
-            Some("true") => true,
-            Some(_) => {
-                self.errors.push(FieldError::new(pointer, "must be true or false"));
-                false
-            }
-        }
-    }
 }
 
 #[cfg(test)]

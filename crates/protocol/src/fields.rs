@@ -107,6 +107,17 @@ impl FieldReader {
         }
     }
 
+    pub(crate) fn boolean(&mut self, pointer: &str, raw: Option<&RawValue>) -> bool {
+        match raw.map(RawValue::get) {
+            None | Some("null" | "false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.errors.push(FieldError::new(pointer, "must be true or false"));
+                false
+            }
+        }
+    }
+
     pub(crate) fn instant(&mut self, pointer: &str, raw: Option<&RawValue>) -> Option<i64> {
         let text = self.text(pointer, raw, 64)?;
         match parse_instant(&text) {

@@ -21,4 +21,5 @@ pub mod limits;
 pub mod order;
 pub mod position;
 pub mod principal;
+pub mod redrive;
 mod schedule;

@@ -34,6 +34,7 @@ mod past;
 mod problem;
 mod products;
 mod publishing;
+mod redrive;
 mod routes;
 pub mod secret;
 pub mod serve;

@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
 use crate::{
-    actions, adjustments, api, bulk, contract, error_pages, events, metrics, observe, orders, pages, products, work,
+    actions, adjustments, api, bulk, contract, error_pages, events, metrics, observe, orders, pages, products, redrive,
+    work,
 };
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
@@ -37,6 +38,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     let staff = Router::new()
         .route("/orders", get(orders::list))
         .route("/orders/bulk", post(bulk::place))
+        .route("/orders/retry", post(redrive::retry))
         .route("/orders/{id}", get(orders::get))
         .route("/orders/{id}/events", get(orders::events))
         .route("/products", get(products::list))

@@ -135,3 +135,61 @@ fn the_orders_of_a_worker_that_is_gone_are_in_work_again_within_ten_seconds() {
     }
     assert_eq!(post(&mut client, "/work/o1/complete", json!({"token": 3})).json()["status"], "completed");
 }
+
+#[test]
+fn failed_orders_are_counted_and_tried_again_by_filter() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), no_pool);
+    let mut client = server.client();
+    for at in 0..7 {
+        place(&mut client, &format!("o{at}"));
+    }
+    claim(&mut client, 6, 0);
+    for at in 0..6 {
+        let reason = if at % 2 == 0 { "no oven" } else { "no flour left" };
+        let failed = json!({"token": 1, "outcome": "fail", "reason": reason});
+        assert_eq!(post(&mut client, &format!("/work/o{at}/fail"), failed).status, 200);
+    }
+    let versions = |client: &mut support::Client| -> Vec<_> {
+        (0..7).map(|at| client.get(&format!("/orders/o{at}")).json()["version"].clone()).collect()
+    };
+    let before = versions(&mut client);
+    for (body, pointer) in [
+        (json!({}), "/status"),
+        (json!({"status": "completed", "reason": "x"}), "/status"),
+        (json!({"status": "failed"}), "/reason"),
+        (json!({"status": "failed", "limit": 0, "dry_run": true}), "/limit"),
+        (json!({"status": "failed", "cursor": "x", "dry_run": true}), "/cursor"),
+        (json!({"status": "failed", "reason": "x".repeat(501)}), "/reason"),
+    ] {
+        assert_eq!(post(&mut client, "/orders/retry", body.clone()).pointers(), [pointer], "{body}");
+    }
+    assert_eq!(kind(&post(&mut client, "/orders/retry", json!({"status": "failed", "cause": "x"}))).0, 400);
+    let counted = |matched: u64, ids: Value, next: Value| json!({"dry_run": true, "matched": matched, "retried": 0, "moved_on": 0, "ids": ids, "next": next});
+    for (filter, expected) in [
+        (json!({"error": "oven"}), counted(3, json!(["o4", "o2", "o0"]), Value::Null)),
+        (json!({"error": "oven", "limit": 2}), counted(2, json!(["o4", "o2"]), json!("3"))),
+        (json!({"error": "oven", "limit": 2, "cursor": "3"}), counted(1, json!(["o0"]), Value::Null)),
+        (json!({"customer_id": "c_none"}), counted(0, json!([]), Value::Null)),
+        (json!({"to": "2020-01-01T00:00:00Z"}), counted(0, json!([]), Value::Null)),
+        (
+            json!({"from": "2020-01-01T00:00:00Z", "limit": 6}),
+            counted(6, json!(["o5", "o4", "o3", "o2", "o1", "o0"]), Value::Null),
+        ),
+    ] {
+        let mut body = filter.clone();
+        (body["status"], body["dry_run"]) = (json!("failed"), json!(true));
+        assert_eq!(post(&mut client, "/orders/retry", body).json(), expected, "{filter}");
+    }
+    assert_eq!(versions(&mut client), before, "counting changes nothing");
+    let body = json!({"status": "failed", "error": "oven", "reason": "a new oven"});
+    let retried = post(&mut client, "/orders/retry", body.clone()).json();
+    assert_eq!((&retried["matched"], &retried["retried"], &retried["moved_on"]), (&json!(3), &json!(3), &json!(0)));
+    assert_eq!(post(&mut client, "/orders/retry", body).json()["matched"], 0, "they are no longer failed");
+    let order = client.get("/orders/o2").json();
+    assert_eq!((&order["status"], &order["attempts"], &order["version"]), (&json!("pending"), &json!(0), &json!(4)));
+    let events = client.get("/orders/o2/events").json();
+    let last = events["events"].as_array().and_then(|events| events.last()).expect("events").clone();
+    assert_eq!((&last["reason"], &last["action"]), (&json!("a new oven"), &json!("retry")));
+    assert_eq!(client.get("/orders/o1").json()["status"], "failed", "it has another error");
+}

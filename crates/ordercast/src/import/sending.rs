@@ -14,13 +14,13 @@ use serde_json::value::RawValue;
 use super::latency::Latencies;
 use super::pace::Pace;
 use super::parcel::Parcel;
-use super::progress::Progress;
 use super::source::Source;
 use super::tally::StoredTally;
 use crate::api::{Answer, Api, ApiError, Retry};
 use crate::exact::Exact;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// Parcels that wait for each connection.
 const QUEUE_PER_CONNECTION: usize = 4;
@@ -132,7 +132,7 @@ impl Sending<'_> {
                     sent.behind = sent.behind.max(self.pace.map(|_| behind));
                     record(&mut sent.tally, &parcel, &answer);
                     self.progress.say("");
-                    self.progress.step();
+                    self.progress.step(1);
                 }
                 Err(error) => {
                     if error != ApiError::Interrupted {

@@ -10,15 +10,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const TEMPLATE: &str = "{bar:40} {pos}/{len} {rate} {eta} left {msg}";
 
-/// How far an import is.
-pub(super) struct Progress {
+/// How far a command is.
+pub(crate) struct Progress {
     bar: ProgressBar,
     /// When the next line is due; none on a terminal.
     line_due: Option<Mutex<Instant>>,
 }
 
 impl Progress {
-    pub(super) fn start(total: u64) -> Self {
+    pub(crate) fn start(total: u64) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -30,9 +30,9 @@ impl Progress {
         Self { bar, line_due: (!is_terminal).then(|| Mutex::new(Instant::now() + LINE_EVERY)) }
     }
 
-    /// One more is done.
-    pub(super) fn step(&self) {
-        self.bar.inc(1);
+    /// So many more are done.
+    pub(crate) fn step(&self, count: u64) {
+        self.bar.inc(count);
         let Some(due) = &self.line_due else { return };
         let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
         if Instant::now() >= *due {
@@ -44,13 +44,13 @@ impl Progress {
     }
 
     /// Says why it does not go on; an empty text when it does.
-    pub(super) fn say(&self, what: &str) {
+    pub(crate) fn say(&self, what: &str) {
         if self.bar.message() != what {
             self.bar.set_message(what.to_owned());
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
