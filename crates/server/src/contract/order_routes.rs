@@ -2,12 +2,12 @@
 
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES, MAX_SKU_BYTES};
+use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::orders::{action_request, actions, statuses};
-use super::schema::{about, instant, list, named, one_of, string};
+use super::schema::{about, answer, count, flag, instant, list, named, one_of, or_null, strict, string, text};
 use crate::adjustments;
 use crate::orders::{DEFAULT_PAGE, MAX_PAGE};
 
@@ -91,9 +91,40 @@ pub(super) fn orders() -> Vec<Operation> {
         .asks("after", after, "Only events above this offset.")
         .asks("limit", limit(DEFAULT_PAGE as u64, MAX_PAGE as u64), "Most events of the page.")
         .gives(200, "The oldest first.", named("OrderEventList"));
-    let mut all = vec![place, look, many, one, told];
+    let mut all = vec![place, look, many, redrive(), one, told];
     all.extend(actions().into_iter().map(act));
     all
+}
+
+fn redrive() -> Operation {
+    let request = json!({
+        "status": one_of(&["failed"]),
+        "customer_id": or_null(text(MAX_TEXT_BYTES)),
+        "from": or_null(instant()),
+        "to": or_null(instant()),
+        "error": about(or_null(text(MAX_TEXT_BYTES)), "A part of the last error."),
+        "limit": or_null(limit(1_000, 10_000)),
+        "cursor": or_null(cursor()),
+        "reason": about(or_null(text(MAX_TEXT_BYTES)), "Required unless `dry_run` is set."),
+        "dry_run": or_null(flag()),
+    });
+    let gives = json!({
+        "dry_run": flag(),
+        "matched": count(),
+        "retried": count(),
+        "moved_on": about(count(), "Those that somebody else had moved on meanwhile."),
+        "ids": about(list(string()), "The first that matched."),
+        "next": about(or_null(cursor()), "The cursor of the next request, if there may be more."),
+    });
+    Operation::new("post", "/orders/retry", "retryOrders", ORDERS, "Try failed orders again by filter, or count them")
+        .takes(strict(&["status"], request))
+        .gives(
+            200,
+            "What became of them.",
+            answer(&["dry_run", "matched", "retried", "moved_on", "ids", "next"], gives),
+        )
+        .fails(&[ErrorCode::InvalidAction])
+        .commands()
 }
 
 fn act(action: ActionName) -> Operation {
