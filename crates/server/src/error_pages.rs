@@ -10,8 +10,10 @@ use ordercast_protocol::error::ErrorCode;
 use crate::orders::bad_query;
 use crate::problem::Problem;
 
-/// Nothing is loaded; the text comes from the program alone.
-const POLICY: &str = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but the style is loaded; the text comes from the program alone.
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = include_str!("documents.css");
 
 /// The page of one error.
 pub(crate) async fn page(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
@@ -51,12 +53,23 @@ pub(crate) fn document(title: &str, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} · Ordercast</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"></head><body><main>{body}</main></body></html>\n",
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" href=\"/docs/style.css\"></head>\
+         <body><nav aria-label=\"Pages\"><a href=\"/\">Overview</a><a href=\"/desk\">Desk</a><a href=\"/docs\">Routes</a>\
+         <a href=\"/docs/errors\">Errors</a></nav><main>{body}</main></body></html>\n",
         html_of(title)
     );
-    let mut response = Response::new(Body::from(text));
+    respond(text, "text/html; charset=utf-8")
+}
+
+/// `GET /docs/style.css`.
+pub(crate) async fn style() -> Response {
+    respond(STYLE, "text/css; charset=utf-8")
+}
+
+fn respond(text: impl Into<Body>, content_type: &'static str) -> Response {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

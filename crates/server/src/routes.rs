@@ -32,6 +32,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/asyncapi.json", get(contract::asyncapi))
         .route("/docs", get(contract::routes))
         .route("/docs/errors", get(error_pages::list))
+        .route("/docs/style.css", get(error_pages::style))
         .route("/docs/errors/{name}", get(error_pages::page))
         .merge(api::routes())
         .fallback(pages::serve);

@@ -16,6 +16,7 @@ const SERVER_API: &str = "Server API";
 const DOCUMENTATION: &str = "Documentation";
 const TEXT: &[&str] = &["text/plain"];
 const HTML: &[&str] = &["text/html"];
+const CSS: &[&str] = &["text/css"];
 const EVENTS: &[&str] = &["text/event-stream"];
 const OPEN_METRICS: &[&str] = &["application/openmetrics-text"];
 const CENTRIFUGE: &[&str] = &["application/json", "application/octet-stream"];
@@ -149,6 +150,7 @@ pub(super) fn documentation() -> Vec<Operation> {
         get("/openapi.json", "getOpenApi", "This document").gives(200, "OpenAPI 3.1.", document()),
         get("/asyncapi.json", "getAsyncApi", "What sockets and streams carry").gives(200, "AsyncAPI 3.0.", document()),
         get("/docs", "getDocs", "All routes on a page").gives_as(200, "A page.", HTML, string()),
+        get("/docs/style.css", "getStyle", "How these pages look").gives_as(200, "A stylesheet.", CSS, string()),
         get("/docs/errors", "listErrors", "All errors on a page").gives_as(200, "A page.", HTML, string()),
         get("/docs/errors/{name}", "getError", "What an error means and how to mend it")
             .at("name", one_of(&names), "Its name.")
