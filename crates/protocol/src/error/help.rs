@@ -66,7 +66,7 @@ const PAGES: [(ErrorCode, &str, &str); ErrorCode::ALL.len()] = [
     (
         ErrorCode::StaleVersion,
         "The order has changed since the version that `If-Match` names. `version` is the one it has now. \
-         Nothing has changed.",
+         What was asked for was not done.",
         "Look at the order again, decide again, and send its new version in `If-Match`. Never send the new \
          version blindly: somebody else has changed the order.",
     ),
