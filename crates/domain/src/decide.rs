@@ -7,6 +7,7 @@ mod act;
 mod catalogue;
 mod fulfil;
 mod money;
+mod pause;
 mod place;
 mod request;
 mod set;
@@ -17,6 +18,7 @@ mod work;
 
 pub use act::{Acted, MAX_REASON_BYTES, act};
 pub use catalogue::{adjust, patch_product, put_product};
+pub use pause::{MAX_PAUSES, pause, resume, unpark};
 pub use place::{Placement, place};
 pub use request::{Action, LineQuantity, Request};
 pub use set::{ActionRecord, KeyRecord, OrderLines, Refusal, WorkingSet};

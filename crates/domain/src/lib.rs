@@ -10,6 +10,7 @@ pub mod draft;
 pub mod lease;
 pub mod money;
 pub mod order;
+pub mod pause;
 pub mod product;
 pub mod rules;
 pub mod status;

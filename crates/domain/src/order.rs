@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::money::Currency;
+use crate::pause::Scope;
 use crate::rules::Priority;
 use crate::status::{Lane, Status};
 
@@ -62,6 +63,8 @@ pub struct Order {
     pub cancel_requested: bool,
     /// Why the last attempt failed.
     pub last_error: Option<Arc<str>>,
+    /// The pause that keeps it from its turn.
+    pub parked_by: Option<Scope>,
     /// Minor units given back so far, at most what was captured.
     pub refunded: i64,
     /// Whether the demo generator made it up.
@@ -79,6 +82,8 @@ pub enum Queue {
     InWork,
     /// A timer will move it.
     Timed,
+    /// It would wait for a worker, were it not for a pause.
+    Parked,
 }
 
 impl Order {
@@ -87,6 +92,7 @@ impl Order {
         match (self.status, self.due_at_ms) {
             (Status::Active, _) => Some(Queue::InWork),
             (_, Some(_)) => Some(Queue::Timed),
+            (Status::Pending | Status::Retrying, None) if self.parked_by.is_some() => Some(Queue::Parked),
             (Status::Pending | Status::Retrying, None) => Some(Queue::Ready),
             _ => None,
         }

@@ -28,7 +28,7 @@ pub enum Status {
 }
 
 /// The way an order takes through the workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
     /// The ordinary one.
     Processing,

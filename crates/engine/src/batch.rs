@@ -9,12 +9,18 @@ use ordercast_store::write::{Decider, Keys, Writes};
 
 use crate::ids::IdSource;
 use crate::intake::{Command, Submission};
-use crate::outcome::Decided;
+use crate::outcome::{Decided, Pauses};
 use crate::retention::Due;
 use crate::run::Run;
 
 /// Most timers that one batch sees to; the next batch follows at once.
 const MAX_DUE: usize = 512;
+
+/// Ready orders that a claim looks at beyond those it needs while there are pauses, which most of them may be held back
+/// by.
+const PAUSED_WINDOW: usize = 512;
+/// Most orders that one batch lets go of for each pause that was lifted; the next batch follows at once.
+const MAX_UNPARKED: usize = 512;
 
 /// What a batch looks at beside its commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) ids: &'a mut IdSource,
     /// Whether timers may have come, and leases ended.
     pub(crate) looks: Looks,
+    /// What is known of pauses.
+    pub(crate) pauses: Pauses,
     /// Logs whose oldest events are looked at.
     pub(crate) due: &'a [Due],
     pub(crate) decided: Decided,
@@ -74,6 +82,7 @@ impl Decider for Batch<'_> {
                     keys.leases.extend(claim.lease.clone());
                     keys.ready += claim.most;
                 }
+                Command::Pause { .. } | Command::Resume { .. } => keys.pauses = true,
                 Command::Renew { lease, .. } => keys.leases.push(Arc::clone(lease)),
                 Command::Report { report, .. } => {
                     keys.acted_on.push(Arc::clone(&report.order_id));
@@ -84,6 +93,12 @@ impl Decider for Batch<'_> {
         if self.claims {
             // Workers whose work ends in this batch claim again in the same one.
             keys.ready += self.idle.len() + finishing;
+        }
+        if keys.ready > 0 && self.pauses.parks {
+            keys.ready += PAUSED_WINDOW;
+        }
+        if self.pauses.end {
+            keys.unparked = MAX_UNPARKED;
         }
         if self.looks.timers {
             keys.due = MAX_DUE;
@@ -100,6 +115,9 @@ impl Decider for Batch<'_> {
         run.decided.idle.clone_from(&self.idle);
         run.timers();
         run.end_leases();
+        if self.pauses.end {
+            run.unpark();
+        }
         for submission in &self.submissions {
             let outcome = run.command(&submission.command);
             run.decided.outcomes.push(outcome);
@@ -107,6 +125,7 @@ impl Decider for Batch<'_> {
         if self.claims {
             run.claim();
         }
+        run.park();
         let (writes, decided) = run.end();
         self.decided = decided;
         writes

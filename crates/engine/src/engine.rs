@@ -10,6 +10,7 @@ use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::Request;
 use ordercast_domain::draft::{CustomerKey, Draft};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::Rules;
 use ordercast_protocol::position::Position;
@@ -26,6 +27,7 @@ use crate::intake::{
     Adjusted, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed, Reply,
     Report,
 };
+use crate::outcome::Pauses;
 use crate::processor::Processor;
 use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
@@ -106,6 +108,7 @@ impl Engine {
             idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
             ids: IdSource::new(),
             timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
+            pauses: Pauses::of(shared.start.pauses.iter()),
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
         };
@@ -191,8 +194,12 @@ impl Engine {
                     self.shared.intake.submit(client, Command::Claim { claim, reply }, &self.shared.stats);
                 });
                 let claimed = claimed.await?;
-                if is_last || !claimed.orders.is_empty() {
+                if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
                     return Ok(claimed);
+                }
+                if claimed.parked > 0 {
+                    // All that came next is held back by pauses; what is behind it may not be.
+                    continue;
                 }
             }
             let wait = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + CLAIM_POLL), ready);
@@ -201,6 +208,23 @@ impl Engine {
                 return Err(CommandError::Stopping);
             }
         }
+    }
+
+    /// Holds the orders of a scope back from now on; `false` when they are already. Orders in work are finished.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn pause(&self, client: ClientKey, pause: Pause) -> Result<bool, CommandError> {
+        let pause = Box::new(pause);
+        ask(|reply| self.shared.intake.submit(client, Command::Pause { pause, reply }, &self.shared.stats)).await
+    }
+
+    /// Lets the orders of a scope go on; `false` when nothing held them back.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn resume(&self, client: ClientKey, scope: Scope) -> Result<bool, CommandError> {
+        ask(|reply| self.shared.intake.submit(client, Command::Resume { scope, reply }, &self.shared.stats)).await
     }
 
     /// Renews the lease of an external worker.

@@ -22,6 +22,7 @@ impl Run<'_> {
             None => Lease { id: self.ids.draw(self.now_ms), worker: Arc::clone(&claim.worker), expires_at_ms: end_ms },
         };
         let mut orders = Vec::new();
+        let parked_before = self.set.parked.len();
         while orders.len() < claim.most {
             let Some(step) = decide::claim(&mut self.set, &lease.worker, Some(&lease.id), self.now_ms) else { break };
             self.step(&step);
@@ -31,7 +32,8 @@ impl Run<'_> {
         if !orders.is_empty() || claim.lease.is_some() {
             self.extend_lease(&lease, end_ms);
         }
-        Ok(Claimed { lease: lease.id, expires_at_ms: end_ms, orders })
+        let parked = self.set.parked.len() - parked_before;
+        Ok(Claimed { lease: lease.id, expires_at_ms: end_ms, orders, parked })
     }
 
     /// Renews a lease; tells which orders it holds.

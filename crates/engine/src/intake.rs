@@ -14,6 +14,7 @@ use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{Refusal, Request, WorkResult};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_protocol::position::Position;
 use ordercast_protocol::principal::Principal;
@@ -100,6 +101,8 @@ pub struct Claimed {
     pub expires_at_ms: i64,
     /// The orders, with their tokens.
     pub orders: Vec<Order>,
+    /// How many were passed over because a pause holds them back; none of them is looked at again.
+    pub parked: usize,
 }
 
 /// A renewed lease.
@@ -151,6 +154,8 @@ pub(crate) enum Command {
     Claim { claim: Claim, reply: Reply<Claimed> },
     Renew { lease: Arc<str>, ttl_ms: i64, reply: Reply<Renewed> },
     Report { report: Box<Report>, reply: Reply<Changed> },
+    Pause { pause: Box<Pause>, reply: Reply<bool> },
+    Resume { scope: Scope, reply: Reply<bool> },
     Finish(Vec<WorkDone>),
     Recover,
 }
@@ -166,6 +171,7 @@ impl Command {
             Self::PatchProduct { reply, .. } => reply(Err(error)),
             Self::Claim { reply, .. } => reply(Err(error)),
             Self::Renew { reply, .. } => reply(Err(error)),
+            Self::Pause { reply, .. } | Self::Resume { reply, .. } => reply(Err(error)),
             Self::Finish(_) | Self::Recover => {}
         }
     }
@@ -182,6 +188,7 @@ impl Command {
             Self::Adjust { adjustment, .. } => ROW + adjustment.lines.len() * LINE,
             Self::Publish { publication, .. } => ROW + publication.body.len(),
             Self::Act { .. } | Self::PatchProduct { .. } | Self::Renew { .. } | Self::Report { .. } => ROW,
+            Self::Pause { .. } | Self::Resume { .. } => ROW,
             Self::Claim { claim, .. } => ROW + claim.most * ROW,
             Self::Finish(done) => done.len() * ROW,
             Self::Recover => 0,

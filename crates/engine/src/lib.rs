@@ -13,6 +13,7 @@ mod external;
 mod ids;
 pub mod intake;
 mod outcome;
+mod pausing;
 mod pool;
 pub mod processor;
 pub mod retention;

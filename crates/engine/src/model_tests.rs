@@ -9,10 +9,11 @@ use std::sync::Arc;
 use ordercast_domain::decide::{Action, LineQuantity, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
-use ordercast_domain::order::{Order, Progress};
+use ordercast_domain::order::{Order, Progress, Queue};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::Rules;
-use ordercast_domain::status::Status;
+use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, Actor, actions_from};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::principal::Principal;
@@ -29,7 +30,7 @@ use proptest::sample::select;
 use crate::batch::{Batch, Looks};
 use crate::ids::IdSource;
 use crate::intake::{Claim, Command, Report, Submission, WorkDone};
-use crate::outcome::{Decided, Outcome};
+use crate::outcome::{Decided, Outcome, Pauses};
 
 const SEQUENCES: u32 = 256;
 /// Ids that orders are placed with; fewer than orders, so that some repeat.
@@ -47,6 +48,7 @@ enum Wish {
     Renew { ends: bool },
     Report { nth: usize, is_stale: bool, how: u8 },
     Pool { how: u8 },
+    Pause { scope: u8, ends: bool },
     Recover,
 }
 
@@ -71,6 +73,7 @@ fn any_wish() -> impl Strategy<Value = Wish> {
             nth, is_stale, how
         }),
         4 => (0..14u8).prop_map(|how| Wish::Pool { how }),
+        3 => (0..4u8, any::<bool>()).prop_map(|(scope, ends)| Wish::Pause { scope, ends }),
         1 => Just(Wish::Recover),
     ]
 }
@@ -135,6 +138,7 @@ impl Side {
             rules: &rules,
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
+            pauses: Pauses { parks: true, end: true },
             due: &[],
             decided: Decided::default(),
         };
@@ -235,6 +239,19 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             });
             Command::Finish(done.collect())
         }
+        Wish::Pause { scope, ends } => {
+            let scope = match scope {
+                0 => Scope::All,
+                1 => Scope::Lane(Lane::Processing),
+                customer => Scope::Customer(customers().opaque(&format!("c{}", customer - 2))),
+            };
+            let pause =
+                Pause { scope: scope.clone(), since_ms: 0, actor: "admin".into(), reason: None, is_ending: false };
+            match ends {
+                true => Command::Resume { scope, reply: Box::new(|_| ()) },
+                false => Command::Pause { pause: Box::new(pause), reply: Box::new(|_| ()) },
+            }
+        }
         Wish::Recover => Command::Recover,
     }
 }
@@ -266,7 +283,8 @@ fn contents(reader: &dyn ReadStore) -> String {
     let products = wait(reader.catalogue()).expect("readable").products;
     let start = wait(reader.start_state()).expect("readable");
     let bodies: Vec<Vec<String>> = [Log::Orders, Log::Products].map(|log| events(reader, log)).to_vec();
-    let start = (start.ready, start.active, start.next_due_ms, start.next_lease_end_ms);
+    let pauses = wait(reader.pauses()).expect("readable");
+    let start = (pauses, start.ready, start.active, start.next_due_ms, start.next_lease_end_ms);
     format!("{orders:#?} {moved:#?} {products:#?} {start:?} {bodies:#?}")
 }
 
@@ -286,6 +304,7 @@ fn check(reader: &dyn ReadStore) {
         let fulfilment = wait(reader.fulfilment(order.seq)).expect("readable");
         let given_back: i64 = fulfilment.ledger.iter().map(|entry| entry.amount).sum();
         assert!(given_back == order.refunded && order.refunded <= order.captured(), "{order:?}");
+        assert!(order.parked_by.is_none() || order.queue() == Some(Queue::Parked), "{order:?}");
         assert_eq!(order.lease.is_some(), order.status.name() == "active" && order.worker.as_deref() == Some("out"));
         if order.status.is_terminal() && order.status.name() != "fulfilled" {
             continue;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::Order;
+use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_protocol::channel::Log;
@@ -24,7 +25,27 @@ pub(crate) enum Outcome {
     Patched(Result<Box<Product>, CommandError>),
     Claimed(Result<Claimed, CommandError>),
     Renewed(Result<Renewed, CommandError>),
+    /// Whether that changed anything.
+    Paused(Result<bool, CommandError>),
     Done,
+}
+
+/// What the writer knows of pauses: whether looking for them is worth while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pauses {
+    /// Whether claims come upon orders that are held back: they look further ahead then.
+    pub(crate) parks: bool,
+    /// Whether any was lifted and may still have orders parked.
+    pub(crate) end: bool,
+}
+
+impl Pauses {
+    pub(crate) fn of<'a>(pauses: impl Iterator<Item = &'a Pause>) -> Self {
+        pauses.fold(Self::default(), |known, pause| Self {
+            parks: known.parks || !pause.is_ending,
+            end: known.end || pause.is_ending,
+        })
+    }
 }
 
 /// What a decided batch tells its writer, apart from what it writes.
@@ -50,6 +71,10 @@ pub(crate) struct Decided {
     pub(crate) next_due_ms: Option<i64>,
     /// When ended leases were looked at: when the next one ends.
     pub(crate) next_lease_end_ms: Option<i64>,
+    /// Orders that were parked by pauses.
+    pub(crate) parked: usize,
+    /// When pauses were looked at: what is left of them.
+    pub(crate) pauses: Option<Pauses>,
     /// New orders.
     pub(crate) accepted: usize,
     /// Publications.

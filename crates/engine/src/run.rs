@@ -58,7 +58,7 @@ pub(crate) struct Run<'a> {
     /// All bodies of the batch, one behind the other: one allocation, shared by disk and sockets.
     bodies: Vec<u8>,
     pending: Vec<PendingEvent>,
-    changed_orders: BTreeSet<OrderSeq>,
+    pub(crate) changed_orders: BTreeSet<OrderSeq>,
     changed_products: BTreeSet<Arc<str>>,
 }
 
@@ -109,6 +109,8 @@ impl<'a> Run<'a> {
             Command::Renew { lease, ttl_ms, .. } => {
                 Outcome::Renewed(self.renew(lease, *ttl_ms).map_err(CommandError::Refused))
             }
+            Command::Pause { pause, .. } => Outcome::Paused(self.pause(pause).map_err(CommandError::Refused)),
+            Command::Resume { scope, .. } => Outcome::Paused(Ok(self.resume(scope))),
             Command::Report { report, .. } => Outcome::Changed(self.report(report).map_err(CommandError::Refused)),
         }
     }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::batch::{Batch, Looks};
 use crate::ids::IdSource;
 use crate::intake::{Command, CommandError, Next, Submission};
-use crate::outcome::{Decided, Outcome};
+use crate::outcome::{Decided, Outcome, Pauses};
 use crate::retention::Trimmer;
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -32,6 +32,7 @@ pub(crate) struct Writer {
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
     pub(crate) timers: Timers,
+    pub(crate) pauses: Pauses,
     pub(crate) runtime: Handle,
 }
 
@@ -50,7 +51,7 @@ impl Writer {
         loop {
             let has_work = self.shared.stats.ready.load(Relaxed) > 0;
             let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
-            let has_more = self.trimmer.has_more() && !self.shared.is_draining();
+            let has_more = (self.trimmer.has_more() || self.pauses.end) && !self.shared.is_draining();
             let patience = if claims || has_more { Some(Duration::ZERO) } else { self.patience() };
             let submissions = match self.shared.intake.next(self.shared.config.batch_commands, patience) {
                 Next::Stop => return,
@@ -85,6 +86,7 @@ impl Writer {
             rules: &shared.config.rules,
             ids: &mut self.ids,
             looks,
+            pauses: if shared.is_draining() { Pauses { end: false, ..self.pauses } } else { self.pauses },
             due: &due,
             decided: Decided::default(),
         };
@@ -104,7 +106,9 @@ impl Writer {
         };
         self.trimmer.note(&due, &committed, Instant::now());
         self.timers.note(looks, &decided);
-        if claims && decided.claimed.is_empty() && !decided.idle.is_empty() {
+        // As long as claims come upon such orders; a pause that holds back few costs nothing.
+        self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
+        if claims && decided.claimed.is_empty() && !decided.idle.is_empty() && decided.parked == 0 {
             // The store has nothing ready, whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
         }
@@ -166,6 +170,7 @@ impl Writer {
                 | Outcome::Patched(Err(_))
                 | Outcome::Claimed(Err(_))
                 | Outcome::Renewed(Err(_))
+                | Outcome::Paused(Err(_))
                 | Outcome::Published(Err(_)) => &stats.refused,
                 _ => continue,
             }
@@ -191,6 +196,7 @@ fn answer(command: Command, outcome: Outcome, published: Option<&LogRange>) {
         (Command::PatchProduct { reply, .. }, Outcome::Patched(result)) => reply(result),
         (Command::Claim { reply, .. }, Outcome::Claimed(result)) => reply(result),
         (Command::Renew { reply, .. }, Outcome::Renewed(result)) => reply(result),
+        (Command::Pause { reply, .. } | Command::Resume { reply, .. }, Outcome::Paused(result)) => reply(result),
         // Internal commands expect no answer.
         (command, _) => command.refuse(CommandError::Stopping),
     }

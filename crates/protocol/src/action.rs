@@ -106,6 +106,27 @@ pub fn parse_action(body: &[u8]) -> Result<ActionRequest<'_>, BodyError> {
     fields.finish(request, ErrorCode::InvalidAction)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReason<'a> {
+    #[serde(borrow, default)]
+    reason: Option<&'a RawValue>,
+}
+
+/// Parses a body that only says why something is done. An empty body is an empty object.
+///
+/// # Errors
+/// As for [`parse_action`].
+pub fn parse_reason(body: &[u8]) -> Result<Option<Cow<'_, str>>, BodyError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let raw: RawReason<'_> = parse_object(body)?;
+    let mut fields = FieldReader { errors: Vec::new() };
+    let reason = fields.text("/reason", raw.reason, MAX_TEXT_BYTES);
+    fields.finish(reason, ErrorCode::InvalidAction)
+}
+
 /// What an external worker says: it claims, renews, or ends the work on an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkRequest<'a> {

@@ -9,6 +9,7 @@ mod operation;
 mod order_routes;
 mod orders;
 mod page;
+mod queue_routes;
 mod schema;
 mod server_routes;
 

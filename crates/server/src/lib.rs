@@ -34,6 +34,7 @@ mod past;
 mod problem;
 mod products;
 mod publishing;
+mod queues;
 mod redrive;
 mod routes;
 pub mod secret;

@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::problem::Problem;
 use crate::{
-    actions, adjustments, api, bulk, contract, error_pages, events, metrics, observe, orders, pages, products, redrive,
-    work,
+    actions, adjustments, api, bulk, contract, error_pages, events, metrics, observe, orders, pages, products, queues,
+    redrive, work,
 };
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
@@ -42,6 +42,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/orders/retry", post(redrive::retry))
         .route("/orders/{id}", get(orders::get))
         .route("/orders/{id}/events", get(orders::events))
+        .route("/queues", get(queues::list))
+        .route("/queues/{queue}/{verb}", post(queues::queue))
+        .route("/customers/{customer_id}/{verb}", post(queues::customer))
         .route("/products", get(products::list))
         .route("/adjustments", get(adjustments::list))
         .route("/events", get(events::stream))

@@ -193,3 +193,40 @@ fn failed_orders_are_counted_and_tried_again_by_filter() {
     assert_eq!((&last["reason"], &last["action"]), (&json!("a new oven"), &json!("retry")));
     assert_eq!(client.get("/orders/o1").json()["status"], "failed", "it has another error");
 }
+
+#[test]
+fn a_paused_queue_is_not_claimed_from_until_it_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start(dir.path(), no_pool);
+    let mut client = server.client();
+    for (path, body, status) in [
+        ("/queues/slow/pause", "{}", 404),
+        ("/queues/all/stop", "{}", 404),
+        ("/queues/all/pause", r#"{"cause":"x"}"#, 400),
+        ("/queues/all/resume", "", 200),
+    ] {
+        assert_eq!(client.post(path, body).status, status, "{path} {body}");
+    }
+    let long = json!({"reason": "x".repeat(501)}).to_string();
+    assert_eq!(client.post("/queues/all/pause", &long).pointers(), ["/reason"]);
+    place(&mut client, "o1");
+    let customer_id = client.get("/orders/o1").json()["customer_id"].as_str().expect("an id").to_owned();
+    for path in ["/queues/processing/pause".to_owned(), format!("/customers/{customer_id}/pause")] {
+        let paused = post(&mut client, &path, json!({"reason": "stocktaking"})).json();
+        assert_eq!((&paused["paused"], &paused["changed"]), (&json!(true), &json!(true)), "{paused}");
+        assert_eq!(post(&mut client, &path, json!({})).json()["changed"], false, "it is already");
+    }
+    assert_eq!(claim(&mut client, 1, 0)["orders"], json!([]));
+    server.stop();
+    let server = Server::start(dir.path(), no_pool);
+    let mut client = server.client();
+    let queues = client.get("/queues").json();
+    let pause = &queues["pauses"][0];
+    assert_eq!((&queues["ready"], &pause["queue"], &pause["parked"]), (&json!(0), &json!("processing"), &json!(1)));
+    assert_eq!((&pause["actor"], &pause["reason"]), (&json!("admin"), &json!("stocktaking")), "{queues}");
+    assert_eq!(queues["pauses"][1]["customer_id"], customer_id.as_str());
+    assert_eq!(post(&mut client, "/queues/processing/resume", json!({})).json()["changed"], true);
+    assert_eq!(claim(&mut client, 1, 1)["orders"], json!([]), "its customer is paused still");
+    assert_eq!(post(&mut client, &format!("/customers/{customer_id}/resume"), json!({})).status, 200);
+    assert_eq!(claim(&mut client, 1, 30)["orders"][0]["order"]["id"], "o1");
+}

@@ -19,6 +19,7 @@ pub(crate) fn load(
     let mut loader = Loader { connection, set: WorkingSet { next_seq, ..WorkingSet::default() } };
     loader.orders(keys)?;
     loader.orders_with_lines(keys, now_ms)?;
+    loader.pauses(keys)?;
     loader.leases(keys, now_ms)?;
     loader.idempotency(keys)?;
     if has_products {
@@ -49,8 +50,9 @@ impl Loader<'_> {
             self.orders_by_seq(&keys.order_seqs)?;
         }
         if keys.ready > 0 {
-            let sql =
-                format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 ORDER BY o.sort_key, o.seq LIMIT ?1");
+            let sql = format!(
+                "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 AND o.parked_by IS NULL ORDER BY o.sort_key, o.seq LIMIT ?1"
+            );
             let mut select = self.connection.prepare_cached(&sql)?;
             for order in select.query_map([keys.ready], rows::order)? {
                 let order = order?;
@@ -59,7 +61,9 @@ impl Loader<'_> {
             }
         }
         if keys.active {
-            let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.lease IS NULL");
+            let sql = format!(
+                "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL AND o.lease IS NULL"
+            );
             for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
                 let order = order?;
                 self.set.orders.insert(order.seq, order);
@@ -128,6 +132,30 @@ impl Loader<'_> {
         Ok(())
     }
 
+    fn pauses(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        if keys.ready == 0 && !keys.pauses && keys.unparked == 0 {
+            return Ok(());
+        }
+        let sql = "SELECT scope, since_ms, actor, reason, ending FROM pauses";
+        for pause in self.connection.prepare_cached(sql)?.query_map([], rows::pause)? {
+            let pause = pause?;
+            self.set.pauses.insert(pause.scope.clone(), pause);
+        }
+        if keys.unparked == 0 || self.set.pauses.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.seq LIMIT ?2");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for pause in self.set.pauses.values().filter(|pause| pause.is_ending) {
+            for order in select.query_map((pause.scope.name(), keys.unparked), rows::order)? {
+                let order = order?;
+                self.set.unparked.push((pause.scope.clone(), order.seq));
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
     fn leases(&mut self, keys: &Keys, now_ms: i64) -> rusqlite::Result<()> {
         if keys.leases.is_empty() && !keys.ended_leases {
             return Ok(());
@@ -148,7 +176,9 @@ impl Loader<'_> {
             return Ok(());
         }
         // No more orders are in work than workers have hands: each is looked at, through the index of the queue.
-        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.lease IS NOT NULL");
+        let sql = format!(
+            "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL AND o.lease IS NOT NULL"
+        );
         for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
             let order = order?;
             if order.lease.as_ref().is_some_and(|lease| self.set.leases.contains_key(lease)) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
+use ordercast_domain::pause::Pause;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
@@ -101,14 +102,22 @@ impl ReadStore for SqliteReader {
         let secret = self.secret;
         self.ask(move |connection| {
             let count = |queue: i64| {
-                connection.query_row("SELECT count(*) FROM orders WHERE queue = ?1", [queue], |row| row.get(0))
+                connection.query_row(
+                    "SELECT count(*) FROM orders WHERE queue = ?1 AND parked_by IS NULL",
+                    [queue],
+                    |row| row.get(0),
+                )
             };
             let durability = "sqlite: WAL, synchronous=FULL, group commit".to_owned();
             let first = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
             let next_due_ms = first("SELECT min(due_at_ms) FROM orders WHERE queue = 2")?;
             let next_lease_end_ms = first("SELECT min(expires_at_ms) FROM leases")?;
+            let pauses = connection
+                .prepare_cached("SELECT scope, since_ms, actor, reason, ending FROM pauses")?
+                .query_map([], rows::pause)?
+                .collect::<rusqlite::Result<_>>()?;
             let (ready, active) = (count(0)?, count(1)?);
-            Ok(Ok(StartState { ready, active, next_due_ms, next_lease_end_ms, secret, durability }))
+            Ok(Ok(StartState { ready, pauses, active, next_due_ms, next_lease_end_ms, secret, durability }))
         })
     }
 
@@ -152,6 +161,18 @@ impl ReadStore for SqliteReader {
                 .query_map([], rows::product)?
                 .collect::<rusqlite::Result<_>>()?;
             Ok(Ok(Catalogue { products, as_of: log_state(&transaction, Log::Products, &epoch)? }))
+        })
+    }
+
+    fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>> {
+        self.ask(|connection| {
+            let sql = "SELECT scope, since_ms, actor, reason, ending, \
+                       (SELECT count(*) FROM orders WHERE parked_by = scope) FROM pauses";
+            let read = |row: &rusqlite::Row<'_>| Ok((rows::pause(row)?, row.get(5)?));
+            let mut pauses: Vec<(Pause, u64)> =
+                connection.prepare_cached(sql)?.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+            pauses.sort_by(|(one, _), (other, _)| one.scope.cmp(&other.scope));
+            Ok(Ok(pauses))
         })
     }
 

@@ -8,6 +8,7 @@ use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
     Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, Queue,
 };
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
@@ -18,9 +19,9 @@ use rusqlite::{Row, ToSql};
 pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.queue, o.lane, o.priority, \
      o.version, o.token, o.attempts, o.sort_key, o.amount, o.rounding, o.currency, o.item_count, \
      o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest, \
-     o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded";
+     o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded, o.parked_by";
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
-pub(crate) const ORDER_COLUMN_COUNT: usize = 28;
+pub(crate) const ORDER_COLUMN_COUNT: usize = 29;
 
 /// The numbers of the orders of customer `?3`: those in the index, and those that are too new for it.
 pub(crate) const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHERE customer_id = ?3 UNION ALL \
@@ -33,7 +34,7 @@ pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currenc
 /// What the queue column says of an order.
 pub(crate) fn queue_of(order: &Order) -> Option<i64> {
     order.queue().map(|queue| match queue {
-        Queue::Ready => 0,
+        Queue::Ready | Queue::Parked => 0,
         Queue::InWork => 1,
         Queue::Timed => 2,
     })
@@ -70,7 +71,20 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         cancel_requested: row.get(25)?,
         last_error: row.get(26)?,
         refunded: row.get(27)?,
+        parked_by: scope(row, 28)?,
     })
+}
+
+fn scope(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Scope>> {
+    let Some(name) = row.get_ref(at)?.as_str_or_null()? else { return Ok(None) };
+    Scope::from_name(name).map(Some).ok_or_else(|| unknown(at, name))
+}
+
+/// Reads a pause from the columns scope, since_ms, actor, reason, ending.
+pub(crate) fn pause(row: &Row<'_>) -> rusqlite::Result<Pause> {
+    let scope = scope(row, 0)?.ok_or_else(|| unknown(0, "scope"))?;
+    let (since_ms, actor, reason, is_ending) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(Pause { scope, since_ms, actor, reason, is_ending })
 }
 
 /// Binds an order's columns to a statement's parameters 1 to [`ORDER_COLUMN_COUNT`].
@@ -104,6 +118,7 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
         &order.cancel_requested,
         &order.last_error.as_deref(),
         &order.refunded,
+        &order.parked_by.as_ref().map(Scope::name),
     ])
 }
 

@@ -7,7 +7,7 @@ use crate::failed;
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL];
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -237,6 +237,24 @@ CREATE TABLE leases (
   worker TEXT NOT NULL,
   expires_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+const PAUSES: &str = "
+-- What is held back: all, lane:… or customer:….
+CREATE TABLE pauses (
+  scope TEXT PRIMARY KEY,
+  since_ms INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT,
+  -- Whether it was lifted and only lets go of what it parked.
+  ending INTEGER NOT NULL CHECK (ending BETWEEN 0 AND 1)
+) STRICT, WITHOUT ROWID;
+
+-- The pause that keeps an order from its turn. Such orders are not in the index of the queue: no claim passes them.
+ALTER TABLE orders ADD COLUMN parked_by TEXT CHECK (parked_by IS NULL OR queue = 0);
+DROP INDEX orders_queue;
+CREATE INDEX orders_queue ON orders (queue, sort_key) WHERE queue IS NOT NULL AND parked_by IS NULL;
+CREATE INDEX orders_parked ON orders (parked_by) WHERE parked_by IS NOT NULL;
 ";
 
 /// Creates the tables, or brings them up to this build.

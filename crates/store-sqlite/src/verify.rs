@@ -277,8 +277,10 @@ fn refunds(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
 }
 
 fn leases(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    finding.looked_at = connection.query_row("SELECT count(*) FROM orders WHERE queue = 1", [], |row| row.get(0))?;
-    let sql = "SELECT id FROM orders o WHERE queue = 1 AND lease IS NOT NULL \
+    finding.looked_at =
+        connection
+            .query_row("SELECT count(*) FROM orders WHERE queue = 1 AND parked_by IS NULL", [], |row| row.get(0))?;
+    let sql = "SELECT id FROM orders o WHERE queue = 1 AND parked_by IS NULL AND lease IS NOT NULL \
                AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.id = o.lease) LIMIT 20";
     for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
         note(finding, format!("order {} is in work under a lease that is not there", id?));

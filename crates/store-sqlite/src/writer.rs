@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ordercast_domain::order::OrderSeq;
+use ordercast_domain::pause::Scope;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
@@ -103,6 +104,7 @@ impl SqliteWriter {
         self.write_products(&writes)?;
         self.write_steps(&writes)?;
         self.write_leases(&writes)?;
+        self.write_pauses(&writes)?;
         let (mut logs, bytes) = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
         self.bytes_since_checkpoint += bytes + retention::remove(&self.connection, &cuts, &mut logs)?;
         let started = Instant::now();
@@ -160,7 +162,7 @@ impl SqliteWriter {
             let connection = &self.connection;
             let mut order = connection.prepare_cached(
                 "INSERT INTO orders VALUES \
-                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28)",
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)",
             )?;
             let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
             for insert in &writes.new_orders {
@@ -182,7 +184,7 @@ impl SqliteWriter {
             let mut update = self.connection.prepare_cached(
                 "UPDATE orders SET status = ?2, queue = ?3, version = ?4, token = ?5, attempts = ?6, sort_key = ?7, \
                  updated_at_ms = ?8, worker = ?9, started_at_ms = ?10, duration_ms = ?11, due_at_ms = ?12, lease = ?13, \
-                 cancel_requested = ?14, last_error = ?15, refunded = ?16 WHERE seq = ?1",
+                 cancel_requested = ?14, last_error = ?15, refunded = ?16, parked_by = ?17 WHERE seq = ?1",
             )?;
             for order in &writes.changed_orders {
                 update.execute(rusqlite::params![
@@ -202,6 +204,7 @@ impl SqliteWriter {
                     order.cancel_requested,
                     order.last_error.as_deref(),
                     order.refunded,
+                    order.parked_by.as_ref().map(Scope::name),
                 ])?;
             }
         }
@@ -268,6 +271,18 @@ impl SqliteWriter {
                 let (kind, reason) = (row.kind.name(), row.reason.as_deref());
                 insert.execute((row.seq, row.version, kind, row.amount, &row.actor, reason, row.at_ms))?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_pauses(&self, writes: &Writes) -> rusqlite::Result<()> {
+        for row in &writes.pauses {
+            let sql = "INSERT OR REPLACE INTO pauses VALUES (?1, ?2, ?3, ?4, ?5)";
+            let (scope, reason) = (row.scope.name(), row.reason.as_deref());
+            self.connection.prepare_cached(sql)?.execute((scope, row.since_ms, &row.actor, reason, row.is_ending))?;
+        }
+        for scope in &writes.ended_pauses {
+            self.connection.prepare_cached("DELETE FROM pauses WHERE scope = ?1")?.execute([scope.name()])?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -34,6 +35,7 @@ struct State {
     due: BTreeSet<(i64, OrderSeq)>,
     fulfilments: HashMap<OrderSeq, Fulfilment>,
     leases: BTreeMap<Arc<str>, Lease>,
+    pauses: BTreeMap<Scope, Pause>,
     products: BTreeMap<Arc<str>, Product>,
     adjustments: Vec<Adjustment>,
 }
@@ -120,6 +122,14 @@ impl State {
         }
         set.ready = self.ready.iter().take(keys.ready).map(|&(_, seq)| seq).collect();
         wanted.extend(&set.ready);
+        if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
+            set.pauses.clone_from(&self.pauses);
+        }
+        for pause in self.pauses.values().filter(|pause| pause.is_ending) {
+            let seqs = self.parked_by(&pause.scope).take(keys.unparked);
+            set.unparked.extend(seqs.map(|seq| (pause.scope.clone(), seq)));
+        }
+        wanted.extend(set.unparked.iter().map(|&(_, seq)| seq));
         if keys.active {
             wanted.extend(self.active().filter(|order| order.lease.is_none()).map(|order| order.seq));
         }
@@ -158,6 +168,11 @@ impl State {
         wanted.extend(self.active().filter(is_held).map(|order| order.seq));
     }
 
+    fn parked_by(&self, scope: &Scope) -> impl Iterator<Item = OrderSeq> {
+        let orders = self.orders.values().map(|(order, _)| order);
+        orders.filter(move |order| order.parked_by.as_ref() == Some(scope)).map(|order| order.seq)
+    }
+
     fn active(&self) -> impl Iterator<Item = &Order> {
         self.orders.values().map(|(order, _)| order).filter(|order| order.queue() == Some(Queue::InWork))
     }
@@ -191,6 +206,10 @@ impl State {
         self.leases.extend(writes.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
         for id in writes.ended_leases {
             self.leases.remove(&id);
+        }
+        self.pauses.extend(writes.pauses.into_iter().map(|pause| (pause.scope.clone(), pause)));
+        for scope in writes.ended_pauses {
+            self.pauses.remove(&scope);
         }
         for product in writes.products {
             self.products.insert(Arc::clone(&product.sku), product);
@@ -259,6 +278,7 @@ impl ReadStore for ModelStore {
         let state = self.state();
         let start = StartState {
             ready: state.ready.len() as u64,
+            pauses: state.pauses.values().cloned().collect(),
             active: state.active().count() as u64,
             next_due_ms: state.due.first().map(|&(due_at_ms, _)| due_at_ms),
             next_lease_end_ms: state.leases.values().map(|lease| lease.expires_at_ms).min(),
@@ -290,6 +310,13 @@ impl ReadStore for ModelStore {
         let products = state.products.values().cloned().collect();
         let catalogue = Catalogue { products, as_of: state.log_state(Log::Products) };
         Box::pin(async move { Ok(catalogue) })
+    }
+
+    fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>> {
+        let state = self.state();
+        let parked = |pause: &Pause| state.parked_by(&pause.scope).count() as u64;
+        let pauses = state.pauses.values().map(|pause| (pause.clone(), parked(pause))).collect();
+        Box::pin(async move { Ok(pauses) })
     }
 
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {

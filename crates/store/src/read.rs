@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
+use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
@@ -71,6 +72,8 @@ pub struct Catalogue {
 pub struct StartState {
     /// Orders that wait for a worker.
     pub ready: u64,
+    /// The pauses.
+    pub pauses: Vec<Pause>,
     /// Orders in work, left over from the last run or held by leases.
     pub active: u64,
     /// When the first timer of an order comes, in milliseconds since 1970.
@@ -102,6 +105,9 @@ pub trait ReadStore: ReadLogs {
 
     /// The catalogue.
     fn catalogue(&self) -> ReadFuture<'_, Catalogue>;
+
+    /// The pauses by scope, and how many orders each has parked: those whose turn has come.
+    fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>>;
 
     /// Adjustments in the order they were stored, those after the first `skip`, at most `limit`.
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>>;

@@ -14,6 +14,7 @@ use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, LedgerEntry, LineMove, Order, OrderSeq};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -45,8 +46,12 @@ pub struct Keys {
     pub skus: Vec<Arc<str>>,
     /// Adjustments by id.
     pub adjustments: Vec<Arc<str>>,
-    /// How many of the orders that are next to start.
+    /// How many of the orders that are next to start; the pauses come with them.
     pub ready: usize,
+    /// Whether the pauses are loaded in any case.
+    pub pauses: bool,
+    /// At most so many of the orders that each lifted pause has parked.
+    pub unparked: usize,
     /// Whether every order in work without a lease is loaded, for recovery.
     pub active: bool,
 }
@@ -111,6 +116,10 @@ pub struct Writes {
     pub leases: Vec<Lease>,
     /// Leases that are no more.
     pub ended_leases: Vec<Arc<str>>,
+    /// Pauses, new or lifted, each once.
+    pub pauses: Vec<Pause>,
+    /// Pauses that are over.
+    pub ended_pauses: Vec<Scope>,
     /// Products, new or changed, each once.
     pub products: Vec<Product>,
     /// New adjustments.
@@ -132,6 +141,8 @@ impl Writes {
             && self.events.is_empty()
             && self.leases.is_empty()
             && self.ended_leases.is_empty()
+            && self.pauses.is_empty()
+            && self.ended_pauses.is_empty()
     }
 }
 

@@ -82,6 +82,7 @@ pub fn place(
         due_at_ms,
         cancel_requested: false,
         last_error: None,
+        parked_by: None,
         refunded: 0,
         demo: draft.demo,
         digest: draft.digest,

@@ -1,12 +1,13 @@
 //! What the store knows of the things a batch touches, and why a command is refused.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::Violation;
 use crate::adjustment::Adjustment;
 use crate::lease::Lease;
 use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress};
+use crate::pause::{Pause, Scope};
 use crate::product::Product;
 use crate::status::Status;
 use crate::transition::ActionName;
@@ -38,6 +39,12 @@ pub struct WorkingSet {
     pub leases: HashMap<Arc<str>, Lease>,
     /// When the next lease after those that have ended does; known when ended ones were asked for.
     pub next_lease_end_ms: Option<i64>,
+    /// The pauses; known when they were asked for, or orders that are next to start.
+    pub pauses: BTreeMap<Scope, Pause>,
+    /// Orders that were parked while the batch was decided.
+    pub parked: Vec<OrderSeq>,
+    /// Orders that pauses had parked which are lifted; loaded in `orders` too.
+    pub unparked: Vec<(Scope, OrderSeq)>,
     /// The number of the next new order.
     pub next_seq: OrderSeq,
 }

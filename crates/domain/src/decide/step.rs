@@ -56,6 +56,7 @@ pub(super) fn advance(
     order.version += 1;
     order.token += u32::from(row.fences);
     order.due_at_ms = due_at_ms;
+    order.parked_by = None;
     // A clock that was set back must not make a change look older than the one before.
     order.updated_at_ms = now_ms.max(order.updated_at_ms);
     Step {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pause::park;
 use super::set::{Refusal, WorkingSet};
 use super::step::{Step, advance, row_of};
 use super::stock::release;
@@ -19,9 +20,13 @@ const MOST_AFTER_LEASE_MS: i64 = 1_000;
 const LEASE_ENDED: &str = "the lease of its worker ended";
 
 /// Gives the next ready order to a worker, under `lease` if it is an external one; `None` when no order is ready.
+/// Orders that a pause holds back are parked on the way; they are in [`WorkingSet::parked`].
 pub fn claim(set: &mut WorkingSet, worker: &Arc<str>, lease: Option<&Arc<str>>, now_ms: i64) -> Option<Step> {
     loop {
         let seq = set.ready.pop_front()?;
+        if park(set, seq) {
+            continue;
+        }
         let Some(order) = set.orders.get_mut(&seq) else { continue };
         let actor = Actor::Worker(Arc::clone(worker));
         if order.due_at_ms.is_some() {

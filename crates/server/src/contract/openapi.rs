@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Answer, Body, Operation};
 use super::schema::{answer, count, flag, list, named, string};
-use super::{figures, methods, order_routes, orders, server_routes};
+use super::{figures, methods, order_routes, orders, queue_routes, server_routes};
 
 /// Errors that any route may answer with.
 const EVERYWHERE: [ErrorCode; 2] = [ErrorCode::ForbiddenOrigin, ErrorCode::Internal];
 /// Errors of routes that ask for a role.
-const WITH_ROLE: [&str; 4] = ["Orders", "Catalogue", "Adjustments", "Work"];
+const WITH_ROLE: [&str; 5] = ["Orders", "Catalogue", "Adjustments", "Work", "Queues"];
 
 /// The content type of what has another form than JSON.
 const BINARY: &str = "application/octet-stream";
@@ -23,6 +23,7 @@ pub(super) fn operations() -> Vec<Operation> {
     all.extend(order_routes::catalogue());
     all.extend(order_routes::adjustments());
     all.extend(order_routes::work());
+    all.extend(queue_routes::operations());
     all.extend(server_routes::streams());
     all.extend(server_routes::figures());
     all.extend(server_routes::server_api());

@@ -6,6 +6,7 @@ use ordercast_domain::decide::{self, ActionRecord, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress};
+use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::Status;
 
@@ -24,6 +25,7 @@ pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     finds_what_is_due(writer, reader);
     finds_leases_and_what_they_hold(writer, reader);
     keeps_what_was_moved(writer, reader);
+    keeps_pauses_and_what_they_park(writer, reader);
 }
 
 fn tea() -> Product {
@@ -165,4 +167,49 @@ fn keeps_what_was_moved(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
         assert_eq!((set.actions.len(), set.actions["k"]), (1, record));
         Writes::default()
     });
+}
+
+/// The orders 5 to 7, two of them parked and let go again.
+fn keeps_pauses_and_what_they_park(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    let pause = |scope, is_ending| Pause {
+        scope,
+        since_ms: 7,
+        actor: "admin".to_owned(),
+        reason: Some("stocktaking".into()),
+        is_ending,
+    };
+    let ann = Scope::Customer("c_ann".into());
+    run(writer, Keys::default(), |mut set, now_ms| {
+        let mut writes = Writes::default();
+        for id in ["fifth", "sixth", "seventh"] {
+            place(&mut set, &draft(id, "ann", 1), now_ms, &mut writes);
+        }
+        writes.pauses = vec![pause(Scope::All, false), pause(ann.clone(), true)];
+        writes
+    });
+    let before = wait(reader.start_state()).expect("readable");
+    assert_eq!(before.pauses, [pause(Scope::All, false), pause(ann.clone(), true)], "by scope");
+    run(writer, Keys { order_seqs: vec![5, 6], ..Keys::default() }, |set, _| {
+        assert!(set.pauses.is_empty(), "only who asks for them gets them");
+        let parked = |seq| Order { parked_by: Some(ann.clone()), ..set.orders[&seq].clone() };
+        Writes { changed_orders: vec![parked(5), parked(6)], ..Writes::default() }
+    });
+    assert_eq!(wait(reader.start_state()).expect("readable").ready, before.ready - 2, "who is parked is not ready");
+    let counts: Vec<u64> = wait(reader.pauses()).expect("readable").into_iter().map(|(_, parked)| parked).collect();
+    assert_eq!(counts, [0, 2]);
+    run(writer, Keys { ready: 100, unparked: 1, ..Keys::default() }, |set, _| {
+        assert!(!set.ready.contains(&5) && !set.ready.contains(&6) && set.ready.contains(&7));
+        assert_eq!((set.pauses.len(), set.unparked.as_slice()), (2, &[(ann.clone(), 5)][..]), "so many at a time");
+        let order = Order { parked_by: None, ..set.orders[&5].clone() };
+        Writes { changed_orders: vec![order], pauses: vec![pause(Scope::All, true)], ..Writes::default() }
+    });
+    run(writer, Keys { ready: 100, unparked: 5, ..Keys::default() }, |set, _| {
+        assert!(set.ready.contains(&5) && set.pauses[&Scope::All].is_ending);
+        assert_eq!((set.unparked.as_slice(), &set.orders[&6].parked_by), (&[(ann.clone(), 6)][..], &Some(ann.clone())));
+        let order = Order { parked_by: None, ..set.orders[&6].clone() };
+        let ended_pauses = vec![Scope::All, ann.clone()];
+        Writes { changed_orders: vec![order], ended_pauses, ..Writes::default() }
+    });
+    let after = wait(reader.start_state()).expect("readable");
+    assert_eq!((after.ready, after.pauses.len()), (before.ready, 0));
 }

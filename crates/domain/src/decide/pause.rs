@@ -1,0 +1,86 @@
+//! Holding back the orders of a queue or a customer, and letting them go on.
+
+use std::sync::Arc;
+
+use super::set::{Refusal, WorkingSet};
+use crate::Violation;
+use crate::order::{Order, OrderSeq, Queue};
+use crate::pause::{Pause, Scope};
+
+/// Most pauses at a time: all of them are looked at with each claim.
+pub const MAX_PAUSES: usize = 1_000;
+/// Longest reason, in bytes.
+const MAX_REASON_BYTES: usize = 500;
+
+/// Begins a pause; `false` when there is one already, which stays as it is.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn pause(set: &mut WorkingSet, pause: &Pause) -> Result<bool, Refusal> {
+    let length = pause.reason.as_deref().map_or(0, str::len);
+    if length > MAX_REASON_BYTES {
+        let detail = format!("has {length} bytes; at most {MAX_REASON_BYTES} are allowed");
+        return Err(Refusal::Invalid(vec![Violation::new("/reason", detail)]));
+    }
+    match set.pauses.get(&pause.scope) {
+        Some(known) if !known.is_ending => return Ok(false),
+        None if set.pauses.len() >= MAX_PAUSES => {
+            let detail = format!("there are {MAX_PAUSES} pauses already; lift some");
+            return Err(Refusal::Invalid(vec![Violation::new("", detail)]));
+        }
+        _ => {}
+    }
+    set.pauses.insert(pause.scope.clone(), pause.clone());
+    Ok(true)
+}
+
+/// Lifts a pause: nothing is held back by it from now on, and it lets go of what it parked. `false` when there is none.
+pub fn resume(set: &mut WorkingSet, scope: &Scope) -> bool {
+    match set.pauses.get_mut(scope) {
+        Some(pause) if !pause.is_ending => {
+            pause.is_ending = true;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Parks an order whose turn has come if a pause holds it back. That is no step: no version, no event.
+pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq) -> bool {
+    if set.pauses.is_empty() {
+        return false;
+    }
+    let Some(order) = set.orders.get_mut(&seq) else { return false };
+    if order.queue() != Some(Queue::Ready) {
+        // It was ready when the batch began.
+        return false;
+    }
+    let holds = |scope: &Scope| set.pauses.get(scope).is_some_and(|pause| !pause.is_ending);
+    let Some(scope) = scopes_of(order).into_iter().find(holds) else { return false };
+    order.parked_by = Some(scope);
+    set.parked.push(seq);
+    true
+}
+
+/// Every scope that an order is in, the widest first.
+fn scopes_of(order: &Order) -> [Scope; 3] {
+    [Scope::All, Scope::Lane(order.lane), Scope::Customer(Arc::clone(&order.customer_id))]
+}
+
+/// Puts orders back into the queue that a pause had parked which is lifted; `None` when it holds none any more, and
+/// is over.
+pub fn unpark(set: &mut WorkingSet, scope: &Scope) -> Option<Vec<OrderSeq>> {
+    let seqs: Vec<OrderSeq> = set.unparked.iter().filter(|(of, _)| of == scope).map(|&(_, seq)| seq).collect();
+    for seq in &seqs {
+        if let Some(order) = set.orders.get_mut(seq)
+            && order.parked_by.as_ref() == Some(scope)
+        {
+            order.parked_by = None;
+        }
+    }
+    if seqs.is_empty() {
+        set.pauses.remove(scope);
+        return None;
+    }
+    Some(seqs)
+}
