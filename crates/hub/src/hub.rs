@@ -131,6 +131,11 @@ impl Hub {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether a reservation would be refused now; counts nobody as refused.
+    pub fn is_full(&self) -> bool {
+        self.inner.registry.is_full()
+    }
+
     /// Makes room for one connection, before its upgrade is answered.
     ///
     /// # Errors

@@ -167,6 +167,11 @@ impl Registry {
         Ok(Slot { registry: Arc::clone(self) })
     }
 
+    /// Whether a reservation would be refused now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire) || self.active.load(Ordering::Acquire) >= self.limit
+    }
+
     /// Refuses reservations from now on.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);

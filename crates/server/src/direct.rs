@@ -27,6 +27,10 @@ pub(crate) fn grant(app: &Arc<App>, peer: SocketAddr, bytes: &[u8]) -> Option<(G
     }
     let (head, length) = parse(bytes)?;
     let grant = front::socket_at(app, head.uri.path())?;
+    // The HTTP library's way counts and tells it.
+    if app.hub.is_full() {
+        return None;
+    }
     guard::check(&head.method, &head.headers, true, &app.config.allowed_origins).ok()?;
     Some((grant(app, peer, &head).ok()?, length))
 }

@@ -145,7 +145,7 @@ pub fn end_lease(
     now_ms: i64,
 ) -> Result<Step, Refusal> {
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
-    let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..retries.clone() };
+    let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..*retries };
     give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (&retries, dice, 0), now_ms)
 }
 
