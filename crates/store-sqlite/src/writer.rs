@@ -146,7 +146,9 @@ impl SqliteWriter {
         let transaction = self.connection.transaction()?;
         transaction
             .prepare_cached(
-                "INSERT INTO customer_orders SELECT customer_id, seq FROM orders WHERE seq > ?1 AND seq <= ?2 \
+                // A failure ends the transaction anyway. Without this SQLite would copy every page first, so as to undo
+                // the statement alone.
+                "INSERT OR ROLLBACK INTO customer_orders SELECT customer_id, seq FROM orders WHERE seq > ?1 AND seq <= ?2 \
                  ORDER BY customer_id, seq",
             )?
             .execute((self.customers_indexed_to, to))?;
