@@ -6,6 +6,8 @@
 mod act;
 mod catalogue;
 mod fulfil;
+mod in_work;
+mod limits;
 mod money;
 mod pause;
 mod place;
@@ -14,14 +16,18 @@ mod set;
 mod step;
 mod stock;
 mod timer;
+mod window;
 mod work;
 
 pub use act::{Acted, MAX_REASON_BYTES, act};
 pub use catalogue::{adjust, patch_product, put_product};
+pub use in_work::InWork;
+pub use limits::follow;
 pub use pause::{MAX_PAUSES, pause, resume, unpark};
 pub use place::{Placement, place};
 pub use request::{Action, LineQuantity, Request};
 pub use set::{ActionRecord, KeyRecord, OrderLines, Refusal, WorkingSet};
 pub use step::Step;
 pub use timer::{Due, come_due};
+pub use window::{RecentClaims, WINDOW, Window};
 pub use work::{WorkResult, claim, end_lease, finish, requeue};

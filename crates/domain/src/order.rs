@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::money::Currency;
-use crate::pause::Scope;
+use crate::pause::Parked;
 use crate::rules::Priority;
 use crate::status::{Lane, Status};
 
@@ -63,8 +63,8 @@ pub struct Order {
     pub cancel_requested: bool,
     /// Why the last attempt failed.
     pub last_error: Option<Arc<str>>,
-    /// The pause that keeps it from its turn.
-    pub parked_by: Option<Scope>,
+    /// What keeps it from its turn.
+    pub parked_by: Option<Parked>,
     /// Minor units given back so far, at most what was captured.
     pub refunded: i64,
     /// Whether the demo generator made it up.
@@ -84,18 +84,26 @@ pub enum Queue {
     Timed,
     /// It would wait for a worker, were it not for a pause.
     Parked,
+    /// It would wait for a worker, had its customer not as many orders in work as is allowed.
+    Limited,
 }
 
 impl Order {
     /// Where it stands in the queue, if it does.
     pub fn queue(&self) -> Option<Queue> {
-        match (self.status, self.due_at_ms) {
-            (Status::Active, _) => Some(Queue::InWork),
-            (_, Some(_)) => Some(Queue::Timed),
-            (Status::Pending | Status::Retrying, None) if self.parked_by.is_some() => Some(Queue::Parked),
-            (Status::Pending | Status::Retrying, None) => Some(Queue::Ready),
+        match (self.status, self.due_at_ms, &self.parked_by) {
+            (Status::Active, _, _) => Some(Queue::InWork),
+            (_, Some(_), _) => Some(Queue::Timed),
+            (Status::Pending | Status::Retrying, None, None) => Some(Queue::Ready),
+            (Status::Pending | Status::Retrying, None, Some(Parked::Pause(_))) => Some(Queue::Parked),
+            (Status::Pending | Status::Retrying, None, Some(Parked::Limit(_))) => Some(Queue::Limited),
             _ => None,
         }
+    }
+
+    /// How urgent it is: what the client called it, or high when its amount is large.
+    pub fn level(&self) -> Priority {
+        if self.lane == Lane::PriorityProcessing { Priority::High } else { self.priority }
     }
 
     /// Minor units that were captured: an order is paid for when its work is done.

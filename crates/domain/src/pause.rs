@@ -39,6 +39,33 @@ impl Scope {
     }
 }
 
+/// What keeps an order from its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// A pause.
+    Pause(Scope),
+    /// Its customer, by opaque id, has as many orders in work as is allowed.
+    Limit(Arc<str>),
+}
+
+impl Parked {
+    /// The name it is stored under: that of the pause, or `limit:…`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Pause(scope) => scope.name(),
+            Self::Limit(customer_id) => format!("limit:{customer_id}"),
+        }
+    }
+
+    /// What a name stands for.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.strip_prefix("limit:") {
+            Some(customer_id) => Some(Self::Limit(customer_id.into())),
+            None => Scope::from_name(name).map(Self::Pause),
+        }
+    }
+}
+
 /// A pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
@@ -61,8 +88,11 @@ mod tests {
     #[test]
     fn names_lead_back_to_their_scopes() {
         for scope in [Scope::All, Scope::Lane(Lane::Expedited), Scope::Customer("c_1:2".into())] {
-            assert_eq!(Scope::from_name(&scope.name()), Some(scope));
+            assert_eq!(Scope::from_name(&scope.name()), Some(scope.clone()));
+            assert_eq!(Parked::from_name(&scope.name()), Some(Parked::Pause(scope)));
         }
+        let limit = Parked::Limit("c_1:2".into());
+        assert_eq!((Scope::from_name(&limit.name()), Parked::from_name(&limit.name())), (None, Some(limit)));
         for unknown in ["", "lane", "lane:slow", "everything", "product:tea"] {
             assert_eq!(Scope::from_name(unknown), None, "{unknown}");
         }

@@ -42,6 +42,22 @@ pub struct AmountLimits {
     pub priority_above: i64,
 }
 
+/// How many orders may be in work at a time; without a number, as many as there are workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Of all customers together; the slots in the process and the leases of external workers count alike.
+    pub max_active: Option<usize>,
+    /// Of each customer.
+    pub max_active_per_customer: Option<usize>,
+}
+
+impl Concurrency {
+    /// Whether there is any limit.
+    pub fn is_limited(&self) -> bool {
+        self.max_active.is_some() || self.max_active_per_customer.is_some()
+    }
+}
+
 /// When and how often failed work is tried again: exponential backoff with full jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
@@ -84,6 +100,8 @@ pub struct Rules {
     pub max_items: usize,
     /// When and how often failed work is tried again.
     pub retries: Retries,
+    /// How many orders may be in work at a time.
+    pub concurrency: Concurrency,
     /// How long an order is held unless it is said, in milliseconds; then it is rejected and its stock released. `None`
     /// holds it until a person moves it.
     pub hold_ms: Option<i64>,
@@ -101,6 +119,7 @@ impl Rules {
             amounts_by_currency: BTreeMap::new(),
             max_items: 50,
             retries: Retries::default(),
+            concurrency: Concurrency::default(),
             hold_ms: None,
             bonus_ms: [600_000, 300_000, 0],
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ordercast_domain::decide::{WorkResult, WorkingSet};
+use ordercast_domain::decide::{RecentClaims, WINDOW, WorkResult, WorkingSet};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::rules::Rules;
 use ordercast_store::write::{Decider, Keys, Writes};
@@ -16,9 +16,9 @@ use crate::run::Run;
 /// Most timers that one batch sees to; the next batch follows at once.
 const MAX_DUE: usize = 512;
 
-/// Ready orders that a claim looks at beyond those it needs while there are pauses, which most of them may be held back
-/// by.
-const PAUSED_WINDOW: usize = 512;
+/// Ready orders that a claim looks at beyond those it needs while claims come upon orders that a pause or a limit holds
+/// back, which most of them may be.
+const HELD_BACK_WINDOW: usize = 512;
 /// Most orders that one batch lets go of for each pause that was lifted; the next batch follows at once.
 const MAX_UNPARKED: usize = 512;
 
@@ -41,6 +41,14 @@ pub(crate) struct Batch<'a> {
     pub(crate) looks: Looks,
     /// What is known of pauses.
     pub(crate) pauses: Pauses,
+    /// How many orders are ready, as far as is known.
+    pub(crate) ready: usize,
+    /// Whether fewer are in work than is allowed in all.
+    pub(crate) has_room: bool,
+    /// Whether limits have orders parked.
+    pub(crate) has_limited: bool,
+    /// Who had the last claims.
+    pub(crate) recent: &'a mut RecentClaims,
     /// Logs whose oldest events are looked at.
     pub(crate) due: &'a [Due],
     pub(crate) decided: Decided,
@@ -49,7 +57,6 @@ pub(crate) struct Batch<'a> {
 impl Decider for Batch<'_> {
     fn keys(&self) -> Keys {
         let mut keys = Keys::default();
-        let mut finishing = 0;
         // Products of this same batch are not known to the store yet, but may be to the lines behind them.
         let stores = |submission: &Submission| matches!(submission.command, Command::PutProducts { .. });
         let has_products = self.has_products || self.submissions.iter().any(stores);
@@ -63,7 +70,6 @@ impl Decider for Batch<'_> {
                 // It depends on nothing.
                 Command::Publish { .. } => {}
                 Command::Finish(done) => {
-                    finishing += done.len();
                     for done in done {
                         // Only what is rejected lets go of its stock.
                         match done.result {
@@ -80,23 +86,23 @@ impl Decider for Batch<'_> {
                 Command::PatchProduct { sku, .. } => keys.skus.push(Arc::clone(sku)),
                 Command::Claim { claim, .. } => {
                     keys.leases.extend(claim.lease.clone());
-                    keys.ready += claim.most;
                 }
                 Command::Pause { .. } | Command::Resume { .. } => keys.pauses = true,
                 Command::Renew { lease, .. } => keys.leases.push(Arc::clone(lease)),
-                Command::Report { report, .. } => {
-                    keys.acted_on.push(Arc::clone(&report.order_id));
-                    finishing += 1;
-                }
+                Command::Report { report, .. } => keys.acted_on.push(Arc::clone(&report.order_id)),
             }
         }
-        if self.claims {
-            // Workers whose work ends in this batch claim again in the same one.
-            keys.ready += self.idle.len() + finishing;
+        keys.ready = self.most_claims();
+        if keys.ready > 0 {
+            if self.is_contended() {
+                keys.ready += WINDOW;
+            }
+            if self.pauses.parks {
+                keys.ready += HELD_BACK_WINDOW;
+            }
+            keys.in_work = self.rules.concurrency.is_limited();
         }
-        if keys.ready > 0 && self.pauses.parks {
-            keys.ready += PAUSED_WINDOW;
-        }
+        keys.limited = self.has_limited;
         if self.pauses.end {
             keys.unparked = MAX_UNPARKED;
         }
@@ -109,7 +115,13 @@ impl Decider for Batch<'_> {
 
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
         let acts = |submission: &Submission| matches!(submission.command, Command::Act { .. });
-        let mut run = Run::new(set, now_ms, self.rules, self.ids, self.submissions.len());
+        let (may_claim, is_contended) = (self.most_claims() > 0, self.is_contended());
+        // A copy, for the store may have the batch decided again.
+        let recent = if may_claim { self.recent.clone() } else { RecentClaims::default() };
+        let mut run = Run::new(set, now_ms, (self.rules, recent), self.ids, self.submissions.len());
+        if is_contended {
+            run.set.ready.be_fair(&run.recent);
+        }
         run.keeps_lines = self.submissions.iter().any(acts);
         run.writes.trims = self.due.iter().map(|due| due.at(now_ms)).collect();
         run.decided.idle.clone_from(&self.idle);
@@ -126,9 +138,37 @@ impl Decider for Batch<'_> {
             run.claim();
         }
         run.park();
+        if may_claim {
+            *self.recent = std::mem::take(&mut run.recent);
+        }
         let (writes, decided) = run.end();
         self.decided = decided;
         writes
+    }
+}
+
+impl Batch<'_> {
+    /// How many orders this batch may claim.
+    fn most_claims(&self) -> usize {
+        let mut external = 0;
+        let mut finishing = 0;
+        for submission in &self.submissions {
+            match &submission.command {
+                Command::Claim { claim, .. } => external += claim.most,
+                Command::Finish(done) => finishing += done.len(),
+                Command::Report { .. } => finishing += 1,
+                _ => {}
+            }
+        }
+        // Workers whose work ends in this batch claim again in the same one, and what ends makes room under the limits.
+        let claims = self.claims && (self.has_room || finishing > 0);
+        external + if claims { self.idle.len() + finishing } else { 0 }
+    }
+
+    /// Whether more orders are ready than this batch may claim: when all are taken, nobody goes before another.
+    fn is_contended(&self) -> bool {
+        let most = self.most_claims();
+        most > 0 && self.ready > most
     }
 }
 

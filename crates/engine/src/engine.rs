@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::Request;
+use ordercast_domain::decide::{RecentClaims, Request};
 use ordercast_domain::draft::{CustomerKey, Draft};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
@@ -109,6 +109,8 @@ impl Engine {
             ids: IdSource::new(),
             timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
             pauses: Pauses::of(shared.start.pauses.iter()),
+            limited: 0,
+            recent: RecentClaims::default(),
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
         };
@@ -188,7 +190,8 @@ impl Engine {
             let mut ready = std::pin::pin!(self.shared.ready.notified());
             ready.as_mut().enable();
             let is_last = tokio::time::Instant::now() >= deadline;
-            if is_last || claim.lease.is_some() || self.shared.stats.ready.load(Relaxed) > 0 {
+            let may_claim = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
+            if is_last || claim.lease.is_some() || may_claim {
                 let claim = claim.clone();
                 let claimed = ask(|reply| {
                     self.shared.intake.submit(client, Command::Claim { claim, reply }, &self.shared.stats);

@@ -24,8 +24,7 @@ impl Run<'_> {
         let mut orders = Vec::new();
         let parked_before = self.set.parked.len();
         while orders.len() < claim.most {
-            let Some(step) = decide::claim(&mut self.set, &lease.worker, Some(&lease.id), self.now_ms) else { break };
-            self.step(&step);
+            let Some(step) = self.claim_next(&lease.worker, Some(&lease.id)) else { break };
             orders.push(step.order);
         }
         // A lease that holds nothing is not worth a commit.

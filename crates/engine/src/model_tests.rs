@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ordercast_domain::decide::{Action, LineQuantity, Request, WorkResult, WorkingSet};
+use ordercast_domain::decide::{Action, LineQuantity, RecentClaims, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Progress, Queue};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
-use ordercast_domain::rules::Rules;
+use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, Actor, actions_from};
 use ordercast_protocol::channel::{Log, View};
@@ -34,8 +34,11 @@ use crate::outcome::{Decided, Outcome, Pauses};
 
 const SEQUENCES: u32 = 256;
 /// Ids that orders are placed with; fewer than orders, so that some repeat.
-const IDS: u8 = 6;
+const IDS: u8 = 8;
 const SKUS: [&str; 3] = ["tea", "cup", "text"];
+/// Most orders in work, in all and of a customer; there are two.
+const MAX_ACTIVE: usize = 2;
+const MAX_ACTIVE_EACH: usize = 1;
 /// So far away that it never comes.
 const FAR_MS: i64 = 1_000_000_000;
 
@@ -82,6 +85,7 @@ fn rules() -> Rules {
     let mut rules = Rules::standard(Currency::parse("USD").expect("a currency"));
     // Whatever waits is due with the next batch, whenever that comes.
     (rules.retries.max_attempts, rules.retries.base_ms) = (3, 0);
+    rules.concurrency = Concurrency { max_active: Some(MAX_ACTIVE), max_active_per_customer: Some(MAX_ACTIVE_EACH) };
     rules
 }
 
@@ -120,12 +124,19 @@ struct Side {
     reader: Box<dyn ReadStore>,
     ids: IdSource,
     idle: Vec<Arc<str>>,
+    recent: RecentClaims,
 }
 
 impl Side {
     fn new(writer: impl WriteStore, reader: impl ReadStore) -> Self {
         let idle = vec!["w1".into()];
-        Self { writer: Box::new(writer), reader: Box::new(reader), ids: IdSource::seeded(7), idle }
+        Self {
+            writer: Box::new(writer),
+            reader: Box::new(reader),
+            ids: IdSource::seeded(7),
+            idle,
+            recent: RecentClaims::default(),
+        }
     }
 
     fn commit(&mut self, commands: Vec<Command>, now_ms: i64) -> Decided {
@@ -139,6 +150,11 @@ impl Side {
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
             pauses: Pauses { parks: true, end: true },
+            // As if there were always more than can be taken.
+            ready: usize::MAX,
+            has_room: true,
+            has_limited: true,
+            recent: &mut self.recent,
             due: &[],
             decided: Decided::default(),
         };
@@ -304,7 +320,8 @@ fn check(reader: &dyn ReadStore) {
         let fulfilment = wait(reader.fulfilment(order.seq)).expect("readable");
         let given_back: i64 = fulfilment.ledger.iter().map(|entry| entry.amount).sum();
         assert!(given_back == order.refunded && order.refunded <= order.captured(), "{order:?}");
-        assert!(order.parked_by.is_none() || order.queue() == Some(Queue::Parked), "{order:?}");
+        let is_parked = matches!(order.queue(), Some(Queue::Parked | Queue::Limited));
+        assert_eq!(order.parked_by.is_some(), is_parked, "{order:?}");
         assert_eq!(order.lease.is_some(), order.status.name() == "active" && order.worker.as_deref() == Some("out"));
         if order.status.is_terminal() && order.status.name() != "fulfilled" {
             continue;
@@ -322,6 +339,7 @@ fn check(reader: &dyn ReadStore) {
         assert_eq!(product.reserved, held.get(&*product.sku).copied().unwrap_or(0), "{product:?}");
         assert!(product.stock.is_none_or(|stock| (0..=stock).contains(&product.reserved)), "{product:?}");
     }
+    check_limits(&orders.iter().map(|(order, _)| order).collect::<Vec<_>>());
     let mut folded: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for body in events(reader, Log::Orders) {
         let event: serde_json::Value = serde_json::from_str(&body).expect("JSON");
@@ -333,6 +351,22 @@ fn check(reader: &dyn ReadStore) {
     for (order, _) in &orders {
         let last = folded.get(&*order.id).map(|(version, status)| (*version, status.as_str()));
         assert_eq!(last, Some((u64::from(order.version), order.outward_status())), "status is the fold of events");
+    }
+}
+
+/// No more is in work than is allowed, and nobody's orders wait for room that there is.
+fn check_limits(orders: &[&Order]) {
+    let in_work: Vec<_> = orders.iter().filter(|order| order.queue() == Some(Queue::InWork)).collect();
+    assert!(in_work.len() <= MAX_ACTIVE, "{in_work:?}");
+    for limited in orders.iter().filter(|order| order.queue() == Some(Queue::Limited)) {
+        let places = orders.iter().filter(|order| {
+            order.customer_id == limited.customer_id && matches!(order.queue(), Some(Queue::Ready | Queue::InWork))
+        });
+        assert!(places.count() >= MAX_ACTIVE_EACH, "{limited:?} waits for nothing");
+    }
+    for order in &in_work {
+        let of_customer = in_work.iter().filter(|other| other.customer_id == order.customer_id);
+        assert!(of_customer.count() <= MAX_ACTIVE_EACH, "{order:?}");
     }
 }
 

@@ -71,8 +71,10 @@ pub(crate) struct Decided {
     pub(crate) next_due_ms: Option<i64>,
     /// When ended leases were looked at: when the next one ends.
     pub(crate) next_lease_end_ms: Option<i64>,
-    /// Orders that were parked by pauses.
+    /// Orders that were parked by pauses or limits.
     pub(crate) parked: usize,
+    /// By how many the orders that limits have parked became more or fewer.
+    pub(crate) limited: i64,
     /// When pauses were looked at: what is left of them.
     pub(crate) pauses: Option<Pauses>,
     /// New orders.

@@ -1,6 +1,7 @@
-//! Pauses: begun, lifted, and the orders that they park and let go of.
+//! Pauses: begun, lifted, and the orders that they and limits park and let go of.
 
 use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::order::{OrderSeq, Queue};
 use ordercast_domain::pause::{Pause, Scope};
 
 use crate::outcome::Pauses;
@@ -49,7 +50,20 @@ impl Run<'_> {
         let parked = std::mem::take(&mut self.set.parked);
         self.decided.parked += parked.len();
         self.decided.ready -= i64::try_from(parked.len()).unwrap_or(0);
-        self.changed_orders.extend(parked);
+        let limited = parked.iter().filter(|(_, queue)| *queue == Queue::Limited).count();
+        self.decided.limited += i64::try_from(limited).unwrap_or(0);
+        self.changed_orders.extend(parked.into_iter().map(|(seq, _)| seq));
+        let readmitted = std::mem::take(&mut self.set.readmitted);
+        self.readmit(readmitted);
+    }
+
+    /// Takes over orders that a limit no longer holds back.
+    pub(crate) fn readmit(&mut self, seqs: impl IntoIterator<Item = OrderSeq>) {
+        for seq in seqs {
+            self.decided.ready += 1;
+            self.decided.limited -= 1;
+            self.changed_orders.insert(seq);
+        }
     }
 
     fn write_pause(&mut self, pause: Pause) {

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::Violation;
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::{self, Acted, Due, OrderLines, Placement, Refusal, Request, Step, WorkingSet};
+use ordercast_domain::decide::{
+    self, Acted, Due, OrderLines, Placement, RecentClaims, Refusal, Request, Step, WorkingSet,
+};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::order::{Order, OrderSeq, Queue};
 use ordercast_domain::product::{Product, ProductPatch};
@@ -50,6 +52,7 @@ pub(crate) struct Run<'a> {
     pub(crate) set: WorkingSet,
     pub(crate) now_ms: i64,
     pub(crate) rules: &'a Rules,
+    pub(crate) recent: RecentClaims,
     pub(crate) ids: &'a mut IdSource,
     pub(crate) writes: Writes,
     pub(crate) decided: Decided,
@@ -63,11 +66,18 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(set: WorkingSet, now_ms: i64, rules: &'a Rules, ids: &'a mut IdSource, commands: usize) -> Self {
+    pub(crate) fn new(
+        set: WorkingSet,
+        now_ms: i64,
+        (rules, recent): (&'a Rules, RecentClaims),
+        ids: &'a mut IdSource,
+        commands: usize,
+    ) -> Self {
         Self {
             set,
             now_ms,
             rules,
+            recent,
             ids,
             writes: Writes::default(),
             decided: Decided::default(),
@@ -263,13 +273,19 @@ impl<'a> Run<'a> {
 
     pub(crate) fn claim(&mut self) {
         while let Some(worker) = self.decided.idle.pop() {
-            let Some(step) = decide::claim(&mut self.set, &worker, None, self.now_ms) else {
+            let Some(step) = self.claim_next(&worker, None) else {
                 self.decided.idle.push(worker);
                 return;
             };
-            self.step(&step);
             self.decided.claimed.push(step.order);
         }
+    }
+
+    pub(crate) fn claim_next(&mut self, worker: &Arc<str>, lease: Option<&Arc<str>>) -> Option<Step> {
+        let limits = (&self.rules.concurrency, &mut self.recent);
+        let step = decide::claim(&mut self.set, (worker, lease), limits, self.now_ms)?;
+        self.step(&step);
+        Some(step)
     }
 
     /// Takes a step over into what is written, told and counted.
@@ -279,6 +295,8 @@ impl<'a> Run<'a> {
         self.order_event(&step.order, from);
         self.changed_orders.insert(step.order.seq);
         self.count_move(step.was, &step.order);
+        let readmitted = decide::follow(&mut self.set, step.was, &step.order);
+        self.readmit(readmitted);
         if matches!(step.action, ActionName::Finish | ActionName::Fail) {
             self.decided.finished.push(step.order.clone());
         }
@@ -294,6 +312,7 @@ impl<'a> Run<'a> {
         let is = order.queue();
         self.decided.ready += count(is, Queue::Ready) - count(was, Queue::Ready);
         self.decided.active += count(is, Queue::InWork) - count(was, Queue::InWork);
+        self.decided.limited += count(is, Queue::Limited) - count(was, Queue::Limited);
         if order.status == Status::Active {
             if was != Some(Queue::InWork) {
                 self.decided.lanes.push(order.lane);

@@ -64,6 +64,12 @@ impl Shared {
         self.draining.load(Relaxed)
     }
 
+    /// Whether as many orders are in work as is allowed in all.
+    pub(crate) fn is_full(&self) -> bool {
+        let most = self.config.rules.concurrency.max_active;
+        most.is_some_and(|most| self.stats.active.load(Relaxed) >= most as u64)
+    }
+
     pub(crate) fn fail(&self, error: &str) {
         tracing::error!(error, "the store failed; no more commands are taken");
         self.failure.send_replace(Some(error.to_owned()));

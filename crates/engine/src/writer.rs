@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, Message};
+use ordercast_domain::decide::RecentClaims;
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
@@ -33,6 +34,9 @@ pub(crate) struct Writer {
     pub(crate) trimmer: Trimmer,
     pub(crate) timers: Timers,
     pub(crate) pauses: Pauses,
+    /// Orders that limits have parked; opening the store lets go of all of them.
+    pub(crate) limited: i64,
+    pub(crate) recent: RecentClaims,
     pub(crate) runtime: Handle,
 }
 
@@ -50,7 +54,8 @@ impl Writer {
     fn run(mut self) {
         loop {
             let has_work = self.shared.stats.ready.load(Relaxed) > 0;
-            let claims = has_work && !self.idle.is_empty() && !self.shared.is_draining();
+            let has_room = !self.shared.is_full();
+            let claims = has_work && has_room && !self.idle.is_empty() && !self.shared.is_draining();
             let has_more = (self.trimmer.has_more() || self.pauses.end) && !self.shared.is_draining();
             let patience = if claims || has_more { Some(Duration::ZERO) } else { self.patience() };
             let submissions = match self.shared.intake.next(self.shared.config.batch_commands, patience) {
@@ -77,6 +82,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let due = self.trimmer.due(Instant::now());
         // A server that stops begins nothing new.
+        let had_room = !shared.is_full();
         let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(system_now_ms()) };
         let mut batch = Batch {
             submissions,
@@ -87,6 +93,10 @@ impl Writer {
             ids: &mut self.ids,
             looks,
             pauses: if shared.is_draining() { Pauses { end: false, ..self.pauses } } else { self.pauses },
+            ready: usize::try_from(shared.stats.ready.load(Relaxed)).unwrap_or(usize::MAX),
+            has_room: had_room,
+            has_limited: self.limited > 0,
+            recent: &mut self.recent,
             due: &due,
             decided: Decided::default(),
         };
@@ -108,7 +118,8 @@ impl Writer {
         self.timers.note(looks, &decided);
         // As long as claims come upon such orders; a pause that holds back few costs nothing.
         self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
-        if claims && decided.claimed.is_empty() && !decided.idle.is_empty() && decided.parked == 0 {
+        self.limited += decided.limited;
+        if claims && had_room && decided.claimed.is_empty() && !decided.idle.is_empty() && decided.parked == 0 {
             // The store has nothing ready, whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
         }
@@ -124,7 +135,7 @@ impl Writer {
         }
         self.idle = decided.idle;
         shared.in_pool.store(shared.config.slots - self.idle.len().min(shared.config.slots), Relaxed);
-        if shared.stats.ready.load(Relaxed) > 0 {
+        if shared.stats.ready.load(Relaxed) > 0 && !shared.is_full() {
             shared.ready.notify_waiters();
         }
         if !decided.claimed.is_empty() {

@@ -26,12 +26,20 @@ const MAX_CUSTOMER_BYTES: usize = 64;
 
 /// `GET /queues`: how many orders wait and are in work, and what is held back.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let pauses = app.store.pauses().await?;
+    let (pauses, limited) = (app.store.pauses().await?, app.store.limited().await?);
+    let limits = app.engine.rules().concurrency;
     let stats = app.engine.stats();
     let mut out = Vec::with_capacity(128 + pauses.len() * 160);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("ready").integer(stats.ready.load(Relaxed));
-    json.key("active").integer(stats.active.load(Relaxed)).key("pauses").begin_array();
+    json.key("active").integer(stats.active.load(Relaxed)).key("limits").begin_object();
+    for (name, most) in [("max_active", limits.max_active), ("max_active_per_customer", limits.max_active_per_customer)]
+    {
+        if let Some(most) = most {
+            json.key(name).integer(most as u64);
+        }
+    }
+    json.key("parked").integer(limited).end_object().key("pauses").begin_array();
     for (pause, parked) in &pauses {
         json.begin_object();
         write_scope(&mut json, &pause.scope);

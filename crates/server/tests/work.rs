@@ -4,6 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use ordercast_domain::rules::Concurrency;
 use ordercast_store_sqlite::verify::verify;
 use serde_json::{Value, json};
 use support::{Answer, Client, PATIENCE, Server};
@@ -229,4 +230,25 @@ fn a_paused_queue_is_not_claimed_from_until_it_goes_on() {
     assert_eq!(claim(&mut client, 1, 1)["orders"], json!([]), "its customer is paused still");
     assert_eq!(post(&mut client, &format!("/customers/{customer_id}/resume"), json!({})).status, 200);
     assert_eq!(claim(&mut client, 1, 30)["orders"][0]["order"]["id"], "o1");
+}
+
+#[test]
+fn a_customer_has_no_more_in_work_than_is_allowed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| {
+        no_pool(setup);
+        setup.engine.rules.concurrency = Concurrency { max_active: Some(9), max_active_per_customer: Some(1) };
+    });
+    let mut client = server.client();
+    place(&mut client, "o1");
+    place(&mut client, "o2");
+    let claimed = claim(&mut client, 5, 0);
+    assert_eq!(claimed["orders"].as_array().map(Vec::len), Some(1), "{claimed}");
+    assert_eq!(claim(&mut client, 5, 0)["orders"], json!([]), "its customer has one in work");
+    let queues = client.get("/queues").json();
+    let limits = json!({"max_active": 9, "max_active_per_customer": 1, "parked": 1});
+    assert_eq!((&queues["limits"], &queues["ready"], &queues["active"]), (&limits, &json!(0), &json!(1)), "{queues}");
+    let token = claimed["orders"][0]["token"].clone();
+    assert_eq!(post(&mut client, "/work/o1/complete", json!({"token": token})).status, 200);
+    assert_eq!(claim(&mut client, 5, 30)["orders"][0]["order"]["id"], "o2");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
 use ordercast_domain::order::{LineMove, OrderSeq};
+use ordercast_domain::pause::Parked;
 use ordercast_store::write::Keys;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -21,6 +22,7 @@ pub(crate) fn load(
     loader.orders_with_lines(keys, now_ms)?;
     loader.pauses(keys)?;
     loader.leases(keys, now_ms)?;
+    loader.limits(keys)?;
     loader.idempotency(keys)?;
     if has_products {
         loader.products(keys.skus.iter().map(|sku| &**sku))?;
@@ -56,7 +58,7 @@ impl Loader<'_> {
             let mut select = self.connection.prepare_cached(&sql)?;
             for order in select.query_map([keys.ready], rows::order)? {
                 let order = order?;
-                self.set.ready.push_back(order.seq);
+                self.set.ready.push(&order);
                 self.set.orders.insert(order.seq, order);
             }
         }
@@ -144,12 +146,38 @@ impl Loader<'_> {
         if keys.unparked == 0 || self.set.pauses.is_empty() {
             return Ok(());
         }
-        let sql = format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.seq LIMIT ?2");
+        let sql =
+            format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.sort_key, o.seq LIMIT ?2");
         let mut select = self.connection.prepare_cached(&sql)?;
         for pause in self.set.pauses.values().filter(|pause| pause.is_ending) {
             for order in select.query_map((pause.scope.name(), keys.unparked), rows::order)? {
                 let order = order?;
                 self.set.unparked.push((pause.scope.clone(), order.seq));
+                self.set.orders.insert(order.seq, order);
+            }
+        }
+        Ok(())
+    }
+
+    /// After all orders that commands name: they are what may make room.
+    fn limits(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        if keys.in_work {
+            let sql = "SELECT customer_id FROM orders WHERE queue = 1 AND parked_by IS NULL";
+            for customer_id in self.connection.prepare_cached(sql)?.query_map([], |row| row.get::<_, Arc<str>>(0))? {
+                self.set.in_work.add(&customer_id?);
+            }
+        }
+        if !keys.limited {
+            return Ok(());
+        }
+        let sql =
+            format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.sort_key, o.seq LIMIT ?2");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        for (customer_id, count) in self.set.leaving() {
+            let limit = Parked::Limit(Arc::clone(&customer_id)).name();
+            for order in select.query_map((limit, count), rows::order)? {
+                let order = order?;
+                self.set.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
                 self.set.orders.insert(order.seq, order);
             }
         }

@@ -57,6 +57,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     prepare_writer(&connection, options).map_err(|error| failed(&error))?;
     settle_wal(&connection)?;
     migrate(&mut connection)?;
+    let_go_of_limited(&connection).map_err(|error| failed(&error))?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
     let secret = meta(&connection, "secret")?
         .try_into()
@@ -64,6 +65,14 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     let readers = (0..options.readers.max(1)).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
     let reader = SqliteReader::start(readers, epoch.clone(), secret, Arc::clone(&lock))?;
     Ok((SqliteWriter::new(connection, epoch, options.customer_tail, lock)?, reader))
+}
+
+/// Puts the orders that limits have parked back into the queue: limits may be others than before. Those that are still
+/// held back are parked again as their turns come.
+fn let_go_of_limited(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE orders SET parked_by = NULL WHERE parked_by >= 'limit:' AND parked_by < 'limit;'";
+    connection.execute(sql, [])?;
+    Ok(())
 }
 
 /// Opens a connection that can only read.

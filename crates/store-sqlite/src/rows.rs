@@ -8,7 +8,7 @@ use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
     Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, Queue,
 };
-use ordercast_domain::pause::{Pause, Scope};
+use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
@@ -34,7 +34,7 @@ pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currenc
 /// What the queue column says of an order.
 pub(crate) fn queue_of(order: &Order) -> Option<i64> {
     order.queue().map(|queue| match queue {
-        Queue::Ready | Queue::Parked => 0,
+        Queue::Ready | Queue::Parked | Queue::Limited => 0,
         Queue::InWork => 1,
         Queue::Timed => 2,
     })
@@ -71,18 +71,18 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         cancel_requested: row.get(25)?,
         last_error: row.get(26)?,
         refunded: row.get(27)?,
-        parked_by: scope(row, 28)?,
+        parked_by: named(row, 28, Parked::from_name)?,
     })
 }
 
-fn scope(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Scope>> {
+fn named<T>(row: &Row<'_>, at: usize, from_name: fn(&str) -> Option<T>) -> rusqlite::Result<Option<T>> {
     let Some(name) = row.get_ref(at)?.as_str_or_null()? else { return Ok(None) };
-    Scope::from_name(name).map(Some).ok_or_else(|| unknown(at, name))
+    from_name(name).map(Some).ok_or_else(|| unknown(at, name))
 }
 
 /// Reads a pause from the columns scope, since_ms, actor, reason, ending.
 pub(crate) fn pause(row: &Row<'_>) -> rusqlite::Result<Pause> {
-    let scope = scope(row, 0)?.ok_or_else(|| unknown(0, "scope"))?;
+    let scope = named(row, 0, Scope::from_name)?.ok_or_else(|| unknown(0, "scope"))?;
     let (since_ms, actor, reason, is_ending) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
     Ok(Pause { scope, since_ms, actor, reason, is_ending })
 }
@@ -118,7 +118,7 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
         &order.cancel_requested,
         &order.last_error.as_deref(),
         &order.refunded,
-        &order.parked_by.as_ref().map(Scope::name),
+        &order.parked_by.as_ref().map(Parked::name),
     ])
 }
 

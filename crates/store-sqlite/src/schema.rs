@@ -7,7 +7,7 @@ use crate::failed;
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES];
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, LIMITS];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -255,6 +255,12 @@ ALTER TABLE orders ADD COLUMN parked_by TEXT CHECK (parked_by IS NULL OR queue =
 DROP INDEX orders_queue;
 CREATE INDEX orders_queue ON orders (queue, sort_key) WHERE queue IS NOT NULL AND parked_by IS NULL;
 CREATE INDEX orders_parked ON orders (parked_by) WHERE parked_by IS NOT NULL;
+";
+
+const LIMITS: &str = "
+-- Orders are parked by limits too (limit:…), and let go in the order in which they start.
+DROP INDEX orders_parked;
+CREATE INDEX orders_parked ON orders (parked_by, sort_key) WHERE parked_by IS NOT NULL;
 ";
 
 /// Creates the tables, or brings them up to this build.

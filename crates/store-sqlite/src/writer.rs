@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ordercast_domain::order::OrderSeq;
-use ordercast_domain::pause::Scope;
+use ordercast_domain::pause::Parked;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
@@ -206,7 +206,7 @@ impl SqliteWriter {
                     order.cancel_requested,
                     order.last_error.as_deref(),
                     order.refunded,
-                    order.parked_by.as_ref().map(Scope::name),
+                    order.parked_by.as_ref().map(Parked::name),
                 ])?;
             }
         }

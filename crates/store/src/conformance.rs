@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_domain::decide::{self, Placement, WorkingSet};
+use ordercast_domain::decide::{self, Placement, RecentClaims, Step, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::product::Product;
-use ordercast_domain::rules::Priority;
-use ordercast_domain::rules::Rules;
+use ordercast_domain::rules::{Concurrency, Priority, Rules};
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
 
@@ -186,15 +185,21 @@ fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
     });
 }
 
+/// The next order, claimed without limits.
+fn claimed(set: &mut WorkingSet, (worker, lease): (&Arc<str>, Option<&Arc<str>>), now_ms: i64) -> Step {
+    let (limits, mut recent) = (Concurrency::default(), RecentClaims::default());
+    decide::claim(set, (worker, lease), (&limits, &mut recent), now_ms).expect("one is ready")
+}
+
 fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
     run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
-        let ids: Vec<&str> = set.ready.iter().map(|seq| &*set.orders[seq].id).collect();
+        let ids: Vec<&str> = set.ready.seqs().map(|seq| &*set.orders[&seq].id).collect();
         assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
-        let step = decide::claim(&mut set, &"w1".into(), None, now_ms).expect("one is ready");
+        let step = claimed(&mut set, (&"w1".into(), None), now_ms);
         Writes { events: vec![event(&step.order, "claimed")], changed_orders: vec![step.order], ..Writes::default() }
     });
     run(writer, Keys { ready: 10, active: true, ..Keys::default() }, |set, _| {
-        let ids: Vec<&str> = set.ready.iter().map(|seq| &*set.orders[seq].id).collect();
+        let ids: Vec<&str> = set.ready.seqs().map(|seq| &*set.orders[&seq].id).collect();
         assert_eq!(ids, ["mid", "last", "low"], "an order in work is not ready");
         let active = set.orders.values().find(|order| order.status == Status::Active).expect("one is in work");
         assert_eq!((active.token, active.attempts, active.worker.as_deref()), (1, 1, Some("w1")));

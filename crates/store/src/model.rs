@@ -10,7 +10,7 @@ use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
-use ordercast_domain::pause::{Pause, Scope};
+use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -120,14 +120,18 @@ impl State {
         for adjustment in self.adjustments.iter().filter(|adjustment| keys.adjustments.contains(&adjustment.id)) {
             set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
-        set.ready = self.ready.iter().take(keys.ready).map(|&(_, seq)| seq).collect();
-        wanted.extend(&set.ready);
+        let next = self.ready.iter().take(keys.ready).filter_map(|(_, seq)| self.orders.get(seq));
+        for (order, _) in next {
+            set.ready.push(order);
+            set.orders.insert(order.seq, order.clone());
+        }
         if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
             set.pauses.clone_from(&self.pauses);
         }
         for pause in self.pauses.values().filter(|pause| pause.is_ending) {
-            let seqs = self.parked_by(&pause.scope).take(keys.unparked);
-            set.unparked.extend(seqs.map(|seq| (pause.scope.clone(), seq)));
+            let by = Parked::Pause(pause.scope.clone());
+            let parked = self.parked_by(&by).take(keys.unparked);
+            set.unparked.extend(parked.map(|order| (pause.scope.clone(), order.seq)));
         }
         wanted.extend(set.unparked.iter().map(|&(_, seq)| seq));
         if keys.active {
@@ -138,7 +142,22 @@ impl State {
                 set.orders.insert(seq, order.clone());
             }
         }
+        if keys.in_work {
+            self.active().for_each(|order| set.in_work.add(&order.customer_id));
+        }
+        if keys.limited {
+            self.load_limited(&mut set);
+        }
         set
+    }
+
+    fn load_limited(&self, set: &mut WorkingSet) {
+        for (customer_id, count) in set.leaving() {
+            for order in self.parked_by(&Parked::Limit(Arc::clone(&customer_id))).take(count) {
+                set.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
+                set.orders.insert(order.seq, order.clone());
+            }
+        }
     }
 
     fn load_lines(&self, seqs: &[OrderSeq], set: &mut WorkingSet) {
@@ -168,9 +187,12 @@ impl State {
         wanted.extend(self.active().filter(is_held).map(|order| order.seq));
     }
 
-    fn parked_by(&self, scope: &Scope) -> impl Iterator<Item = OrderSeq> {
+    /// The first to start first.
+    fn parked_by(&self, by: &Parked) -> impl Iterator<Item = &Order> {
         let orders = self.orders.values().map(|(order, _)| order);
-        orders.filter(move |order| order.parked_by.as_ref() == Some(scope)).map(|order| order.seq)
+        let mut parked: Vec<&Order> = orders.filter(|order| order.parked_by.as_ref() == Some(by)).collect();
+        parked.sort_unstable_by_key(|order| (order.sort_key, order.seq));
+        parked.into_iter()
     }
 
     fn active(&self) -> impl Iterator<Item = &Order> {
@@ -314,9 +336,15 @@ impl ReadStore for ModelStore {
 
     fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>> {
         let state = self.state();
-        let parked = |pause: &Pause| state.parked_by(&pause.scope).count() as u64;
+        let parked = |pause: &Pause| state.parked_by(&Parked::Pause(pause.scope.clone())).count() as u64;
         let pauses = state.pauses.values().map(|pause| (pause.clone(), parked(pause))).collect();
         Box::pin(async move { Ok(pauses) })
+    }
+
+    fn limited(&self) -> ReadFuture<'_, u64> {
+        let state = self.state();
+        let limited = state.orders.values().filter(|(order, _)| order.queue() == Some(Queue::Limited)).count() as u64;
+        Box::pin(async move { Ok(limited) })
     }
 
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {

@@ -48,6 +48,11 @@ pub struct Keys {
     pub adjustments: Vec<Arc<str>>,
     /// How many of the orders that are next to start; the pauses come with them.
     pub ready: usize,
+    /// Whether what is in work is counted, by customer.
+    pub in_work: bool,
+    /// Whether the orders are loaded that limits have parked and that may take the places of those that are loaded: as
+    /// many as [`WorkingSet::leaving`] says, the first to start first.
+    pub limited: bool,
     /// Whether the pauses are loaded in any case.
     pub pauses: bool,
     /// At most so many of the orders that each lifted pause has parked.

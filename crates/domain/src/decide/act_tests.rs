@@ -1,11 +1,13 @@
 use super::*;
 use crate::decide::{
-    Due, LineQuantity, OrderLines, Placement, WorkResult, claim, come_due, end_lease, finish, place, requeue,
+    Due, LineQuantity, OrderLines, Placement, RecentClaims, WorkResult, claim, come_due, end_lease, finish, place,
+    requeue,
 };
 use crate::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
 use crate::order::Queue;
 use crate::product::Product;
+use crate::rules::Concurrency;
 use crate::transition::ActionName;
 
 const NOW: i64 = 1_000;
@@ -41,7 +43,7 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
         panic!("there is enough")
     };
     set.lines.insert(order.seq, OrderLines::new(details, &[]));
-    set.ready.push_back(order.seq);
+    set.ready.push(&order);
     set
 }
 
@@ -61,9 +63,14 @@ fn customer() -> Actor {
     Actor::Customer(CustomerKey::new([1; 32]).opaque("ann"))
 }
 
+fn claimed(set: &mut WorkingSet, now_ms: i64) -> Option<Step> {
+    let limits = Concurrency::default();
+    claim(set, (&"w1".into(), None), (&limits, &mut RecentClaims::default()), now_ms)
+}
+
 /// Claimed, with the token.
 fn in_work(set: &mut WorkingSet) -> u32 {
-    claim(set, &"w1".into(), None, NOW + 1).unwrap().order.token
+    claimed(set, NOW + 1).unwrap().order.token
 }
 
 fn finished(set: &mut WorkingSet, result: WorkResult) -> Result<Step, Refusal> {
@@ -99,12 +106,13 @@ fn money(text: &str) -> Action {
 fn work_is_fenced_by_the_token() {
     let mut set = placed(None);
     let token = in_work(&mut set);
-    assert!(claim(&mut set, &"w1".into(), None, NOW).is_none());
+    assert!(claimed(&mut set, NOW).is_none());
     let step = requeue(&mut set, 1, Some(token), "restart", NOW + 20).unwrap();
     assert_eq!((step.order.attempts, step.order.version, step.order.worker), (0, 3, None));
     let late = finish(&mut set, (1, token), &WorkResult::Completed, (&rules().retries, 0), NOW + 30);
     assert_eq!(late.unwrap_err(), Refusal::StaleToken);
-    set.ready.push_back(1);
+    let order = set.orders[&1].clone();
+    set.ready.push(&order);
     let token = in_work(&mut set);
     let step = finished(&mut set, WorkResult::Completed).unwrap();
     assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(1), 5));
@@ -164,12 +172,14 @@ fn failed_work_waits_is_tried_again_and_parked_at_last() {
     assert_eq!(step.order.last_error.as_deref().map(str::len), Some(500));
     assert_eq!((step.was, step.order.queue()), (Some(Queue::InWork), Some(Queue::Timed)));
     assert!(come_due(&mut set, 1, NOW).is_none(), "not yet");
-    set.ready.push_back(1);
-    assert!(claim(&mut set, &"w1".into(), None, NOW).is_none(), "it waits");
+    let order = set.orders[&1].clone();
+    set.ready.push(&order);
+    assert!(claimed(&mut set, NOW).is_none(), "it waits");
     let Some(Due::Ready(seq)) = come_due(&mut set, 1, NOW + 502) else { panic!("it may be claimed") };
     let order = set.orders[&seq].clone();
     assert_eq!((order.version, order.queue()), (3, Some(Queue::Ready)));
-    set.ready.push_back(1);
+    let order = set.orders[&1].clone();
+    set.ready.push(&order);
     in_work(&mut set);
     let step = end_lease(&mut set, 1, (&rules().retries, 0), NOW + 600).unwrap();
     assert_eq!((step.order.status, step.order.attempts, step.actor), (Status::Failed, 2, Actor::System));

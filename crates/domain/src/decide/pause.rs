@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::limits::readmit;
 use super::set::{Refusal, WorkingSet};
 use crate::Violation;
 use crate::order::{Order, OrderSeq, Queue};
-use crate::pause::{Pause, Scope};
+use crate::pause::{Parked, Pause, Scope};
 
 /// Most pauses at a time: all of them are looked at with each claim.
 pub const MAX_PAUSES: usize = 1_000;
@@ -57,8 +58,12 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq) -> bool {
     }
     let holds = |scope: &Scope| set.pauses.get(scope).is_some_and(|pause| !pause.is_ending);
     let Some(scope) = scopes_of(order).into_iter().find(holds) else { return false };
-    order.parked_by = Some(scope);
-    set.parked.push(seq);
+    order.parked_by = Some(Parked::Pause(scope));
+    let customer_id = Arc::clone(&order.customer_id);
+    set.parked.push((seq, Queue::Parked));
+    // What it held a place for need not wait for the end of the pause.
+    let readmitted = readmit(set, &customer_id);
+    set.readmitted.extend(readmitted);
     true
 }
 
@@ -73,7 +78,7 @@ pub fn unpark(set: &mut WorkingSet, scope: &Scope) -> Option<Vec<OrderSeq>> {
     let seqs: Vec<OrderSeq> = set.unparked.iter().filter(|(of, _)| of == scope).map(|&(_, seq)| seq).collect();
     for seq in &seqs {
         if let Some(order) = set.orders.get_mut(seq)
-            && order.parked_by.as_ref() == Some(scope)
+            && matches!(&order.parked_by, Some(Parked::Pause(by)) if by == scope)
         {
             order.parked_by = None;
         }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::in_work::InWork;
+use super::window::Window;
 use crate::Violation;
 use crate::adjustment::Adjustment;
 use crate::lease::Lease;
-use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress};
+use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress, Queue};
 use crate::pause::{Pause, Scope};
 use crate::product::Product;
 use crate::status::Status;
@@ -30,7 +32,14 @@ pub struct WorkingSet {
     /// The adjustments whose ids were asked for.
     pub adjustments: HashMap<Arc<str>, Adjustment>,
     /// The orders that are next to start, in that order; loaded in `orders` too.
-    pub ready: VecDeque<OrderSeq>,
+    pub ready: Window,
+    /// What is in work; known when it was asked for.
+    pub in_work: InWork,
+    /// Orders that limits have parked and that may take the places of orders in the set, by customer, the first to start
+    /// first; loaded in `orders` too.
+    pub limited: HashMap<Arc<str>, VecDeque<OrderSeq>>,
+    /// Those of them that did so without a step of another order.
+    pub readmitted: Vec<OrderSeq>,
     /// The orders whose time has come, earliest first; loaded in `orders` and `lines` too.
     pub due: Vec<OrderSeq>,
     /// When the next timer after those in `due` comes, in milliseconds since 1970; known when due ones were asked for.
@@ -41,12 +50,25 @@ pub struct WorkingSet {
     pub next_lease_end_ms: Option<i64>,
     /// The pauses; known when they were asked for, or orders that are next to start.
     pub pauses: BTreeMap<Scope, Pause>,
-    /// Orders that were parked while the batch was decided.
-    pub parked: Vec<OrderSeq>,
+    /// Orders that were parked while the batch was decided, and whether by a pause or a limit. They may repeat.
+    pub parked: Vec<(OrderSeq, Queue)>,
     /// Orders that pauses had parked which are lifted; loaded in `orders` too.
     pub unparked: Vec<(Scope, OrderSeq)>,
     /// The number of the next new order.
     pub next_seq: OrderSeq,
+}
+
+impl WorkingSet {
+    /// How many orders that limits have parked this batch may look at, by customer: one for each order that is ready or in
+    /// work, whose place it would take, and one for each that is parked itself and may be moved before that.
+    pub fn leaving(&self) -> BTreeMap<Arc<str>, usize> {
+        let mut leaving: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        let may_leave = |order: &&Order| matches!(order.queue(), Some(Queue::Ready | Queue::InWork | Queue::Limited));
+        for order in self.orders.values().filter(may_leave) {
+            *leaving.entry(Arc::clone(&order.customer_id)).or_default() += 1;
+        }
+        leaving
+    }
 }
 
 /// The lines of an order and how far each is.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::limits;
 use super::pause::park;
 use super::set::{Refusal, WorkingSet};
 use super::step::{Step, advance, row_of};
 use super::stock::release;
+use super::window::RecentClaims;
 use crate::order::{Order, OrderSeq};
-use crate::rules::Retries;
+use crate::rules::{Concurrency, Retries};
 use crate::status::Status;
 use crate::transition::{ActionName, Actor, StockEffect};
 
@@ -19,12 +21,18 @@ const MOST_AFTER_LEASE_MS: i64 = 1_000;
 /// Why work ends with its lease.
 const LEASE_ENDED: &str = "the lease of its worker ended";
 
-/// Gives the next ready order to a worker, under `lease` if it is an external one; `None` when no order is ready.
-/// Orders that a pause holds back are parked on the way; they are in [`WorkingSet::parked`].
-pub fn claim(set: &mut WorkingSet, worker: &Arc<str>, lease: Option<&Arc<str>>, now_ms: i64) -> Option<Step> {
-    loop {
-        let seq = set.ready.pop_front()?;
-        if park(set, seq) {
+/// Gives the next ready order to a worker, under `lease` if it is an external one; `None` when no order is ready, or as
+/// many are in work as is allowed. Orders that a pause or a limit holds back are parked on the way; they are in
+/// [`WorkingSet::parked`]. The claim is `recent` from then on.
+pub fn claim(
+    set: &mut WorkingSet,
+    (worker, lease): (&Arc<str>, Option<&Arc<str>>),
+    (limits, recent): (&Concurrency, &mut RecentClaims),
+    now_ms: i64,
+) -> Option<Step> {
+    while !limits::is_full(set, limits) {
+        let seq = set.ready.next()?;
+        if park(set, seq) || limits::park(set, seq, limits) {
             continue;
         }
         let Some(order) = set.orders.get_mut(&seq) else { continue };
@@ -38,8 +46,11 @@ pub fn claim(set: &mut WorkingSet, worker: &Arc<str>, lease: Option<&Arc<str>>, 
         order.lease = lease.cloned();
         order.started_at_ms = Some(now_ms);
         order.duration_ms = None;
-        return Some(advance(order, row, (actor, None), None, now_ms));
+        let step = advance(order, row, (actor, None), None, now_ms);
+        set.ready.count(recent, &step.order.customer_id);
+        return Some(step);
     }
+    None
 }
 
 /// How the work on an order ended.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ordercast_domain::money::Currency;
-use ordercast_domain::rules::{AmountLimits, Retries, Rules};
+use ordercast_domain::rules::{AmountLimits, Concurrency, Retries, Rules};
 use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
 use ordercast_server::channels::Channels;
 
@@ -32,6 +32,7 @@ const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
 const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
 const MAX_HANDSHAKES_PER_S: i64 = 1_000_000;
 const MAX_SLOTS: i64 = 10_000;
+const MAX_ACTIVE: i64 = 1_000_000;
 const MAX_CAPACITY: i64 = 1_000_000;
 const MAX_WORK_MS: i64 = 3_600_000;
 /// Largest bound of an amount, in major units: its minor units must fit 64 bits with room for sums.
@@ -60,7 +61,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
     let retention = retention(layers);
     let limits = setting("rules.limits").flag("--limits");
     let limits = layers.read(limits, Limits::Standard, |_| Ok(()));
-    let rules = rules(layers, limits);
+    let rules = Rules { concurrency: workers.concurrency, ..rules(layers, limits) };
     let channels = access::channels(layers);
     let websocket = websocket(layers, &channels);
     let server = server(layers);
@@ -125,7 +126,14 @@ fn workers(layers: &mut Layers<'_>) -> WorkerSettings {
     if min > max {
         layers.refuse("workers.work_ms_min", &format!("is {min}, more than `workers.work_ms_max`, which is {max}"));
     }
-    WorkerSettings { slots: size(slots), work_min: milliseconds(min), work_max: milliseconds(max) }
+    let mut most = |name: &str| {
+        // 0 is no limit.
+        let most = layers.read(setting(format!("workers.{name}")), 0, within(0..=MAX_ACTIVE));
+        Some(size(most)).filter(|&most| most > 0)
+    };
+    let (max_active, max_active_per_customer) = (most("max_active"), most("max_active_per_customer"));
+    let concurrency = Concurrency { max_active, max_active_per_customer };
+    WorkerSettings { slots: size(slots), concurrency, work_min: milliseconds(min), work_max: milliseconds(max) }
 }
 
 fn intake(layers: &mut Layers<'_>) -> IntakeSettings {
@@ -176,7 +184,8 @@ fn rules(layers: &mut Layers<'_>, limits: Limits) -> Rules {
     }
     let bonus_ms = bonus.map(|bonus| i64::try_from(bonus.as_millis()).unwrap_or(i64::MAX));
     let (retries, hold_ms) = (retries(layers), hold_ms(layers));
-    Rules { default_currency, amounts, amounts_by_currency, max_items: size(max_items), retries, hold_ms, bonus_ms }
+    let max_items = size(max_items);
+    Rules { amounts, amounts_by_currency, max_items, retries, hold_ms, bonus_ms, ..Rules::standard(default_currency) }
 }
 
 fn retries(layers: &mut Layers<'_>) -> Retries {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ordercast_domain::rules::Rules;
+use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_engine::retention::Retentions;
 use ordercast_server::CentrifugeConfig;
 use ordercast_server::channels::Channels;
@@ -49,6 +49,8 @@ pub(crate) struct Settings {
 pub(crate) struct WorkerSettings {
     /// Orders in work at the same time; with 0 orders are taken and wait.
     pub slots: usize,
+    /// How many orders may be in work at a time, those of external workers included.
+    pub concurrency: Concurrency,
     /// Least time that the built-in processor pretends to work on an order.
     pub work_min: Duration,
     /// Most time, likewise.

@@ -43,9 +43,19 @@ pub(super) fn operations() -> Vec<Operation> {
         "parked": about(count(), "Orders that came up and wait for its end."),
     });
     let pauses = list(with_scope(&["since", "actor", "ending", "parked"], pause));
-    let look = json!({"ready": count(), "active": count(), "pauses": pauses});
+    let limits = json!({
+        "max_active": about(count(), "Most orders in work, in all; absent when there is no limit."),
+        "max_active_per_customer": about(count(), "Most orders of one customer in work; absent when there is no limit."),
+        "parked": about(count(), "Orders that came up while their customers had as many in work as is allowed."),
+    });
+    let look = json!({
+        "ready": about(count(), "Orders that wait for a worker; those that are parked do not count."),
+        "active": count(),
+        "limits": answer(&["parked"], limits),
+        "pauses": pauses,
+    });
     let look = Operation::new("get", "/queues", "listQueues", QUEUES, "What waits, what is in work, what is held back")
-        .gives(200, "As of now.", answer(&["ready", "active", "pauses"], look));
+        .gives(200, "As of now.", answer(&["ready", "active", "limits", "pauses"], look));
     let queue = |operation: Operation| operation.at("queue", one_of(&queues()), "A lane, or all of them.");
     let customer = |operation: Operation| operation.at("customer_id", string(), "The opaque id.");
     let (of_queue, of_customer) = ("/queues/{queue}", "/customers/{customer_id}");

@@ -6,11 +6,11 @@ use ordercast_domain::decide::{self, ActionRecord, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress};
-use ordercast_domain::pause::{Pause, Scope};
+use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::Status;
 
-use super::{draft, event, place, run, wait};
+use super::{claimed, draft, event, place, run, wait};
 use crate::read::ReadStore;
 use crate::write::{Keys, WriteStore, Writes};
 
@@ -26,6 +26,7 @@ pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     finds_leases_and_what_they_hold(writer, reader);
     keeps_what_was_moved(writer, reader);
     keeps_pauses_and_what_they_park(writer, reader);
+    keeps_what_limits_park(writer, reader);
 }
 
 fn tea() -> Product {
@@ -66,7 +67,7 @@ fn finds_what_is_due(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let (far, _) = wait(reader.order("far".into())).expect("readable").expect("it is there");
     run(writer, Keys { due: 5, ready: 5, ..Keys::default() }, |set, _| {
         assert_eq!((set.due.as_slice(), set.next_due_ms), (&[1][..], far.due_at_ms));
-        assert_eq!(set.ready, [3, 4]);
+        assert!(set.ready.seqs().eq([3, 4]));
         assert!(set.orders.contains_key(&1) && !set.orders.contains_key(&2));
         let lines = &set.lines[&1];
         assert_eq!((lines.details.lines[0].reserved, lines.progress.as_slice()), (2, &[Progress::default()][..]));
@@ -89,7 +90,7 @@ fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn Rea
     run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
         let mut writes = Writes::default();
         for (id, expires_at_ms) in ids.iter().zip([now_ms, now_ms + FAR_MS]) {
-            let step = decide::claim(&mut set, &"out".into(), Some(id), now_ms).expect("one is ready");
+            let step = claimed(&mut set, (&"out".into(), Some(id)), now_ms);
             writes.events.push(event(&step.order, "claimed"));
             writes.changed_orders.push(step.order);
             writes.leases.push(Lease { id: Arc::clone(id), worker: "out".into(), expires_at_ms });
@@ -191,25 +192,59 @@ fn keeps_pauses_and_what_they_park(writer: &mut dyn WriteStore, reader: &dyn Rea
     assert_eq!(before.pauses, [pause(Scope::All, false), pause(ann.clone(), true)], "by scope");
     run(writer, Keys { order_seqs: vec![5, 6], ..Keys::default() }, |set, _| {
         assert!(set.pauses.is_empty(), "only who asks for them gets them");
-        let parked = |seq| Order { parked_by: Some(ann.clone()), ..set.orders[&seq].clone() };
+        let parked = |seq| Order { parked_by: Some(Parked::Pause(ann.clone())), ..set.orders[&seq].clone() };
         Writes { changed_orders: vec![parked(5), parked(6)], ..Writes::default() }
     });
     assert_eq!(wait(reader.start_state()).expect("readable").ready, before.ready - 2, "who is parked is not ready");
     let counts: Vec<u64> = wait(reader.pauses()).expect("readable").into_iter().map(|(_, parked)| parked).collect();
     assert_eq!(counts, [0, 2]);
     run(writer, Keys { ready: 100, unparked: 1, ..Keys::default() }, |set, _| {
-        assert!(!set.ready.contains(&5) && !set.ready.contains(&6) && set.ready.contains(&7));
+        assert!(
+            !set.ready.seqs().any(|seq| seq == 5)
+                && !set.ready.seqs().any(|seq| seq == 6)
+                && set.ready.seqs().any(|seq| seq == 7)
+        );
         assert_eq!((set.pauses.len(), set.unparked.as_slice()), (2, &[(ann.clone(), 5)][..]), "so many at a time");
         let order = Order { parked_by: None, ..set.orders[&5].clone() };
         Writes { changed_orders: vec![order], pauses: vec![pause(Scope::All, true)], ..Writes::default() }
     });
     run(writer, Keys { ready: 100, unparked: 5, ..Keys::default() }, |set, _| {
-        assert!(set.ready.contains(&5) && set.pauses[&Scope::All].is_ending);
-        assert_eq!((set.unparked.as_slice(), &set.orders[&6].parked_by), (&[(ann.clone(), 6)][..], &Some(ann.clone())));
+        assert!(set.ready.seqs().any(|seq| seq == 5) && set.pauses[&Scope::All].is_ending);
+        assert_eq!(
+            (set.unparked.as_slice(), &set.orders[&6].parked_by),
+            (&[(ann.clone(), 6)][..], &Some(Parked::Pause(ann.clone())))
+        );
         let order = Order { parked_by: None, ..set.orders[&6].clone() };
         let ended_pauses = vec![Scope::All, ann.clone()];
         Writes { changed_orders: vec![order], ended_pauses, ..Writes::default() }
     });
     let after = wait(reader.start_state()).expect("readable");
     assert_eq!((after.ready, after.pauses.len()), (before.ready, 0));
+}
+
+/// The orders 5 and 6, parked by the limit of their customer while 7 is in work, and loaded when it leaves.
+fn keeps_what_limits_park(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    run(writer, Keys { order_seqs: vec![5, 6], ..Keys::default() }, |set, _| {
+        let limit = Parked::Limit(Arc::clone(&set.orders[&5].customer_id));
+        // The later one starts first.
+        let parked =
+            |seq: OrderSeq, sort_key| Order { parked_by: Some(limit.clone()), sort_key, ..set.orders[&seq].clone() };
+        Writes { changed_orders: vec![parked(5, 2), parked(6, 1)], ..Writes::default() }
+    });
+    run(writer, Keys { ready: 100, ..Keys::default() }, |mut set, now_ms| {
+        let claimed = (0..set.ready.len()).map(|_| claimed(&mut set, (&"w1".into(), None), now_ms).order);
+        Writes { changed_orders: claimed.collect(), ..Writes::default() }
+    });
+    assert_eq!(wait(reader.limited()).expect("readable"), 2);
+    let keys = Keys { order_seqs: vec![7], ready: 100, in_work: true, limited: true, ..Keys::default() };
+    run(writer, keys, |set, _| {
+        let customer_id = &set.orders[&7].customer_id;
+        assert!(set.ready.seqs().all(|seq| seq != 5 && seq != 6), "who is parked is not ready");
+        assert_eq!(set.in_work.by_customer[customer_id], set.in_work.all);
+        assert_eq!(set.limited[customer_id].front(), Some(&6), "the first to start");
+        assert!(set.orders.contains_key(&6) && set.limited[customer_id].len() <= set.leaving()[customer_id]);
+        let free = |seq| Order { parked_by: None, ..set.orders[&seq].clone() };
+        Writes { changed_orders: vec![free(6)], ..Writes::default() }
+    });
+    assert_eq!(wait(reader.limited()).expect("readable"), 1);
 }

@@ -1,0 +1,32 @@
+//! How many orders are in work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The orders in work, counted in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InWork {
+    /// All of them.
+    pub all: usize,
+    /// By customer; who is not named has none.
+    pub by_customer: HashMap<Arc<str>, usize>,
+}
+
+impl InWork {
+    /// Counts an order.
+    pub fn add(&mut self, customer_id: &Arc<str>) {
+        self.all += 1;
+        *self.by_customer.entry(Arc::clone(customer_id)).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, customer_id: &Arc<str>) {
+        self.all = self.all.saturating_sub(1);
+        if let Some(count) = self.by_customer.get_mut(customer_id) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn of(&self, customer_id: &str) -> usize {
+        self.by_customer.get(customer_id).copied().unwrap_or(0)
+    }
+}
