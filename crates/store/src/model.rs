@@ -120,11 +120,7 @@ impl State {
         for adjustment in self.adjustments.iter().filter(|adjustment| keys.adjustments.contains(&adjustment.id)) {
             set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
-        let next = self.ready.iter().take(keys.ready).filter_map(|(_, seq)| self.orders.get(seq));
-        for (order, _) in next {
-            set.ready.push(order);
-            set.orders.insert(order.seq, order.clone());
-        }
+        self.load_ready(keys, &mut set);
         if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
             set.pauses.clone_from(&self.pauses);
         }
@@ -149,6 +145,14 @@ impl State {
             self.load_limited(&mut set);
         }
         set
+    }
+
+    fn load_ready(&self, keys: &Keys, set: &mut WorkingSet) {
+        let next = self.ready.iter().take(keys.ready).filter_map(|(_, seq)| self.orders.get(seq));
+        for (order, _) in next {
+            set.ready.push(order);
+            set.orders.insert(order.seq, order.clone());
+        }
     }
 
     fn load_limited(&self, set: &mut WorkingSet) {
