@@ -9,8 +9,8 @@ use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageLimit, PageQuery, Start, StoredEvent};
 use rusqlite::{Connection, Row, ToSql};
 
-use crate::rows::{self, ORDERS_OF_CUSTOMER};
-use crate::{RUN_BITS, log_number, offset_of, position, table};
+use crate::customers::ORDERS_OF_CUSTOMER;
+use crate::{RUN_BITS, log_number, offset_of, position, rows, table};
 
 /// Runs of publications whose index is looked into for one page, found or not: about a millisecond.
 const MAX_RUNS_A_PAGE: u64 = 512;
