@@ -3,7 +3,6 @@ use ordercast_domain::status::Status;
 use rusqlite::Connection;
 
 use super::*;
-use crate::customers::ORDERS_OF_CUSTOMER;
 use crate::schema::migrate;
 
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
@@ -39,14 +38,4 @@ fn lists_by_customer_are_seeks_in_their_order() {
         assert_eq!(looked_through(&steps), ["SCAN progress"], "{query:?}: {steps:?}");
         assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{query:?}: {steps:?}");
     }
-}
-
-#[test]
-fn views_of_customers_are_seeks() {
-    let mut connection = Connection::open_in_memory().unwrap();
-    migrate(&mut connection).unwrap();
-    let steps = plan(&connection, &ORDERS_OF_CUSTOMER.replace("?3", "?1"));
-    assert!(steps.iter().any(|step| step == "SEARCH c USING PRIMARY KEY (segment=? AND customer_id=?)"), "{steps:?}");
-    assert!(steps.iter().any(|step| step.starts_with("SEARCH n USING INTEGER PRIMARY KEY (rowid>?)")), "{steps:?}");
-    assert_eq!(looked_through(&steps), ["SCAN s", "SCAN progress"], "the list of segments, and a table of one row");
 }

@@ -22,6 +22,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const CUSTOMERS: usize = 3;
+/// Orders of others that may come first: more than the events that are looked through for those of a customer.
+const OTHERS: u64 = 300;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -97,6 +99,11 @@ fn page(reader: &dyn ReadStore, query: &PageQuery) -> (Vec<(u64, Bytes)>, u64) {
     (page.events.into_iter().map(|event| (event.offset, event.body)).collect(), page.read_to)
 }
 
+/// A number of an order or an event, among the first or behind those of others.
+fn any_number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..60u64, OTHERS - 10..OTHERS + 80]
+}
+
 fn any_list() -> impl Strategy<Value = OrderQuery> {
     let status = prop::sample::select(vec![Status::Pending, Status::Active, Status::Failed]);
     let priority = prop::sample::select(vec![Priority::High, Priority::Medium, Priority::Low]);
@@ -105,7 +112,7 @@ fn any_list() -> impl Strategy<Value = OrderQuery> {
         prop::option::weighted(0.3, status),
         prop::option::weighted(0.2, priority),
         times,
-        prop::option::of(0..60u64),
+        prop::option::of(any_number()),
         1..9usize,
         0..=CUSTOMERS,
     )
@@ -121,7 +128,8 @@ fn any_list() -> impl Strategy<Value = OrderQuery> {
 }
 
 fn any_page() -> impl Strategy<Value = PageQuery> {
-    let start = (prop::bool::ANY, 0..80u64).prop_map(|(on, at)| if on { Start::After(at) } else { Start::Before(at) });
+    let start =
+        (prop::bool::ANY, any_number()).prop_map(|(on, at)| if on { Start::After(at) } else { Start::Before(at) });
     (0..=CUSTOMERS, start, 1..9usize, prop::bool::ANY).prop_map(|(customer, start, events, with_keys)| PageQuery {
         log: Log::Orders,
         view: View::Customer(customer_id(customer)),
@@ -152,11 +160,17 @@ proptest! {
     #[test]
     fn orders_of_customers_are_those_of_the_model(
         sizes in (0..9u64, 1..20u64),
+        has_others in prop::bool::ANY,
         steps in vec(any_step(), 1..60),
     ) {
         let dir = tempfile::tempdir().expect("a folder");
         let model = ModelStore::new();
         let mut store = Some(open_with(&dir, sizes.0, sizes.1));
+        if let (true, Some((writer, _))) = (has_others, &mut store) {
+            let others = vec![(CUSTOMERS + 1, 2); usize::try_from(OTHERS).expect("a few hundred")];
+            place(&mut model.clone(), &others, 0);
+            place(writer, &others, 0);
+        }
         for (at_ms, step) in (0..).zip(steps) {
             let (writer, reader) = store.as_mut().expect("it is open");
             match step {
