@@ -6,9 +6,6 @@ use rusqlite::Connection;
 
 use crate::{log_number, position};
 
-/// Bytes that an event takes beside its body.
-const EVENT_BYTES: usize = 64;
-
 /// Where a log begins and ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
@@ -30,18 +27,15 @@ pub(crate) fn extents(connection: &Connection) -> rusqlite::Result<Extents> {
     Ok(extents)
 }
 
-/// Appends the events of a batch, each at the end of its log, and counts them; gives the heads after it and how
-/// many bytes were written.
+/// Appends the events of a batch, each at the end of its log, and counts them; gives the heads after it.
 pub(crate) fn append(
     connection: &Connection,
     extents: &Extents,
     events: &[EventInsert],
     now_ms: i64,
-) -> rusqlite::Result<(Extents, usize)> {
+) -> rusqlite::Result<Extents> {
     let mut after = *extents;
-    let mut bytes = 0;
     let mut place = |event: &EventInsert| {
-        bytes += event.body.len() + EVENT_BYTES;
         let head = &mut after[event.log.index()].head;
         *head += 1;
         (position(event.log, *head), crc32fast::hash(&event.body))
@@ -74,5 +68,5 @@ pub(crate) fn append(
             update.execute((log_number(log), head))?;
         }
     }
-    Ok((after, bytes))
+    Ok(after)
 }

@@ -4,19 +4,23 @@
 //! ([`readers`]), which the WAL lets them do without waiting. [`open`] makes both and keeps a second process
 //! away. [`verify`] checks a whole store.
 
+mod customers;
 mod events;
 mod lists;
 mod load;
 pub mod open;
+mod options;
 mod pages;
 pub mod readers;
 mod retention;
 mod rows;
 mod schema;
 pub mod verify;
+mod wal;
 pub mod writer;
 
-pub use open::{SqliteOptions, open};
+pub use open::open;
+pub use options::SqliteOptions;
 pub use readers::SqliteReader;
 pub use writer::SqliteWriter;
 

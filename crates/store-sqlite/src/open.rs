@@ -1,7 +1,7 @@
 //! Opening a data directory: the lock, the pragmas, the two halves.
 
 use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::options::SqliteOptions;
 use crate::readers::SqliteReader;
 use crate::schema::migrate;
 use crate::writer::SqliteWriter;
-use crate::{PAGE_BYTES, failed};
+use crate::{PAGE_BYTES, failed, wal};
 
 /// The database's file in the data directory.
 pub const DATABASE_FILE: &str = "ordercast.db";
@@ -20,27 +21,6 @@ pub const DATABASE_FILE: &str = "ordercast.db";
 pub const LOCK_FILE: &str = "ordercast.lock";
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How a store is opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqliteOptions {
-    /// Where the files are; created when missing.
-    pub data_dir: PathBuf,
-    /// Connections that read beside the writer.
-    pub readers: usize,
-    /// The writer's page cache, in KiB.
-    pub cache_kib: u32,
-    /// New orders after which the index of customers is filled up. Questions by customer look through so many
-    /// orders; 8,192 take about a millisecond.
-    pub customer_tail: u64,
-}
-
-impl SqliteOptions {
-    /// The defaults for a data directory: 2 readers, 64 MiB, 8,192 orders.
-    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), readers: 2, cache_kib: 64 * 1024, customer_tail: 8_192 }
-    }
-}
 
 /// Opens a data directory, creating the store if there is none.
 ///
@@ -55,7 +35,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     let mut connection = Connection::open(&path)
         .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
     prepare_writer(&connection, options).map_err(|error| failed(&error))?;
-    settle_wal(&connection)?;
+    wal::settle(&connection)?;
     migrate(&mut connection)?;
     let_go_of_limited(&connection).map_err(|error| failed(&error))?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
@@ -64,7 +44,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
         .map_err(|_| StoreError::Damaged("the secret of the store has a wrong length".to_owned()))?;
     let readers = (0..options.readers.max(1)).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
     let reader = SqliteReader::start(readers, epoch.clone(), secret, Arc::clone(&lock))?;
-    Ok((SqliteWriter::new(connection, epoch, options.customer_tail, lock)?, reader))
+    Ok((SqliteWriter::new(connection, epoch, options, lock)?, reader))
 }
 
 /// Puts the orders that limits have parked back into the queue: limits may be others than before. Those that are still
@@ -119,21 +99,6 @@ fn prepare_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite:
     // The writer checkpoints by itself, where a failure is seen.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
-}
-
-/// Copies what the last run left in the WAL into the database and syncs it, before anyone reads it.
-///
-/// After a failed sync, or a kill between write and sync, the kernel may still show frames that never reached the
-/// disk. Whoever was told of them, or whatever was appended behind them, would be lost with the power. Written
-/// again and synced they are what they seem.
-fn settle_wal(connection: &Connection) -> Result<(), StoreError> {
-    let busy: i64 = connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-        .map_err(|error| failed(&error))?;
-    if busy != 0 {
-        return Err(StoreError::InUse("another program reads the database; close it and start again".to_owned()));
-    }
-    Ok(())
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Vec<u8>, StoreError> {

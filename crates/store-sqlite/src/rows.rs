@@ -23,10 +23,6 @@ pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
 pub(crate) const ORDER_COLUMN_COUNT: usize = 29;
 
-/// The numbers of the orders of customer `?3`: those in the index, and those that are too new for it.
-pub(crate) const ORDERS_OF_CUSTOMER: &str = "SELECT seq FROM customer_orders WHERE customer_id = ?3 UNION ALL \
-     SELECT n.seq FROM orders n WHERE n.seq > (SELECT customers_indexed_to FROM progress) AND n.customer_id = ?3";
-
 /// The columns of an adjustment, in the order that [`adjustment`] reads them.
 pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currency, customer_id, lines, notes, \
      placed_at_ms, created_at_ms, digest";

@@ -7,7 +7,7 @@ use crate::failed;
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, LIMITS];
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -255,6 +255,34 @@ ALTER TABLE orders ADD COLUMN parked_by TEXT CHECK (parked_by IS NULL OR queue =
 DROP INDEX orders_queue;
 CREATE INDEX orders_queue ON orders (queue, sort_key) WHERE queue IS NOT NULL AND parked_by IS NULL;
 CREATE INDEX orders_parked ON orders (parked_by) WHERE parked_by IS NOT NULL;
+";
+
+const CUSTOMER_SEGMENTS: &str = "
+-- The index of orders by customer lies in segments: consecutive orders, up to where the next segment begins. A fill
+-- changes the last one only.
+CREATE TABLE customer_segments (
+  first_seq INTEGER PRIMARY KEY
+) STRICT;
+INSERT INTO customer_segments
+WITH RECURSIVE segments (first_seq) AS (
+  SELECT 1 FROM progress WHERE customers_indexed_to > 0
+  UNION ALL
+  SELECT first_seq + 131072 FROM segments, progress WHERE first_seq + 131072 <= customers_indexed_to
+)
+SELECT first_seq FROM segments;
+CREATE TABLE customer_orders_in_segments (
+  segment INTEGER NOT NULL REFERENCES customer_segments (first_seq),
+  customer_id TEXT NOT NULL,
+  seq INTEGER NOT NULL REFERENCES orders (seq),
+  PRIMARY KEY (segment, customer_id, seq)
+) STRICT, WITHOUT ROWID;
+-- Segment by segment, so that no more than one of them is sorted in memory at a time.
+INSERT INTO customer_orders_in_segments
+SELECT s.first_seq, o.customer_id, o.seq FROM customer_segments s CROSS JOIN orders o
+WHERE o.seq >= s.first_seq AND o.seq < s.first_seq + 131072 AND o.seq <= (SELECT customers_indexed_to FROM progress)
+ORDER BY s.first_seq, o.customer_id, o.seq;
+DROP TABLE customer_orders;
+ALTER TABLE customer_orders_in_segments RENAME TO customer_orders;
 ";
 
 const LIMITS: &str = "

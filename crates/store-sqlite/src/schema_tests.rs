@@ -5,11 +5,12 @@ use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
-use ordercast_store::read::ReadStore;
+use ordercast_store::read::{OrderQuery, ReadStore};
 use ordercast_store::write::{EventInsert, Keys, Writes};
 
 use super::*;
-use crate::open::{DATABASE_FILE, SqliteOptions, open};
+use crate::open::{DATABASE_FILE, open};
+use crate::options::SqliteOptions;
 use crate::verify::verify;
 
 /// An order of an old version's columns.
@@ -38,6 +39,8 @@ fn old_database(dir: &Path, version: usize) {
     connection.execute("UPDATE logs SET head = 4 WHERE name = 'orders'", []).unwrap();
     connection.execute("INSERT INTO products VALUES ('tea', 'Tea', 1, 'USD', 10, 8)", []).unwrap();
     connection.execute("INSERT INTO idempotency VALUES ('k', 3)", []).unwrap();
+    connection.execute("INSERT INTO customer_orders VALUES ('c_1', 1), ('c_1', 2)", []).unwrap();
+    connection.execute("UPDATE progress SET customers_indexed_to = 2", []).unwrap();
 }
 
 fn body(status: &str) -> String {
@@ -56,6 +59,8 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         let (order, details) = wait(reader.order("o2".into())).unwrap().unwrap();
         assert_eq!((order.status, order.queue(), order.amount), (Status::Active, Some(Queue::InWork), 500));
         assert_eq!((details.lines[0].reserved, details.charges.len()), (2, 0));
+        let of_customer = OrderQuery { customer_id: Some("c_1".into()), limit: 9, ..OrderQuery::default() };
+        assert_eq!(wait(reader.orders(of_customer)).unwrap().orders.len(), 4);
         let heads: Vec<_> = wait(reader.log_states()).unwrap().iter().map(|state| (state.log, state.head)).collect();
         assert_eq!(heads, [(Log::Orders, 4), (Log::Products, 0), (Log::Adjustments, 0), (Log::Publications, 0)]);
         let channel = Some("room:1".into());
@@ -69,6 +74,44 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         drop((writer, reader));
         let report = verify(dir.path(), |_| {}).unwrap();
         assert!(report.is_clean(), "version {version}: {report}");
+    }
+}
+
+/// Stores whose index of customers ends before, at and after the end of a segment.
+#[test]
+fn an_old_index_of_customers_is_cut_into_segments() {
+    const SEGMENT: u64 = 131_072;
+    const TAIL: u64 = 5;
+    for (indexed_to, segments) in [
+        (0, &[][..]),
+        (1, &[1]),
+        (SEGMENT, &[1]),
+        (SEGMENT + 1, &[1, SEGMENT + 1]),
+        (2 * SEGMENT + 3, &[1, SEGMENT + 1, 2 * SEGMENT + 1]),
+    ] {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_to(&mut connection, 4).unwrap();
+        let (columns, values) = OLD_ORDER.split_once("VALUES (?1, ?2, 'c_1', ?3, ?4,").unwrap();
+        let values = values.replace("?1", "n");
+        let insert = format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1) {columns} \
+             SELECT n, 'o' || n, 'c_' || (n * 7 % 1000), 'held', NULL, {} FROM numbers",
+            values.strip_suffix(')').unwrap()
+        );
+        connection.execute(&insert, [indexed_to + TAIL]).unwrap();
+        let fill = "INSERT INTO customer_orders SELECT customer_id, seq FROM orders WHERE seq <= ?1";
+        connection.execute(fill, [indexed_to]).unwrap();
+        connection.execute("UPDATE progress SET customers_indexed_to = ?1", [indexed_to]).unwrap();
+        migrate(&mut connection).unwrap();
+        let mut select = connection.prepare("SELECT first_seq FROM customer_segments ORDER BY first_seq").unwrap();
+        let found: Vec<u64> = select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(found, segments, "{indexed_to}");
+        let right = "SELECT count(*) FROM customer_orders c JOIN orders o ON o.seq = c.seq \
+                     AND o.customer_id = c.customer_id AND c.segment = (c.seq - 1) / 131072 * 131072 + 1";
+        for sql in [right, "SELECT count(*) FROM customer_orders"] {
+            let count: u64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(count, indexed_to, "{sql}");
+        }
     }
 }
 

@@ -124,12 +124,26 @@ fn references(connection: &Connection, finding: &mut Finding) -> rusqlite::Resul
     for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
         note(finding, format!("order {} has no details", id?));
     }
-    let sql = "SELECT o.id FROM orders o LEFT JOIN customer_orders c ON c.customer_id = o.customer_id AND c.seq = o.seq \
+    customers(connection, finding)?;
+    finding.looked_at = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    Ok(())
+}
+
+/// The index of customers has each order that it reaches, in its segment, and nothing else.
+fn customers(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT o.id FROM orders o LEFT JOIN customer_orders c ON c.segment = \
+               (SELECT max(first_seq) FROM customer_segments WHERE first_seq <= o.seq) \
+               AND c.customer_id = o.customer_id AND c.seq = o.seq \
                WHERE o.seq <= (SELECT customers_indexed_to FROM progress) AND c.seq IS NULL LIMIT 20";
     for id in connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))? {
         note(finding, format!("order {} is not in the index of its customer", id?));
     }
-    finding.looked_at = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+    let indexed = count("SELECT count(*) FROM customer_orders")?;
+    let orders = count("SELECT count(*) FROM orders WHERE seq <= (SELECT customers_indexed_to FROM progress)")?;
+    if indexed != orders {
+        note(finding, format!("the index of customers has {indexed} rows for {orders} orders"));
+    }
     Ok(())
 }
 

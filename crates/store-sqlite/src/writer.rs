@@ -18,17 +18,14 @@ use ordercast_store::write::{
 };
 use rusqlite::Connection;
 
+use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
+use crate::failed;
 use crate::load;
+use crate::options::SqliteOptions;
 use crate::retention;
 use crate::rows::{self, order_params, queue_of};
-use crate::{PAGE_BYTES, failed};
-
-/// Bytes of bodies and details after which the WAL is copied back into the database. What is written is
-/// several times that, and the WAL has about that size.
-const CHECKPOINT_BYTES: usize = 16 * 1024 * 1024;
-/// Size of the WAL at which the writer waits for readers, so that it starts over.
-const MAX_WAL_BYTES: i64 = 256 * 1024 * 1024;
+use crate::wal::WalBound;
 
 /// The write half of a SQLite store.
 pub struct SqliteWriter {
@@ -36,10 +33,9 @@ pub struct SqliteWriter {
     epoch: Epoch,
     logs: Extents,
     next_seq: OrderSeq,
-    bytes_since_checkpoint: usize,
+    wal: WalBound,
     has_products: bool,
-    customer_tail: u64,
-    customers_indexed_to: OrderSeq,
+    customers: CustomerIndex,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
@@ -50,23 +46,23 @@ impl SqliteWriter {
     pub(crate) fn new(
         connection: Connection,
         epoch: Epoch,
-        customer_tail: u64,
+        options: &SqliteOptions,
         lock: Arc<File>,
     ) -> Result<Self, StoreError> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
         let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
         let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
-        let customers_indexed_to = number("SELECT customers_indexed_to FROM progress")?;
+        let customers = CustomerIndex::read(&connection, options.customer_tail, options.customer_segment);
+        let customers = customers.map_err(|e| failed(&e))?;
         let logs = events::extents(&connection).map_err(|e| failed(&e))?;
         Ok(Self {
             connection,
             epoch,
             logs,
             next_seq,
-            bytes_since_checkpoint: 0,
+            wal: WalBound::new(options.wal_kib),
             has_products,
-            customer_tail,
-            customers_indexed_to,
+            customers,
             broken: None,
             _lock: lock,
         })
@@ -85,11 +81,9 @@ impl SqliteWriter {
     }
 
     fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
-        if self.bytes_since_checkpoint > CHECKPOINT_BYTES {
-            self.checkpoint()?;
-        }
-        if self.next_seq > self.customers_indexed_to + self.customer_tail {
-            self.index_customers()?;
+        self.wal.hold(&self.connection)?;
+        if self.customers.is_due(self.next_seq) {
+            self.customers.fill(&mut self.connection, self.next_seq)?;
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -105,8 +99,8 @@ impl SqliteWriter {
         self.write_steps(&writes)?;
         self.write_leases(&writes)?;
         self.write_pauses(&writes)?;
-        let (mut logs, bytes) = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
-        self.bytes_since_checkpoint += bytes + retention::remove(&self.connection, &cuts, &mut logs)?;
+        let mut logs = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
+        retention::remove(&self.connection, &cuts, &mut logs)?;
         let started = Instant::now();
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -127,39 +121,7 @@ impl SqliteWriter {
         trims.iter().filter_map(cut).collect()
     }
 
-    /// Copies the WAL back into the database. Readers that never pause keep it from starting over, and it would
-    /// grow for ever: beyond the bound the writer waits for them, which takes as long as their longest question.
-    fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.bytes_since_checkpoint = 0;
-        let result = |row: &rusqlite::Row<'_>| row.get::<_, i64>(1);
-        let pages = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], result)?;
-        if pages.saturating_mul(i64::from(PAGE_BYTES)) > MAX_WAL_BYTES {
-            self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
-        }
-        Ok(())
-    }
-
-    /// Fills up the index of customers, in a commit of its own and in the order of the index, so that each of its
-    /// pages is written once.
-    fn index_customers(&mut self) -> rusqlite::Result<()> {
-        let to = self.next_seq - 1;
-        let transaction = self.connection.transaction()?;
-        transaction
-            .prepare_cached(
-                // A failure ends the transaction anyway. Without this SQLite would copy every page first, so as to undo
-                // the statement alone.
-                "INSERT OR ROLLBACK INTO customer_orders SELECT customer_id, seq FROM orders WHERE seq > ?1 AND seq <= ?2 \
-                 ORDER BY customer_id, seq",
-            )?
-            .execute((self.customers_indexed_to, to))?;
-        transaction.prepare_cached("UPDATE progress SET customers_indexed_to = ?1")?.execute([to])?;
-        transaction.commit()?;
-        self.customers_indexed_to = to;
-        Ok(())
-    }
-
-    fn write_orders(&mut self, writes: &Writes) -> rusqlite::Result<()> {
-        let mut bytes = 0;
+    fn write_orders(&self, writes: &Writes) -> rusqlite::Result<()> {
         if !writes.new_orders.is_empty() {
             let connection = &self.connection;
             let mut order = connection.prepare_cached(
@@ -170,7 +132,6 @@ impl SqliteWriter {
             for insert in &writes.new_orders {
                 order_params(&insert.order, |params| order.execute(params))?;
                 let lines = rows::lines_json(&insert.details.lines);
-                bytes += lines.len() + 256;
                 let row = &insert.details;
                 let charges = rows::charges_json(&row.charges);
                 details.execute((insert.order.seq, &row.customer, &row.address, &row.notes, &lines, &charges))?;
@@ -210,7 +171,6 @@ impl SqliteWriter {
                 ])?;
             }
         }
-        self.bytes_since_checkpoint += bytes;
         Ok(())
     }
 

@@ -39,9 +39,9 @@ fn the_sqlite_store_serves_steps_as_it_should() {
 
 #[test]
 fn customers_are_found_wherever_the_index_ends() {
-    for customer_tail in 0..5 {
+    for (customer_tail, customer_segment) in (0..5).flat_map(|tail| (1..4).map(move |segment| (tail, segment))) {
         let dir = tempfile::tempdir().unwrap();
-        let options = SqliteOptions { customer_tail, ..options(&dir) };
+        let options = SqliteOptions { customer_tail, customer_segment, ..options(&dir) };
         {
             let (mut writer, reader) = open(&options).unwrap();
             check(&mut writer, &reader);
@@ -96,6 +96,12 @@ fn verify_finds_what_is_wrong() {
         ("UPDATE products SET reserved = reserved + 1", &["reserved stock"]),
         ("UPDATE orders SET amount = amount + 1 WHERE seq = 2", &["amounts of priced orders"]),
         ("UPDATE progress SET customers_indexed_to = 2", &["references between tables"]),
+        (
+            "INSERT INTO customer_segments VALUES (1); UPDATE progress SET customers_indexed_to = 1; \
+             INSERT INTO customer_orders SELECT 1, customer_id, seq FROM orders WHERE seq <= 2",
+            &["references between tables"],
+        ),
+        ("INSERT INTO customer_orders VALUES (1, 'c', 1)", &["references between tables"]),
         ("UPDATE orders SET version = 9 WHERE seq = 3", &["one event per version, last status told"]),
         ("UPDATE idempotency SET order_seq = 99 WHERE key = 'key-low'", &["references between tables"]),
         ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
