@@ -115,12 +115,11 @@ impl Decider for Batch<'_> {
 
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
         let acts = |submission: &Submission| matches!(submission.command, Command::Act { .. });
-        let (may_claim, is_contended) = (self.most_claims() > 0, self.is_contended());
-        // A copy, for the store may have the batch decided again.
-        let recent = if may_claim { self.recent.clone() } else { RecentClaims::default() };
-        let mut run = Run::new(set, now_ms, (self.rules, recent), self.ids, self.submissions.len());
+        let is_contended = self.is_contended();
+        self.recent.rewind();
+        let mut run = Run::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
         if is_contended {
-            run.set.ready.be_fair(&run.recent);
+            run.set.ready.take_turns();
         }
         run.keeps_lines = self.submissions.iter().any(acts);
         run.writes.trims = self.due.iter().map(|due| due.at(now_ms)).collect();
@@ -138,9 +137,6 @@ impl Decider for Batch<'_> {
             run.claim();
         }
         run.park();
-        if may_claim {
-            *self.recent = std::mem::take(&mut run.recent);
-        }
         let (writes, decided) = run.end();
         self.decided = decided;
         writes

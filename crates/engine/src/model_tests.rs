@@ -162,6 +162,7 @@ impl Side {
         assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
         let mut decided = std::mem::take(&mut batch.decided);
         drop(batch);
+        self.recent.settle();
         self.idle = std::mem::take(&mut decided.idle);
         decided
     }
@@ -386,7 +387,7 @@ proptest! {
     #[test]
     fn both_stores_do_the_same_and_what_must_hold_holds(batches in vec(vec(any_wish(), 1..5), 1..40)) {
         let dir = tempfile::tempdir().expect("a folder");
-        let (writer, reader) = open(&SqliteOptions::new(dir.path())).expect("a store");
+        let (writer, reader) = open(&SqliteOptions { ready: 1, ..SqliteOptions::new(dir.path()) }).expect("a store");
         let model = ModelStore::new();
         let mut sides = [Side::new(model.clone(), model), Side::new(writer, reader)];
         // In the past by the stores' clocks, so that what is due by the test's is due by theirs.

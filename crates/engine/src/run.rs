@@ -52,7 +52,7 @@ pub(crate) struct Run<'a> {
     pub(crate) set: WorkingSet,
     pub(crate) now_ms: i64,
     pub(crate) rules: &'a Rules,
-    pub(crate) recent: RecentClaims,
+    pub(crate) recent: &'a mut RecentClaims,
     pub(crate) ids: &'a mut IdSource,
     pub(crate) writes: Writes,
     pub(crate) decided: Decided,
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         set: WorkingSet,
         now_ms: i64,
-        (rules, recent): (&'a Rules, RecentClaims),
+        (rules, recent): (&'a Rules, &'a mut RecentClaims),
         ids: &'a mut IdSource,
         commands: usize,
     ) -> Self {
@@ -282,7 +282,7 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn claim_next(&mut self, worker: &Arc<str>, lease: Option<&Arc<str>>) -> Option<Step> {
-        let limits = (&self.rules.concurrency, &mut self.recent);
+        let limits = (&self.rules.concurrency, &mut *self.recent);
         let step = decide::claim(&mut self.set, (worker, lease), limits, self.now_ms)?;
         self.step(&step);
         Some(step)

@@ -115,6 +115,7 @@ impl Writer {
             }
         };
         self.trimmer.note(&due, &committed, Instant::now());
+        self.recent.settle();
         self.timers.note(looks, &decided);
         // As long as claims come upon such orders; a pause that holds back few costs nothing.
         self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };

@@ -12,6 +12,7 @@ pub mod open;
 mod options;
 mod pages;
 pub mod readers;
+mod ready;
 mod retention;
 mod rows;
 mod schema;

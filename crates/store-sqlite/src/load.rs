@@ -8,17 +8,30 @@ use ordercast_domain::pause::Parked;
 use ordercast_store::write::Keys;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::ready::ReadyOrders;
 use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
 
-/// Loads what the keys name. Without a catalogue no product is looked for.
+/// What the writer knows without looking.
+pub(crate) struct Known<'a> {
+    /// Without a catalogue no product is looked for.
+    pub(crate) has_products: bool,
+    pub(crate) next_seq: OrderSeq,
+    pub(crate) ready: &'a mut ReadyOrders,
+}
+
+/// Loads what the keys name.
 pub(crate) fn load(
     connection: &Connection,
     keys: &Keys,
-    has_products: bool,
-    (next_seq, now_ms): (OrderSeq, i64),
+    known: Known<'_>,
+    now_ms: i64,
 ) -> rusqlite::Result<WorkingSet> {
+    let Known { has_products, next_seq, ready } = known;
     let mut loader = Loader { connection, set: WorkingSet { next_seq, ..WorkingSet::default() } };
     loader.orders(keys)?;
+    if keys.ready > 0 {
+        ready.first(connection, keys.ready)?.for_each(|order| loader.set.ready.push(Arc::clone(order)));
+    }
     loader.orders_with_lines(keys, now_ms)?;
     loader.pauses(keys)?;
     loader.leases(keys, now_ms)?;
@@ -50,17 +63,6 @@ impl Loader<'_> {
         }
         if !keys.order_seqs.is_empty() {
             self.orders_by_seq(&keys.order_seqs)?;
-        }
-        if keys.ready > 0 {
-            let sql = format!(
-                "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 0 AND o.parked_by IS NULL ORDER BY o.sort_key, o.seq LIMIT ?1"
-            );
-            let mut select = self.connection.prepare_cached(&sql)?;
-            for order in select.query_map([keys.ready], rows::order)? {
-                let order = order?;
-                self.set.ready.push(&order);
-                self.set.orders.insert(order.seq, order);
-            }
         }
         if keys.active {
             let sql = format!(

@@ -14,6 +14,8 @@ pub struct SqliteOptions {
     /// Growth of the WAL, in KiB, after which it is copied back into the database. At twice this size it starts over,
     /// and waits for readers if it must.
     pub wal_kib: u32,
+    /// Orders that are next to start and are kept in memory, about 500 bytes each.
+    pub ready: usize,
     /// New orders after which the index of customers is filled up. Questions by customer look through so many
     /// orders; 8,192 take about a millisecond.
     pub customer_tail: u64,
@@ -23,7 +25,7 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The defaults for a data directory: 2 readers, 64 MiB of cache, 128 MiB of WAL, the index of customers filled every
+    /// The defaults for a data directory: 2 readers, 64 MiB of cache, 128 MiB of WAL, 1,024 orders, the index of customers filled every
     /// 8,192 orders in segments of 131,072.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -31,6 +33,7 @@ impl SqliteOptions {
             readers: 2,
             cache_kib: 64 * 1024,
             wal_kib: 128 * 1024,
+            ready: 1_024,
             customer_tail: 8_192,
             customer_segment: 131_072,
         }

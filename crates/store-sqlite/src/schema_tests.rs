@@ -39,7 +39,14 @@ fn old_database(dir: &Path, version: usize) {
     connection.execute("UPDATE logs SET head = 4 WHERE name = 'orders'", []).unwrap();
     connection.execute("INSERT INTO products VALUES ('tea', 'Tea', 1, 'USD', 10, 8)", []).unwrap();
     connection.execute("INSERT INTO idempotency VALUES ('k', 3)", []).unwrap();
-    connection.execute("INSERT INTO customer_orders VALUES ('c_1', 1), ('c_1', 2)", []).unwrap();
+    // The index of customers lies in segments since version 5.
+    let index = match version {
+        ..5 => "INSERT INTO customer_orders VALUES ('c_1', 1), ('c_1', 2)",
+        _ => {
+            "INSERT INTO customer_segments VALUES (1); INSERT INTO customer_orders VALUES (1, 'c_1', 1), (1, 'c_1', 2)"
+        }
+    };
+    connection.execute_batch(index).unwrap();
     connection.execute("UPDATE progress SET customers_indexed_to = 2", []).unwrap();
 }
 

@@ -21,8 +21,9 @@ use rusqlite::Connection;
 use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
 use crate::failed;
-use crate::load;
+use crate::load::{self, Known};
 use crate::options::SqliteOptions;
+use crate::ready::ReadyOrders;
 use crate::retention;
 use crate::rows::{self, order_params, queue_of};
 use crate::wal::WalBound;
@@ -36,6 +37,7 @@ pub struct SqliteWriter {
     wal: WalBound,
     has_products: bool,
     customers: CustomerIndex,
+    ready: ReadyOrders,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
@@ -63,6 +65,7 @@ impl SqliteWriter {
             wal: WalBound::new(options.wal_kib),
             has_products,
             customers,
+            ready: ReadyOrders::new(options.ready),
             broken: None,
             _lock: lock,
         })
@@ -87,7 +90,8 @@ impl SqliteWriter {
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let set = load::load(&self.connection, &batch.keys(), self.has_products, (self.next_seq, now_ms))?;
+        let known = Known { has_products: self.has_products, next_seq: self.next_seq, ready: &mut self.ready };
+        let set = load::load(&self.connection, &batch.keys(), known, now_ms)?;
         let writes = batch.decide(set, now_ms);
         let cuts = self.cuts(&writes.trims)?;
         if writes.is_empty() && cuts.is_empty() {
@@ -106,6 +110,7 @@ impl SqliteWriter {
         let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // In memory only after the commit: a batch that failed has counted nothing.
         let before = std::mem::replace(&mut self.logs, logs);
+        self.ready.follow(&writes);
         self.next_seq += writes.new_orders.len() as u64;
         self.has_products |= !writes.products.is_empty();
         let range = |log: Log| {

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_domain::decide::{self, Placement};
+use ordercast_domain::decide::{self, Placement, RecentClaims};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::Order;
-use ordercast_domain::rules::{Priority, Rules};
+use ordercast_domain::rules::{Concurrency, Priority, Rules};
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::conformance::{run, wait};
@@ -84,7 +84,8 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
 
 fn claim(writer: &mut dyn WriteStore, at_ms: i64) {
     run(writer, Keys { ready: 1, ..Keys::default() }, |mut set, _| {
-        let Some(step) = decide::claim(&mut set, &"w1".into(), None, at_ms) else { return Writes::default() };
+        let limits = (&Concurrency::default(), &mut RecentClaims::default());
+        let Some(step) = decide::claim(&mut set, (&"w1".into(), None), limits, at_ms) else { return Writes::default() };
         Writes { events: vec![event(&step.order)], changed_orders: vec![step.order], ..Writes::default() }
     });
 }

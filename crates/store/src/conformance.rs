@@ -193,13 +193,13 @@ fn claimed(set: &mut WorkingSet, (worker, lease): (&Arc<str>, Option<&Arc<str>>)
 
 fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
     run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
-        let ids: Vec<&str> = set.ready.seqs().map(|seq| &*set.orders[&seq].id).collect();
+        let ids: Vec<&str> = set.ready.orders().map(|order| &*order.id).collect();
         assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
         let step = claimed(&mut set, (&"w1".into(), None), now_ms);
         Writes { events: vec![event(&step.order, "claimed")], changed_orders: vec![step.order], ..Writes::default() }
     });
     run(writer, Keys { ready: 10, active: true, ..Keys::default() }, |set, _| {
-        let ids: Vec<&str> = set.ready.seqs().map(|seq| &*set.orders[&seq].id).collect();
+        let ids: Vec<&str> = set.ready.orders().map(|order| &*order.id).collect();
         assert_eq!(ids, ["mid", "last", "low"], "an order in work is not ready");
         let active = set.orders.values().find(|order| order.status == Status::Active).expect("one is in work");
         assert_eq!((active.token, active.attempts, active.worker.as_deref()), (1, 1, Some("w1")));

@@ -150,8 +150,7 @@ impl State {
     fn load_ready(&self, keys: &Keys, set: &mut WorkingSet) {
         let next = self.ready.iter().take(keys.ready).filter_map(|(_, seq)| self.orders.get(seq));
         for (order, _) in next {
-            set.ready.push(order);
-            set.orders.insert(order.seq, order.clone());
+            set.ready.push(Arc::new(order.clone()));
         }
     }
 

@@ -43,7 +43,7 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
         panic!("there is enough")
     };
     set.lines.insert(order.seq, OrderLines::new(details, &[]));
-    set.ready.push(&order);
+    set.ready.push(order.into());
     set
 }
 
@@ -112,7 +112,7 @@ fn work_is_fenced_by_the_token() {
     let late = finish(&mut set, (1, token), &WorkResult::Completed, (&rules().retries, 0), NOW + 30);
     assert_eq!(late.unwrap_err(), Refusal::StaleToken);
     let order = set.orders[&1].clone();
-    set.ready.push(&order);
+    set.ready.push(order.into());
     let token = in_work(&mut set);
     let step = finished(&mut set, WorkResult::Completed).unwrap();
     assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(1), 5));
@@ -173,13 +173,13 @@ fn failed_work_waits_is_tried_again_and_parked_at_last() {
     assert_eq!((step.was, step.order.queue()), (Some(Queue::InWork), Some(Queue::Timed)));
     assert!(come_due(&mut set, 1, NOW).is_none(), "not yet");
     let order = set.orders[&1].clone();
-    set.ready.push(&order);
+    set.ready.push(order.into());
     assert!(claimed(&mut set, NOW).is_none(), "it waits");
     let Some(Due::Ready(seq)) = come_due(&mut set, 1, NOW + 502) else { panic!("it may be claimed") };
     let order = set.orders[&seq].clone();
     assert_eq!((order.version, order.queue()), (3, Some(Queue::Ready)));
     let order = set.orders[&1].clone();
-    set.ready.push(&order);
+    set.ready.push(order.into());
     in_work(&mut set);
     let step = end_lease(&mut set, 1, (&rules().retries, 0), NOW + 600).unwrap();
     assert_eq!((step.order.status, step.order.attempts, step.actor), (Status::Failed, 2, Actor::System));

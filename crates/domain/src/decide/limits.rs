@@ -55,7 +55,7 @@ pub(super) fn readmit(set: &mut WorkingSet, customer_id: &Arc<str>) -> Option<Or
             order.parked_by = None;
             // A pause may hold it back when its turn comes, and then the next must be at hand: that is for another batch.
             if set.pauses.is_empty() {
-                set.ready.insert(order);
+                set.ready.insert(Arc::new(order.clone()));
             }
             return Some(seq);
         }

@@ -31,7 +31,7 @@ pub struct WorkingSet {
     pub products: HashMap<Arc<str>, Product>,
     /// The adjustments whose ids were asked for.
     pub adjustments: HashMap<Arc<str>, Adjustment>,
-    /// The orders that are next to start, in that order; loaded in `orders` too.
+    /// The orders that are next to start, in that order.
     pub ready: Window,
     /// What is in work; known when it was asked for.
     pub in_work: InWork,
@@ -64,7 +64,8 @@ impl WorkingSet {
     pub fn leaving(&self) -> BTreeMap<Arc<str>, usize> {
         let mut leaving: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         let may_leave = |order: &&Order| matches!(order.queue(), Some(Queue::Ready | Queue::InWork | Queue::Limited));
-        for order in self.orders.values().filter(may_leave) {
+        let next = self.ready.orders().map(|order| &**order).filter(|order| !self.orders.contains_key(&order.seq));
+        for order in self.orders.values().chain(next).filter(may_leave) {
             *leaving.entry(Arc::clone(&order.customer_id)).or_default() += 1;
         }
         leaving

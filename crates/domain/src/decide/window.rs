@@ -8,49 +8,39 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::order::{Order, OrderSeq};
-use crate::rules::Priority;
+use crate::order::Order;
 
 /// How many of the orders that are next are looked at, and how many claims are remembered.
 pub const WINDOW: usize = 64;
 
-#[derive(Clone, Debug)]
-struct Waiting {
-    seq: OrderSeq,
-    sort_key: i64,
-    level: Priority,
-    customer_id: Arc<str>,
-    /// Where its customer stands in [`Window::shares`].
-    customer: usize,
-}
-
-/// The orders that are next to start.
+/// The orders that are next to start, as they were when the batch began. Shared with the store, which keeps them.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
-    waiting: VecDeque<Waiting>,
-    /// Claims of late, by the place of the customer; empty while nobody has to be fair.
-    shares: Vec<u32>,
-    places: HashMap<Arc<str>, usize>,
+    waiting: VecDeque<Arc<Order>>,
+    takes_turns: bool,
 }
 
 impl Window {
+    /// From now on customers take turns. Without it orders start as they stand, which is right when all of them will.
+    pub fn take_turns(&mut self) {
+        self.takes_turns = true;
+    }
+
     /// Adds an order behind the others.
-    pub fn push(&mut self, order: &Order) {
-        let waiting = self.waiting_of(order);
-        self.waiting.push_back(waiting);
+    pub fn push(&mut self, order: Arc<Order>) {
+        self.waiting.push_back(order);
     }
 
     /// Adds an order where its key belongs.
-    pub fn insert(&mut self, order: &Order) {
-        let waiting = self.waiting_of(order);
-        let key = |waiting: &Waiting| (waiting.sort_key, waiting.seq);
-        let at = self.waiting.partition_point(|known| key(known) < key(&waiting));
-        self.waiting.insert(at, waiting);
+    pub fn insert(&mut self, order: Arc<Order>) {
+        let key = |order: &Order| (order.sort_key, order.seq);
+        let at = self.waiting.partition_point(|known| key(known) < key(&order));
+        self.waiting.insert(at, order);
     }
 
-    /// The numbers of the orders, the first to start first.
-    pub fn seqs(&self) -> impl Iterator<Item = OrderSeq> {
-        self.waiting.iter().map(|waiting| waiting.seq)
+    /// The orders, the first to start first.
+    pub fn orders(&self) -> impl Iterator<Item = &Arc<Order>> {
+        self.waiting.iter()
     }
 
     /// How many there are.
@@ -63,85 +53,83 @@ impl Window {
         self.waiting.is_empty()
     }
 
-    /// From now on customers get their share, after these claims. Worth while when more orders wait than will be taken.
-    pub fn be_fair(&mut self, recent: &RecentClaims) {
-        (self.places, self.shares) = (HashMap::with_capacity(self.waiting.len()), Vec::new());
-        for waiting in &mut self.waiting {
-            waiting.customer = place(&mut self.places, &mut self.shares, &waiting.customer_id);
-        }
-        for customer_id in &recent.claims {
-            if let Some(&place) = self.places.get(customer_id) {
-                self.shares[place] += 1;
-            }
-        }
-    }
-
     /// Takes the next order out.
-    pub(super) fn next(&mut self) -> Option<OrderSeq> {
-        let at = if self.shares.len() > 1 { self.fairest()? } else { 0 };
-        self.waiting.remove(at).map(|waiting| waiting.seq)
+    pub(super) fn next(&mut self, recent: &RecentClaims) -> Option<Arc<Order>> {
+        let at = if self.takes_turns { self.fairest(recent) } else { 0 };
+        self.waiting.remove(at)
     }
 
-    /// Counts a claim.
-    pub(super) fn count(&mut self, recent: &mut RecentClaims, customer_id: &Arc<str>) {
-        let aged_out = recent.add(customer_id);
-        if self.shares.is_empty() {
-            return;
-        }
-        if let Some(&place) = self.places.get(customer_id) {
-            self.shares[place] += 1;
-        }
-        if let Some(&place) = aged_out.and_then(|customer_id| self.places.get(&customer_id)) {
-            self.shares[place] = self.shares[place].saturating_sub(1);
-        }
-    }
-
-    fn fairest(&self) -> Option<usize> {
-        let level = self.waiting.front()?.level;
-        let mut fairest = (0, u32::MAX);
-        for (at, waiting) in self.waiting.iter().take(WINDOW).enumerate() {
-            let share = self.shares[waiting.customer];
-            if waiting.level == level && share < fairest.1 {
-                fairest = (at, share);
-                if share == 0 {
-                    break;
-                }
+    fn fairest(&self, recent: &RecentClaims) -> usize {
+        let Some(first) = self.waiting.front() else { return 0 };
+        let level = first.level();
+        let (mut fairest, mut fewest) = (0, recent.of(&first.customer_id));
+        // Those of one customer often stand in a row.
+        let mut last = (&first.customer_id, fewest);
+        for (at, order) in self.waiting.iter().enumerate().take(WINDOW).skip(1) {
+            if fewest == 0 {
+                break;
+            }
+            if order.customer_id != *last.0 {
+                last = (&order.customer_id, recent.of(&order.customer_id));
+            }
+            if last.1 < fewest && order.level() == level {
+                (fairest, fewest) = (at, last.1);
             }
         }
-        Some(fairest.0)
+        fairest
     }
-
-    fn waiting_of(&mut self, order: &Order) -> Waiting {
-        let customer_id = Arc::clone(&order.customer_id);
-        // Nobody has a place while nobody has to be fair.
-        let customer = match self.shares.is_empty() {
-            true => 0,
-            false => place(&mut self.places, &mut self.shares, &customer_id),
-        };
-        Waiting { seq: order.seq, sort_key: order.sort_key, level: order.level(), customer_id, customer }
-    }
-}
-
-fn place(places: &mut HashMap<Arc<str>, usize>, shares: &mut Vec<u32>, customer_id: &Arc<str>) -> usize {
-    if let Some(&place) = places.get(customer_id) {
-        return place;
-    }
-    places.insert(Arc::clone(customer_id), shares.len());
-    shares.push(0);
-    shares.len() - 1
 }
 
 /// The customers of the last [`WINDOW`] claims. Kept in memory: after a restart all customers begin alike.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct RecentClaims {
+    /// Oldest first.
     claims: VecDeque<Arc<str>>,
+    counts: HashMap<Arc<str>, usize>,
+    /// What each claim since [`RecentClaims::settle`] pushed out.
+    pushed_out: Vec<Option<Arc<str>>>,
 }
 
 impl RecentClaims {
-    /// Adds a claim; gives the one that is too old by now.
-    fn add(&mut self, customer_id: &Arc<str>) -> Option<Arc<str>> {
+    /// What was added since is durable.
+    pub fn settle(&mut self) {
+        self.pushed_out.clear();
+    }
+
+    /// Forgets what was added since [`RecentClaims::settle`]: the batch is decided again.
+    pub fn rewind(&mut self) {
+        while let Some(pushed_out) = self.pushed_out.pop() {
+            if let Some(customer_id) = self.claims.pop_back() {
+                self.uncount(&customer_id);
+            }
+            if let Some(customer_id) = pushed_out {
+                *self.counts.entry(Arc::clone(&customer_id)).or_default() += 1;
+                self.claims.push_front(customer_id);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, customer_id: &Arc<str>) {
         self.claims.push_back(Arc::clone(customer_id));
-        if self.claims.len() > WINDOW { self.claims.pop_front() } else { None }
+        *self.counts.entry(Arc::clone(customer_id)).or_default() += 1;
+        let pushed_out = if self.claims.len() > WINDOW { self.claims.pop_front() } else { None };
+        if let Some(customer_id) = &pushed_out {
+            self.uncount(customer_id);
+        }
+        self.pushed_out.push(pushed_out);
+    }
+
+    fn of(&self, customer_id: &str) -> usize {
+        self.counts.get(customer_id).copied().unwrap_or(0)
+    }
+
+    fn uncount(&mut self, customer_id: &Arc<str>) {
+        if let Some(count) = self.counts.get_mut(customer_id) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(customer_id);
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::money::Currency;
+use crate::rules::Priority;
 use crate::status::{Lane, Status};
 
 fn order() -> Order {
@@ -38,23 +41,17 @@ fn order() -> Order {
 /// Orders as `(customer, priority)` by rising key; the customers of their claims.
 fn claims(waiting: &[(&str, Priority)], recent: &[&str], count: usize) -> String {
     let mut claimed = RecentClaims::default();
-    recent.iter().for_each(|customer| drop(claimed.add(&(*customer).into())));
+    recent.iter().for_each(|customer| claimed.add(&(*customer).into()));
     let mut window = Window::default();
-    let orders = waiting.iter().zip(1..).map(|(&(customer_id, priority), seq)| Order {
-        seq,
-        customer_id: customer_id.into(),
-        priority,
-        sort_key: seq as i64,
-        ..order()
-    });
-    let orders: Vec<Order> = orders.collect();
-    orders.iter().for_each(|order| window.push(order));
-    window.be_fair(&claimed);
+    for (&(customer_id, priority), seq) in waiting.iter().zip(1..) {
+        let customer_id = customer_id.into();
+        window.push(Arc::new(Order { seq, customer_id, priority, sort_key: seq as i64, ..order() }));
+    }
+    window.take_turns();
     let mut next = || {
-        let seq = window.next()?;
-        let customer_id = &orders[usize::try_from(seq).unwrap() - 1].customer_id;
-        window.count(&mut claimed, customer_id);
-        Some(customer_id.to_string())
+        let order = window.next(&claimed)?;
+        claimed.add(&order.customer_id);
+        Some(order.customer_id.to_string())
     };
     (0..count).map_while(|_| next()).collect()
 }
@@ -89,11 +86,29 @@ fn at_most_a_window_of_others_goes_before_the_first() {
 #[test]
 fn who_comes_back_stands_where_its_key_belongs() {
     let mut window = Window::default();
-    let at = |seq, sort_key| Order { seq, sort_key, ..order() };
-    window.push(&at(1, 5));
-    window.push(&at(2, 9));
+    let at = |seq, sort_key| Arc::new(Order { seq, sort_key, ..order() });
+    window.push(at(1, 5));
+    window.push(at(2, 9));
     for (seq, sort_key) in [(3, 5), (4, 1), (5, 10)] {
-        window.insert(&at(seq, sort_key));
+        window.insert(at(seq, sort_key));
     }
-    assert!(window.seqs().eq([4, 1, 3, 2, 5]) && window.len() == 5 && !window.is_empty());
+    assert!(window.orders().map(|order| order.seq).eq([4, 1, 3, 2, 5]) && window.len() == 5 && !window.is_empty());
+}
+
+#[test]
+fn a_batch_that_is_decided_again_finds_the_claims_as_they_were() {
+    let mut claimed = RecentClaims::default();
+    let customers = |count: usize| (0..count).map(|n| Arc::<str>::from(format!("c{}", n % 7)));
+    customers(WINDOW - 2).for_each(|customer| claimed.add(&customer));
+    claimed.settle();
+    let shown = |claimed: &RecentClaims| format!("{:?} {:?}", claimed.claims, BTreeMap::from_iter(&claimed.counts));
+    let before = shown(&claimed);
+    customers(9).for_each(|customer| claimed.add(&customer));
+    let after = shown(&claimed);
+    claimed.rewind();
+    assert_eq!(shown(&claimed), before);
+    customers(9).for_each(|customer| claimed.add(&customer));
+    claimed.settle();
+    claimed.rewind();
+    assert_eq!(shown(&claimed), after);
 }

@@ -31,7 +31,10 @@ pub fn claim(
     now_ms: i64,
 ) -> Option<Step> {
     while !limits::is_full(set, limits) {
-        let seq = set.ready.next()?;
+        let next = set.ready.next(recent)?;
+        let seq = next.seq;
+        // What the batch did to it before counts.
+        set.orders.entry(seq).or_insert_with(|| Order::clone(&next));
         if park(set, seq) || limits::park(set, seq, limits) {
             continue;
         }
@@ -47,7 +50,7 @@ pub fn claim(
         order.started_at_ms = Some(now_ms);
         order.duration_ms = None;
         let step = advance(order, row, (actor, None), None, now_ms);
-        set.ready.count(recent, &step.order.customer_id);
+        recent.add(&step.order.customer_id);
         return Some(step);
     }
     None

@@ -67,7 +67,7 @@ fn finds_what_is_due(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let (far, _) = wait(reader.order("far".into())).expect("readable").expect("it is there");
     run(writer, Keys { due: 5, ready: 5, ..Keys::default() }, |set, _| {
         assert_eq!((set.due.as_slice(), set.next_due_ms), (&[1][..], far.due_at_ms));
-        assert!(set.ready.seqs().eq([3, 4]));
+        assert!(set.ready.orders().map(|order| order.seq).eq([3, 4]));
         assert!(set.orders.contains_key(&1) && !set.orders.contains_key(&2));
         let lines = &set.lines[&1];
         assert_eq!((lines.details.lines[0].reserved, lines.progress.as_slice()), (2, &[Progress::default()][..]));
@@ -200,16 +200,16 @@ fn keeps_pauses_and_what_they_park(writer: &mut dyn WriteStore, reader: &dyn Rea
     assert_eq!(counts, [0, 2]);
     run(writer, Keys { ready: 100, unparked: 1, ..Keys::default() }, |set, _| {
         assert!(
-            !set.ready.seqs().any(|seq| seq == 5)
-                && !set.ready.seqs().any(|seq| seq == 6)
-                && set.ready.seqs().any(|seq| seq == 7)
+            !set.ready.orders().map(|order| order.seq).any(|seq| seq == 5)
+                && !set.ready.orders().map(|order| order.seq).any(|seq| seq == 6)
+                && set.ready.orders().map(|order| order.seq).any(|seq| seq == 7)
         );
         assert_eq!((set.pauses.len(), set.unparked.as_slice()), (2, &[(ann.clone(), 5)][..]), "so many at a time");
         let order = Order { parked_by: None, ..set.orders[&5].clone() };
         Writes { changed_orders: vec![order], pauses: vec![pause(Scope::All, true)], ..Writes::default() }
     });
     run(writer, Keys { ready: 100, unparked: 5, ..Keys::default() }, |set, _| {
-        assert!(set.ready.seqs().any(|seq| seq == 5) && set.pauses[&Scope::All].is_ending);
+        assert!(set.ready.orders().map(|order| order.seq).any(|seq| seq == 5) && set.pauses[&Scope::All].is_ending);
         assert_eq!(
             (set.unparked.as_slice(), &set.orders[&6].parked_by),
             (&[(ann.clone(), 6)][..], &Some(Parked::Pause(ann.clone())))
@@ -239,7 +239,10 @@ fn keeps_what_limits_park(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let keys = Keys { order_seqs: vec![7], ready: 100, in_work: true, limited: true, ..Keys::default() };
     run(writer, keys, |set, _| {
         let customer_id = &set.orders[&7].customer_id;
-        assert!(set.ready.seqs().all(|seq| seq != 5 && seq != 6), "who is parked is not ready");
+        assert!(
+            set.ready.orders().map(|order| order.seq).all(|seq| seq != 5 && seq != 6),
+            "who is parked is not ready"
+        );
         assert_eq!(set.in_work.by_customer[customer_id], set.in_work.all);
         assert_eq!(set.limited[customer_id].front(), Some(&6), "the first to start");
         assert!(set.orders.contains_key(&6) && set.limited[customer_id].len() <= set.leaving()[customer_id]);
