@@ -70,8 +70,8 @@ pub(crate) enum Command {
     /// shapes: a connection of HTTP for each producer, and one WebSocket for all, as a client of BullMQ uses one
     /// connection. Redis (appendfsync always) and PostgreSQL (its defaults) are started privately and stopped, PostgreSQL
     /// as an unprivileged user when this is run as root. Needs node with the packages of --programs, redis-server and
-    /// PostgreSQL; whoever lacks something is left out and that is said. Takes about 45 seconds a round with the defaults for each
-    /// place and number of producers: 9 minutes in all.
+    /// PostgreSQL; whoever lacks something is left out, and that is said. Half a minute for each round, place and number of
+    /// producers: with the defaults 7 minutes in all.
     Peers(PeersArgs),
     /// The floor of `fanout` and `storm`: write to sockets what is asked for, or let everybody in
     #[command(hide = true)]

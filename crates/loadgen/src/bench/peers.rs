@@ -31,7 +31,7 @@ const WORKERS: u32 = 256;
 const GRAPHILE_POOL: u64 = 10;
 /// Jobs at a time of graphile-worker: what its documentation measures with. 64 and 256 were slower.
 const GRAPHILE_CONCURRENCY: u64 = 24;
-/// Jobs that its worker fetches at once. Its documentation measures with 500; that was slower.
+/// Jobs that its worker fetches at once. Its documentation measures with 500; that drained more slowly.
 const GRAPHILE_LOCAL_QUEUE: u64 = 5_000;
 
 /// What is to be done.
