@@ -13,6 +13,8 @@ COUNT ?= 200
 SEED ?= 1
 # What `make load` does, with its arguments.
 LOAD ?= --help
+# Further arguments for the comparison with peers.
+PEERS_ARGS ?=
 # Further arguments for `ordercast serve`.
 ARGS ?=
 
@@ -22,6 +24,7 @@ TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # lock file says, pages built from the sources as they are. The server embeds web/dist, so the pages are
 # built once, before anything that is linked.
 WEB_PACKAGES := web/node_modules/.packages-installed
+PEERS := bench/peers/node_modules/.packages-installed
 SDK_JAVASCRIPT := sdk/javascript/node_modules/.packages-installed
 SDK_PYTHON := sdk/python/.venv/.packages-installed
 WEB_PAGES := web/node_modules/.pages-built
@@ -80,10 +83,17 @@ test-sdk: build-tests $(SDK_JAVASCRIPT) $(SDK_PYTHON) ## The official Centrifuge
 	cd sdk/python && ORDERCAST_BIN=$(TARGET_DIR)/debug/ordercast .venv/bin/python -m unittest --verbose
 
 .PHONY: bench
-bench: build ## The benchmarks
+bench: build ## The benchmarks, and beside peers: about 18 minutes
 	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast cargo run --release --locked --package ordercast-loadgen -- bench
 	cargo bench --locked --package ordercast-engine --bench commit
 	cargo bench --locked --package ordercast-hub --bench figures
+	@$(MAKE) --no-print-directory bench-peers
+
+.PHONY: bench-peers
+bench-peers: build ## Beside BullMQ and graphile-worker, about 7 minutes; PEERS_ARGS='--rounds 5', --help lists them
+	@$(MAKE) --no-print-directory $(PEERS) || echo "bench-peers: the peers' packages are not installed; see above" >&2
+	ORDERCAST_BIN=$(TARGET_DIR)/release/ordercast \
+		cargo run --release --locked --package ordercast-loadgen -- peers $(PEERS_ARGS)
 
 .PHONY: load
 load: build ## One load: make load LOAD='storm --clients 5000'; without LOAD it lists them
@@ -98,7 +108,7 @@ torture: build ## Kill and restart it COUNT times from SEED on, and look for any
 .PHONY: clean
 clean: ## Remove everything built; data stays
 	cargo clean
-	rm -rf web/dist web/node_modules web/.test-build sdk/javascript/node_modules sdk/python/.venv
+	rm -rf web/dist web/node_modules web/.test-build sdk/javascript/node_modules sdk/python/.venv bench/peers/node_modules
 
 .PHONY: pages
 pages: $(WEB_PAGES)
@@ -119,6 +129,10 @@ $(WEB_PAGES): $(WEB_PACKAGES) $(WEB_SOURCES)
 
 $(SDK_JAVASCRIPT): sdk/javascript/package.json sdk/javascript/package-lock.json | node
 	cd sdk/javascript && npm ci --ignore-scripts
+	@touch $@
+
+$(PEERS): bench/peers/package.json bench/peers/package-lock.json | node
+	cd bench/peers && npm ci --ignore-scripts
 	@touch $@
 
 $(SDK_PYTHON): sdk/python/requirements.txt

@@ -21,6 +21,8 @@ use crate::target::Place;
 
 /// A file system in memory, where a sync costs no disk.
 const RAM_DISK: &str = "/dev/shm";
+/// What that place is called in reports.
+pub const RAM_DISK_NAME: &str = "RAM disk";
 
 /// How long and how often is measured.
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +81,7 @@ impl Bench {
     /// # Errors
     /// When the server cannot be started, fails, or refuses an order.
     pub fn run(&self, print: &mut dyn FnMut(&str)) -> Result<(), LoadError> {
-        let ram = Path::new(RAM_DISK).is_dir().then(|| PathBuf::from(RAM_DISK));
-        let places: Vec<_> =
-            [("disk", Some(self.scratch.clone())), ("RAM disk", ram)].into_iter().filter_map(named).collect();
+        let places = places(self.scratch.clone());
         let connections: &[usize] = if self.effort.is_full { &[64, 16] } else { &[16] };
         intake::run(&self.binary, &places, connections, self.effort, print)?;
         flow::run(&self.binary, &places, self.effort, print)?;
@@ -91,6 +91,8 @@ impl Bench {
     }
 }
 
-fn named((name, place): (&'static str, Option<PathBuf>)) -> Option<(&'static str, PathBuf)> {
-    Some((name, place?))
+/// Where to measure: in `scratch`, which is called a disk, and in memory if the machine has a file system there.
+pub fn places(scratch: PathBuf) -> Vec<intake::Place> {
+    let ram = Path::new(RAM_DISK).is_dir().then(|| (RAM_DISK_NAME, PathBuf::from(RAM_DISK)));
+    [("disk", scratch)].into_iter().chain(ram).collect()
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use ordercast_loadgen::bench::peers::Peers;
+use ordercast_loadgen::bench::{RAM_DISK_NAME, places};
 use ordercast_loadgen::client::dialect::Dialect;
 use ordercast_loadgen::failure::LoadError;
 use ordercast_loadgen::loads::chaos::Chaos;
@@ -62,7 +63,15 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Measure what an order, a delivery and a connection cost, as ratios to floors of the same run
     Bench(BenchArgs),
-    /// The same orders through Ordercast and through BullMQ, in interleaved rounds; needs redis-server and node
+    /// The same orders through Ordercast, BullMQ and graphile-worker, in interleaved rounds
+    ///
+    /// A round is, for each place and number of producers, and for each of them one after the other: producers add
+    /// orders and wait for durable answers; workers drain what waits; then both at once. Ordercast is measured in two
+    /// shapes: a connection of HTTP for each producer, and one WebSocket for all, as a client of BullMQ uses one
+    /// connection. Redis (appendfsync always) and PostgreSQL (its defaults) are started privately and stopped, PostgreSQL
+    /// as an unprivileged user when this is run as root. Needs node with the packages of --programs, redis-server and
+    /// PostgreSQL; whoever lacks something is left out, and that is said. Half a minute for each round, place and number of
+    /// producers: with the defaults 7 minutes in all.
     Peers(PeersArgs),
     /// The floor of `fanout` and `storm`: write to sockets what is asked for, or let everybody in
     #[command(hide = true)]
@@ -416,26 +425,44 @@ pub(crate) struct PeersArgs {
     #[arg(long, value_name = "DIR", default_value = "bench/peers")]
     programs: PathBuf,
     /// Producers that wait for their answers
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u64).range(1..=10_000))]
-    producers: u64,
-    /// Seconds that they produce in a round
-    #[arg(long, value_name = "S", default_value_t = 3, value_parser = value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "64,256", value_parser = value_parser!(u64).range(1..=10_000))]
+    producers: Vec<u64>,
+    /// Seconds that they produce, twice a round
+    #[arg(long, value_name = "S", default_value_t = 2, value_parser = value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Interleaved rounds
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u64).range(1..=1_000))]
     rounds: u64,
-    /// Where the data directories are made [default: the system's folder for temporary files]
+    /// Measure only there
+    #[arg(long, value_enum)]
+    only: Option<Medium>,
+    /// A folder on the disk to measure [default: the system's folder for temporary files]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }
 
+/// Where data lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Medium {
+    /// On the disk
+    Disk,
+    /// In memory
+    Ram,
+}
+
 impl PeersArgs {
     pub(crate) fn load(self) -> Result<Peers, LoadError> {
+        let mut places = places(self.scratch.unwrap_or_else(std::env::temp_dir));
+        let is_wanted = |name: &str| self.only.is_none_or(|only| (only == Medium::Ram) == (name == RAM_DISK_NAME));
+        places.retain(|(name, _)| is_wanted(name));
+        if places.is_empty() {
+            return Err(LoadError::new("this machine has no disk in memory"));
+        }
         Ok(Peers {
             binary: find_binary()?,
             programs: self.programs,
-            scratch: self.scratch.unwrap_or_else(std::env::temp_dir),
-            producers: self.producers as usize,
+            places,
+            producers: self.producers.into_iter().map(|count| count as usize).collect(),
             window: Duration::from_secs(self.seconds),
             rounds: self.rounds as usize,
         })

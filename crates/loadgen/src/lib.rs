@@ -16,6 +16,7 @@ pub mod http;
 pub mod json;
 pub mod loads;
 pub mod measure;
+pub mod one_socket;
 pub mod open_loop;
 pub mod orders;
 pub mod server;

@@ -65,7 +65,7 @@ fn run(command: Command) -> Result<bool, LoadError> {
             Bench { binary: find_binary()?, scratch, floor, effort }.run(&mut tell)?;
             Ok(true)
         }
-        Command::Peers(args) => args.load()?.run(&mut tell).map(|()| true),
+        Command::Peers(args) => args.load()?.run(&mut note).and_then(|report| told(&report, true)),
         Command::Torture(TortureArgs { count, seed, workers, scratch }) => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             let torture = Torture { binary: find_binary()?, count, seed, workers, scratch };

@@ -3,3 +3,4 @@
 pub mod histogram;
 pub mod process;
 pub mod series;
+pub mod tree;

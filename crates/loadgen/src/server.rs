@@ -1,7 +1,7 @@
 //! The server under load: started from its binary, and stopped by its own process id.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -27,6 +27,15 @@ pub fn find_binary() -> Result<PathBuf, LoadError> {
     binary.filter(|path| path.is_file()).ok_or_else(|| {
         LoadError::new("no server to test: build it with `cargo build --release`, or name it in ORDERCAST_BIN")
     })
+}
+
+/// A port of loopback for a server that cannot choose one itself. Nobody else takes it in between but by chance, and then
+/// that server does not start.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// A process of the server.

@@ -92,6 +92,11 @@ impl Socket {
         }
     }
 
+    /// The next message of those that came together with the last, if there is one.
+    pub fn heard(&mut self) -> Option<Message> {
+        self.heard.pop_front()
+    }
+
     fn read(&mut self) -> io::Result<usize> {
         match self.stream.read(&mut self.scratch)? {
             0 => Err(ErrorKind::UnexpectedEof.into()),

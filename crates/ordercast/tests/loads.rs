@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ordercast_loadgen::bench::peers::Peers;
 use ordercast_loadgen::client::dialect::Dialect;
 use ordercast_loadgen::loads::chaos::Chaos;
 use ordercast_loadgen::loads::fanout::{Effort, Fanout, Feed};
@@ -102,6 +103,27 @@ fn every_paced_order_is_answered_and_seen() {
     let load = PacedOrders { place: place(), rate: 100, duration: Duration::from_secs(1), workers: 4 };
     let report = load.run().unwrap();
     assert_eq!((report.orders, report.answered.count(), report.received.count()), (100, 100, 100), "{report}");
+}
+
+#[test]
+fn every_shape_of_producers_is_measured_and_a_peer_that_is_not_installed_is_left_out() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let peers = Peers {
+        binary: env!("CARGO_BIN_EXE_ordercast").into(),
+        programs: scratch.path().join("none"),
+        places: vec![("disk", scratch.path().to_owned())],
+        producers: vec![1, 20],
+        window: Duration::from_millis(200),
+        rounds: 1,
+    };
+    let mut notes = Vec::new();
+    let report = peers.run(&mut |line| notes.push(line.to_owned())).expect("a comparison");
+    assert_eq!(report.left_out.len(), 2, "{report}");
+    assert!(notes.iter().any(|line| line.starts_with("BullMQ is left out: ")), "{notes:?}");
+    let text = report.to_string();
+    // Two shapes, two numbers of producers, three figures.
+    assert_eq!(text.matches("    Ordercast, ").count(), 12, "{text}");
+    assert!(!text.contains(": 0 (") && !text.contains("NaN"), "{text}");
 }
 
 #[test]

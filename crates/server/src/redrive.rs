@@ -10,7 +10,7 @@ use axum::extract::{Extension, State};
 use axum::response::Response;
 use hyper::HeaderMap;
 use ordercast_domain::Violation;
-use ordercast_domain::decide::{Action, Refusal, Request};
+use ordercast_domain::decide::{Action, MAX_REASON_BYTES, Refusal, Request};
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_domain::transition::{ActionName, Actor, actions_from};
@@ -69,13 +69,20 @@ pub(crate) async fn retry(
     let body = read_body(&app, body).await?;
     let asked = parse_redrive(&body)?;
     let actor = actor_of(&principal)?;
-    let reason = asked.reason.as_deref().filter(|reason| !reason.trim().is_empty());
-    if reason.is_none() && !asked.is_dry_run {
-        return Err(invalid("/reason", "is required: say why"));
-    }
-    let redrive = Redrive { app: &app, client: peer.ip(), actor, reason: reason.map(Arc::from) };
+    let redrive = Redrive { app: &app, client: peer.ip(), actor, reason: reason_of(&asked)? };
     let tally = redrive.run(&asked).await?;
     Ok(json_response(tally_json(&tally, asked.is_dry_run)))
+}
+
+/// The reason, by the rule of the action that each order gets it for: refused once and before anything is looked up,
+/// not with the first order that matches.
+fn reason_of(asked: &RedriveRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
+    let reason = asked.reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    match reason.map_or(0, |reason| reason.trim().len()) {
+        0 if !asked.is_dry_run => Err(invalid("/reason", "is required: say why")),
+        0..=MAX_REASON_BYTES => Ok(reason.map(Arc::from)),
+        length => Err(invalid("/reason", format!("has {length} bytes; at most {MAX_REASON_BYTES} are allowed"))),
+    }
 }
 
 struct Redrive<'a> {

@@ -152,6 +152,7 @@ fn bounds_and_foreign_fields() {
         ("/orders/o1/cancel", r#"{"amount":1,"close":true}"#.to_owned(), 422, &["/amount", "/close"]),
         ("/orders/o1/hold", r#"{"reason":"x","run_at":"2030-01-01T00:00:00Z"}"#.to_owned(), 422, &["/run_at"]),
         ("/orders/o1/cancel", r#"{"time_zone":5}"#.to_owned(), 422, &["/time_zone"]),
+        ("/orders/retry", format!(r#"{{"status":"failed","reason":"{}"}}"#, "x".repeat(501)), 422, &["/reason"]),
         ("/orders/o1/hold", format!(r#"{{"reason":"{}"}}"#, "x".repeat(501)), 422, &["/reason"]),
         ("/orders/o1/hold", format!(r#"{{"reason":"{}"}}"#, "x".repeat(500)), 200, &[]),
         ("/work/claim", r#"{"token":1}"#.to_owned(), 422, &["/token"]),

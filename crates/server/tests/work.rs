@@ -162,6 +162,8 @@ fn failed_orders_are_counted_and_tried_again_by_filter() {
         (json!({"status": "failed", "limit": 0, "dry_run": true}), "/limit"),
         (json!({"status": "failed", "cursor": "x", "dry_run": true}), "/cursor"),
         (json!({"status": "failed", "reason": "x".repeat(501)}), "/reason"),
+        (json!({"status": "failed", "reason": "x".repeat(501), "dry_run": true}), "/reason"),
+        (json!({"status": "failed", "error": "no such error", "reason": "x".repeat(501)}), "/reason"),
     ] {
         assert_eq!(post(&mut client, "/orders/retry", body.clone()).pointers(), [pointer], "{body}");
     }
@@ -183,6 +185,8 @@ fn failed_orders_are_counted_and_tried_again_by_filter() {
         assert_eq!(post(&mut client, "/orders/retry", body).json(), expected, "{filter}");
     }
     assert_eq!(versions(&mut client), before, "counting changes nothing");
+    let longest = json!({"status": "failed", "error": "flour", "limit": 1, "reason": "x".repeat(500)});
+    assert_eq!(post(&mut client, "/orders/retry", longest).json()["retried"], 1);
     let body = json!({"status": "failed", "error": "oven", "reason": "a new oven"});
     let retried = post(&mut client, "/orders/retry", body.clone()).json();
     assert_eq!((&retried["matched"], &retried["retried"], &retried["moved_on"]), (&json!(3), &json!(3), &json!(0)));

@@ -6,7 +6,7 @@ use std::fs;
 use crate::failure::LoadError;
 
 /// Ticks of the kernel's CPU clock per second; Linux tells programs 100, whatever its own.
-const TICKS_PER_S: f64 = 100.0;
+pub(super) const TICKS_PER_S: f64 = 100.0;
 
 /// A process of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Routes of orders, of the catalogue, of adjustments and of workers.
 
+use ordercast_domain::decide::MAX_REASON_BYTES;
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
@@ -105,7 +106,7 @@ fn redrive() -> Operation {
         "error": about(or_null(text(MAX_TEXT_BYTES)), "A part of the last error."),
         "limit": or_null(limit(1_000, 10_000)),
         "cursor": or_null(cursor()),
-        "reason": about(or_null(text(MAX_TEXT_BYTES)), "Required unless `dry_run` is set."),
+        "reason": about(or_null(text(MAX_REASON_BYTES)), "Required unless `dry_run` is set."),
         "dry_run": or_null(flag()),
     });
     let gives = json!({
