@@ -40,6 +40,8 @@ pub struct AmountLimits {
     pub max_amount: i64,
     /// Larger orders go first and by the lane `priority_processing`.
     pub priority_above: i64,
+    /// Larger orders are held for a person.
+    pub hold_above: Option<i64>,
 }
 
 /// How many orders may be in work at a time; without a number, as many as there are workers.
@@ -115,7 +117,7 @@ impl Rules {
     pub fn standard(default_currency: Currency) -> Self {
         Self {
             default_currency,
-            amounts: AmountLimits { max_amount: 10_000, priority_above: 1_000 },
+            amounts: AmountLimits { max_amount: 10_000, priority_above: 1_000, hold_above: None },
             amounts_by_currency: BTreeMap::new(),
             max_items: 50,
             retries: Retries::default(),
@@ -128,7 +130,7 @@ impl Rules {
     /// The limits of a wholesaler: 1,000,000 and 1,000 lines.
     pub fn wholesale(default_currency: Currency) -> Self {
         Self {
-            amounts: AmountLimits { max_amount: 1_000_000, priority_above: 1_000 },
+            amounts: AmountLimits { max_amount: 1_000_000, priority_above: 1_000, hold_above: None },
             max_items: 1_000,
             ..Self::standard(default_currency)
         }
@@ -147,6 +149,13 @@ impl Rules {
     /// Whether an amount, in minor units, is above the bound that gives priority.
     pub fn is_large(&self, amount: i64, currency: Currency) -> bool {
         amount > self.amounts_in(currency).priority_above.saturating_mul(currency.minor_per_major())
+    }
+
+    /// Why an order of this amount, in minor units, is held for a person from the start, if it is.
+    pub fn holds(&self, amount: i64, currency: Currency) -> Option<String> {
+        let above = self.amounts_in(currency).hold_above?;
+        let is_held = amount > above.saturating_mul(currency.minor_per_major());
+        is_held.then(|| format!("amounts above {above} {} wait for a person", currency.code()))
     }
 
     /// The lane of an order: by amount first, then by priority.

@@ -127,12 +127,11 @@ fn write_details(order: &Order, details: &Details, extent: Option<OrderExtent<'_
     write_order(&summary(order), &view, out);
 }
 
-/// Appends the body of an order's first event.
-pub(crate) fn placed_event(order: &Order, details: &Details, actor: &str, out: &mut Vec<u8>) {
+/// Appends the body of an order's first event; the reason is that of a rule which holds it.
+pub(crate) fn placed_event(order: &Order, details: &Details, (actor, reason): (&str, Option<&str>), out: &mut Vec<u8>) {
     // Lines that the event will not list need not be gathered.
     let lines = (details.lines.len() <= MAX_EVENT_LINES).then(|| line_views(&details.lines, order));
-    let event =
-        OrderEvent { order: summary(order), from: None, actor, action: None, reason: None, lines: lines.as_deref() };
+    let event = OrderEvent { order: summary(order), from: None, actor, action: None, reason, lines: lines.as_deref() };
     write_order_event(&event, out);
 }
 

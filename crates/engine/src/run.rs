@@ -127,15 +127,16 @@ impl<'a> Run<'a> {
 
     fn place(&mut self, draft: &Draft, actor: &str) -> Result<Placed, Refusal> {
         let (now_ms, ids) = (self.now_ms, &mut *self.ids);
-        let (order, details) = match decide::place(&mut self.set, draft, self.rules, now_ms, || ids.draw(now_ms))? {
-            Placement::Replayed { order_id, key_for } => {
-                self.writes.keys.extend(draft.key.clone().zip(key_for));
-                return Ok(Placed::Replayed { order_id });
-            }
-            Placement::Accepted { order, details } => (order, details),
-        };
+        let (order, details, reason) =
+            match decide::place(&mut self.set, draft, self.rules, now_ms, || ids.draw(now_ms))? {
+                Placement::Replayed { order_id, key_for } => {
+                    self.writes.keys.extend(draft.key.clone().zip(key_for));
+                    return Ok(Placed::Replayed { order_id });
+                }
+                Placement::Accepted { order, details, reason } => (order, details, reason),
+            };
         let from = self.bodies.len();
-        encode::placed_event(&order, &details, actor, &mut self.bodies);
+        encode::placed_event(&order, &details, (actor, reason.as_deref()), &mut self.bodies);
         self.order_event(&order, from);
         for line in details.lines.iter().filter(|line| line.reserved > 0) {
             if !self.changed_products.contains(line.sku.as_str()) {

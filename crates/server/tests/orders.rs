@@ -123,6 +123,21 @@ fn an_order_is_held_released_and_called_off_and_its_events_tell_it() {
 }
 
 #[test]
+fn an_amount_that_a_rule_holds_waits_for_a_person() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.rules.amounts.hold_above = Some(39));
+    let mut client = server.client();
+    let held = place(&mut client, &order("a1"));
+    assert_eq!((&held["status"], &held["version"]), (&json!("held"), &json!(1)), "{held}");
+    let events = client.get("/orders/a1/events").json();
+    let told = &events["events"][0];
+    assert_eq!(told["status"], "held", "{events}");
+    assert_eq!(told["reason"], "amounts above 39 USD wait for a person", "{events}");
+    assert_eq!(act(&mut client, "a1", "release", &json!({})).json()["status"], "pending");
+    until_status(&mut client, "a1", "completed");
+}
+
+#[test]
 fn goods_leave_in_parts_come_back_and_money_goes_back_once() {
     let dir = tempfile::tempdir().expect("a folder");
     {

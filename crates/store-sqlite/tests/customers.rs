@@ -74,7 +74,7 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
             };
             let draft = draft_order(&input, &rules, &CustomerKey::new([7; 32])).expect("a good order");
             let placement = decide::place(&mut set, &draft, &rules, at_ms, || unreachable!("it has an id"));
-            let Ok(Placement::Accepted { order, details }) = placement else { panic!("a new order is accepted") };
+            let Ok(Placement::Accepted { order, details, .. }) = placement else { panic!("a new order is accepted") };
             writes.events.push(event(&order));
             writes.new_orders.push(OrderInsert { order, details });
         }

@@ -99,7 +99,7 @@ fn event(order: &Order, text: &str) -> EventInsert {
 }
 
 fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) {
-    let Ok(Placement::Accepted { order, details }) = decide::place(set, draft, &rules(), now_ms, || unreachable!())
+    let Ok(Placement::Accepted { order, details, .. }) = decide::place(set, draft, &rules(), now_ms, || unreachable!())
     else {
         panic!("a new order is accepted")
     };

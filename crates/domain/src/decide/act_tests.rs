@@ -37,7 +37,7 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
     let tea = Product { sku: "tea".into(), name, price: 10_000_000, currency, stock: Some(10), reserved: 0 };
     let mut set = WorkingSet { next_seq: 1, ..WorkingSet::default() };
     set.products.insert("tea".into(), tea);
-    let Ok(Placement::Accepted { order, details }) =
+    let Ok(Placement::Accepted { order, details, .. }) =
         place(&mut set, &draft(run_at_ms), &rules(), NOW, || unreachable!())
     else {
         panic!("there is enough")

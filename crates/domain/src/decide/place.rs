@@ -19,6 +19,8 @@ pub enum Placement {
         order: Arc<Order>,
         /// Its lasting part.
         details: Arc<Details>,
+        /// Why it is held, if a rule does.
+        reason: Option<String>,
     },
     /// It is there already.
     Replayed {
@@ -55,19 +57,26 @@ pub fn place(
     if details.lines.iter().any(is_counted) {
         reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
-    let due_at_ms = draft.run_at_ms.filter(|&run_at_ms| run_at_ms > now_ms);
+    let reason = rules.holds(amount, draft.currency);
+    let (status, due_at_ms) = match draft.run_at_ms.filter(|&run_at_ms| run_at_ms > now_ms) {
+        // Released, it queues up at once, whatever time it was for: who lets it go on can move it.
+        _ if reason.is_some() => (Status::Held, rules.hold_ms.map(|hold_ms| now_ms.saturating_add(hold_ms))),
+        Some(run_at_ms) => (Status::Scheduled, Some(run_at_ms)),
+        None => (Status::Pending, None),
+    };
+    // A scheduled order queues up when its time comes, not when it was accepted.
+    let queues_up_ms = due_at_ms.filter(|_| status == Status::Scheduled).unwrap_or(now_ms);
     let order = Order {
         seq: set.next_seq,
         id: draft.id.clone().unwrap_or_else(new_id),
         customer_id: Arc::clone(&draft.customer_id),
-        status: if due_at_ms.is_some() { Status::Scheduled } else { Status::Pending },
+        status,
         lane: rules.lane(amount, draft.currency, draft.priority),
         priority: draft.priority,
         version: 1,
         token: 0,
         attempts: 0,
-        // A scheduled order queues up when its time comes, not when it was accepted.
-        sort_key: rules.sort_key(due_at_ms.unwrap_or(now_ms), amount, draft.currency, draft.priority),
+        sort_key: rules.sort_key(queues_up_ms, amount, draft.currency, draft.priority),
         amount,
         rounding,
         currency: draft.currency,
@@ -96,7 +105,7 @@ pub fn place(
     if let Some(key) = &draft.key {
         set.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
     }
-    Ok(Placement::Accepted { order: Arc::new(order), details })
+    Ok(Placement::Accepted { order: Arc::new(order), details, reason })
 }
 
 fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>, Refusal> {

@@ -2,6 +2,7 @@ use super::*;
 use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_catalogue_order, draft_order};
 use crate::money::Currency;
 use crate::product::Product;
+use crate::rules::Priority;
 
 fn usd() -> Currency {
     Currency::parse("USD").unwrap()
@@ -105,4 +106,28 @@ fn plain_text_is_no_sku_even_beside_lines_that_are() {
     let mixed = draft_order(&input, &rules(), &key()).unwrap();
     let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &mixed) else { panic!("one is there") };
     assert_eq!(details.lines.iter().map(|line| line.reserved).collect::<Vec<_>>(), [0, 1, 0]);
+}
+
+#[test]
+fn large_orders_are_held_for_a_person_from_the_start() {
+    let mut rules = rules();
+    rules.amounts.hold_above = Some(5);
+    for (quantity, run_at_ms, hold_ms, expected) in [
+        (5, None, None, (Status::Pending, None, 1_000)),
+        (6, None, None, (Status::Held, None, 1_000)),
+        (6, None, Some(7), (Status::Held, Some(1_007), 1_000)),
+        (5, Some(9_000), Some(7), (Status::Scheduled, Some(9_000), 9_000)),
+        (6, Some(9_000), Some(7), (Status::Held, Some(1_007), 1_000)),
+    ] {
+        rules.hold_ms = hold_ms;
+        let draft = Draft { run_at_ms, ..draft(&[("tea", quantity)]) };
+        let mut set = set_with(&[tea(10)]);
+        let placement = place(&mut set, &draft, &rules, 1_000, || "new".into());
+        let Ok(Placement::Accepted { order, reason, .. }) = placement else { panic!("{placement:?}") };
+        let queued_ms = order.sort_key + rules.bonus_ms[Priority::Medium as usize];
+        assert_eq!((order.status, order.due_at_ms, queued_ms), expected);
+        assert_eq!(set.products["tea"].reserved, quantity, "its stock is reserved all the same");
+        let told = reason.as_deref() == Some("amounts above 5 USD wait for a person");
+        assert_eq!(told, order.status == Status::Held, "{reason:?}");
+    }
 }

@@ -210,7 +210,10 @@ fn amounts(layers: &mut Layers<'_>, table: &str, default: AmountLimits) -> Amoun
     let max_amount = layers.read(setting(format!("{table}.max_amount")), default.max_amount, within(1..=MAX_AMOUNT));
     let priority_above = setting(format!("{table}.priority_above"));
     let priority_above = layers.read(priority_above, default.priority_above, within(0..=MAX_AMOUNT));
-    AmountLimits { max_amount, priority_above }
+    // 0 holds none.
+    let hold_above =
+        layers.read(setting(format!("{table}.hold_above")), default.hold_above.unwrap_or(0), within(0..=MAX_AMOUNT));
+    AmountLimits { max_amount, priority_above, hold_above: Some(hold_above).filter(|&above| above > 0) }
 }
 
 fn websocket(layers: &mut Layers<'_>, channels: &Channels) -> WebSocketSettings {

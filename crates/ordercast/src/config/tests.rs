@@ -91,9 +91,12 @@ fn every_kind_of_value_is_read() {
                 [demo]\nenabled = true\nrate_per_s = 3\n";
     let settings = with_file(file, &[], &[]).unwrap().settings;
     assert_eq!(settings.rules.max_items, 1_000);
-    assert_eq!(settings.rules.amounts, AmountLimits { max_amount: 5_000, priority_above: 1_000 });
+    assert_eq!(settings.rules.amounts, AmountLimits { max_amount: 5_000, priority_above: 1_000, hold_above: None });
     let jpy = Currency::parse("JPY").unwrap();
-    assert_eq!(settings.rules.amounts_in(jpy), AmountLimits { max_amount: 1_000_000, priority_above: 1_000 });
+    assert_eq!(
+        settings.rules.amounts_in(jpy),
+        AmountLimits { max_amount: 1_000_000, priority_above: 1_000, hold_above: None }
+    );
     assert_eq!(settings.rules.bonus_ms, [60_000, 500, 0]);
     assert_eq!(settings.websocket.ping_interval, Duration::from_millis(1_500));
     assert!(settings.demo.is_enabled && settings.demo.rate_per_s == 3.0);
