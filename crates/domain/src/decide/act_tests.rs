@@ -43,7 +43,7 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
         panic!("there is enough")
     };
     set.lines.insert(order.seq, OrderLines::new(details, &[]));
-    set.ready.push(order.into());
+    set.ready.push(order);
     set
 }
 
