@@ -83,11 +83,11 @@ async fn a_stop_gives_unfinished_orders_back() {
     assert_eq!((start.ready, start.active), (4, 0));
 }
 
-/// A hundred thousand low orders wait and a high one comes: it starts with the next claim. A low one that has
+/// A hundred thousand low orders (or as many as `ORDERCAST_LOW_ORDERS` says) wait and a high one comes: it starts with the next claim. A low one that has
 /// aged past the bonus is not overtaken.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
-    const LOW: usize = 100_000;
+    let low = std::env::var("ORDERCAST_LOW_ORDERS").map_or(100_000, |text| text.parse().expect("a number"));
     let dir = tempfile::tempdir().expect("a folder");
     store_an_aged_order(dir.path()).await;
     let (writer, reader) = open(&SqliteOptions::new(dir.path())).expect("a store");
@@ -95,14 +95,14 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
     let (permits, begun) = (Arc::clone(&gate.permits), Arc::clone(&gate.started));
     let started = start(writer, reader, gate, |config| {
         config.slots = 1;
-        config.intake_capacity = LOW + 10;
-        config.client_capacity = LOW + 10;
+        config.intake_capacity = low + 10;
+        config.client_capacity = low + 10;
     })
     .await;
     let engine = &started.engine;
     until("the aged order keeps the only worker busy", || engine.stats().active.load(Relaxed) == 1).await;
     let (answers, answered) = channel();
-    for n in 0..LOW {
+    for n in 0..low {
         let answers = answers.clone();
         let reply = Box::new(move |outcome: Result<Placed, _>| {
             // The test has ended otherwise.
@@ -110,8 +110,8 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
         });
         engine.submit_order(CLIENT, Principal::local_admin(), draft(engine, &format!("low{n}"), 3), reply);
     }
-    until("all low ones are durable", || engine.stats().ready.load(Relaxed) == LOW as u64 + 1).await;
-    assert!((0..LOW).all(|_| answered.recv() == Ok(true)));
+    until("all low ones are durable", || engine.stats().ready.load(Relaxed) == low as u64 + 1).await;
+    assert!((0..low).all(|_| answered.recv() == Ok(true)));
     place(engine, draft(engine, "high", 1)).await;
     let (commits, released) = (engine.stats().commits.load(Relaxed), std::time::Instant::now());
     permits.add_permits(1);
@@ -122,7 +122,7 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
     assert_eq!(*begun.lock().expect("no panic holds it"), ["aged", "young", "high"]);
     assert!(passed <= 3, "it took {passed} commits");
     println!(
-        "the high order overtook {LOW} low ones and started {passed} commits and {waited:?} after\
+        "the high order overtook {low} low ones and started {passed} commits and {waited:?} after\
               \n a worker was first free, with one order before it that had waited longer"
     );
     engine.stop(Duration::ZERO).await;
