@@ -43,8 +43,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) pauses: Pauses,
     /// How many orders are ready, as far as is known.
     pub(crate) ready: usize,
-    /// Whether fewer are in work than is allowed in all.
-    pub(crate) has_room: bool,
+    /// How many more may be in work, if there is a limit in all.
+    pub(crate) room: Option<usize>,
     /// Whether limits have orders parked.
     pub(crate) has_limited: bool,
     /// Who had the last claims.
@@ -115,9 +115,11 @@ impl Decider for Batch<'_> {
 
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
         let acts = |submission: &Submission| matches!(submission.command, Command::Act { .. });
-        let is_contended = self.is_contended();
+        let (most_claims, is_contended) = (self.most_claims(), self.is_contended());
         self.recent.rewind();
         let mut run = Run::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
+        let may_claim = most_claims > 0;
+        run.decided.none_ready = may_claim && run.set.ready.is_empty();
         if is_contended {
             run.set.ready.take_turns();
         }
@@ -133,7 +135,8 @@ impl Decider for Batch<'_> {
             let outcome = run.command(&submission.command);
             run.decided.outcomes.push(outcome);
         }
-        if self.claims {
+        // Otherwise neither what is next nor what holds it back was loaded.
+        if self.claims && may_claim {
             run.claim();
         }
         run.park();
@@ -146,19 +149,20 @@ impl Decider for Batch<'_> {
 impl Batch<'_> {
     /// How many orders this batch may claim.
     fn most_claims(&self) -> usize {
-        let mut external = 0;
-        let mut finishing = 0;
+        let (mut external, mut finishing, mut acts) = (0, 0, 0);
         for submission in &self.submissions {
             match &submission.command {
                 Command::Claim { claim, .. } => external += claim.most,
                 Command::Finish(done) => finishing += done.len(),
                 Command::Report { .. } => finishing += 1,
+                Command::Act { .. } => acts += 1,
                 _ => {}
             }
         }
-        // Workers whose work ends in this batch claim again in the same one, and what ends makes room under the limits.
-        let claims = self.claims && (self.has_room || finishing > 0);
-        external + if claims { self.idle.len() + finishing } else { 0 }
+        // Workers whose work ends in this batch claim again in the same one.
+        let most = external + if self.claims { self.idle.len() + finishing } else { 0 };
+        // What ends makes room. If leases make more, the next batch uses it.
+        self.room.map_or(most, |room| most.min(room + finishing + acts))
     }
 
     /// Whether more orders are ready than this batch may claim: when all are taken, nobody goes before another.

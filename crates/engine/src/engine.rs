@@ -109,7 +109,6 @@ impl Engine {
             ids: IdSource::new(),
             timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
             pauses: Pauses::of(shared.start.pauses.iter()),
-            limited: 0,
             recent: RecentClaims::default(),
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
@@ -201,7 +200,7 @@ impl Engine {
                     return Ok(claimed);
                 }
                 if claimed.parked > 0 {
-                    // All that came next is held back by pauses; what is behind it may not be.
+                    // All that came next is held back by pauses and limits; what is behind it may not be.
                     continue;
                 }
             }

@@ -101,7 +101,7 @@ pub struct Claimed {
     pub expires_at_ms: i64,
     /// The orders, with their tokens.
     pub orders: Vec<Order>,
-    /// How many were passed over because a pause holds them back; none of them is looked at again.
+    /// How many were passed over because a pause or a limit holds them back; none of them is looked at again.
     pub parked: usize,
 }
 

@@ -125,6 +125,9 @@ struct Side {
     ids: IdSource,
     idle: Vec<Arc<str>>,
     recent: RecentClaims,
+    /// What the writer would know: orders that are ready, in work, limited; and the pauses.
+    counts: [usize; 3],
+    pauses: Pauses,
 }
 
 impl Side {
@@ -136,24 +139,26 @@ impl Side {
             ids: IdSource::seeded(7),
             idle,
             recent: RecentClaims::default(),
+            counts: [0; 3],
+            pauses: Pauses::default(),
         }
     }
 
     fn commit(&mut self, commands: Vec<Command>, now_ms: i64) -> Decided {
         let rules = rules();
+        let [ready, active, limited] = self.counts;
         let mut batch = Batch {
             submissions: commands.into_iter().map(Submission::internal).collect(),
             idle: std::mem::take(&mut self.idle),
-            claims: true,
+            claims: ready > 0,
             has_products: true,
             rules: &rules,
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
-            pauses: Pauses { parks: true, end: true },
-            // As if there were always more than can be taken.
-            ready: usize::MAX,
-            has_room: true,
-            has_limited: true,
+            pauses: self.pauses,
+            ready,
+            room: Some(MAX_ACTIVE.saturating_sub(active)),
+            has_limited: limited > 0,
             recent: &mut self.recent,
             due: &[],
             decided: Decided::default(),
@@ -163,8 +168,22 @@ impl Side {
         let mut decided = std::mem::take(&mut batch.decided);
         drop(batch);
         self.recent.settle();
+        self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
+        if decided.none_ready {
+            self.counts[0] = 0;
+        }
+        for (count, change) in self.counts.iter_mut().zip([decided.ready, decided.active, decided.limited]) {
+            *count = count.checked_add_signed(isize::try_from(change).expect("few")).expect("none is taken twice");
+        }
         self.idle = std::mem::take(&mut decided.idle);
         decided
+    }
+
+    /// What the writer knows is what is stored.
+    fn check_counts(&self) {
+        let orders = wait(self.reader.orders(OrderQuery { limit: 100, ..OrderQuery::default() })).expect("readable");
+        let count = |queue| orders.orders.iter().filter(|(order, _)| order.queue() == Some(queue)).count();
+        assert_eq!(self.counts, [Queue::Ready, Queue::InWork, Queue::Limited].map(count), "ready, in work, limited");
     }
 
     /// Orders in work: under a lease, or in the process.
@@ -411,6 +430,9 @@ proptest! {
             prop_assert_eq!(outcomes(&decided[0]), outcomes(&decided[1]));
             prop_assert_eq!(contents(&*sides[0].reader), contents(&*sides[1].reader));
             check(&*sides[0].reader);
+            for side in &sides {
+                side.check_counts();
+            }
             for outcome in &decided[0].outcomes {
                 if let Outcome::Claimed(Ok(claimed)) = outcome {
                     leases.push(Arc::clone(&claimed.lease));

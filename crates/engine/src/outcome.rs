@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
 /// What the writer knows of pauses: whether looking for them is worth while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pauses {
-    /// Whether claims come upon orders that are held back: they look further ahead then.
+    /// Whether claims come upon orders that a pause or a limit holds back: they look further ahead then.
     pub(crate) parks: bool,
     /// Whether any was lifted and may still have orders parked.
     pub(crate) end: bool,
@@ -71,6 +71,8 @@ pub(crate) struct Decided {
     pub(crate) next_due_ms: Option<i64>,
     /// When ended leases were looked at: when the next one ends.
     pub(crate) next_lease_end_ms: Option<i64>,
+    /// Whether claims were to be made and no order was ready when the batch began: their count starts over.
+    pub(crate) none_ready: bool,
     /// Orders that were parked by pauses or limits.
     pub(crate) parked: usize,
     /// By how many the orders that limits have parked became more or fewer.

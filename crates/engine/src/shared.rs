@@ -64,10 +64,15 @@ impl Shared {
         self.draining.load(Relaxed)
     }
 
+    /// How many more orders may be in work, if there is a limit in all.
+    pub(crate) fn room(&self) -> Option<usize> {
+        let active = usize::try_from(self.stats.active.load(Relaxed)).unwrap_or(usize::MAX);
+        self.config.rules.concurrency.max_active.map(|most| most.saturating_sub(active))
+    }
+
     /// Whether as many orders are in work as is allowed in all.
     pub(crate) fn is_full(&self) -> bool {
-        let most = self.config.rules.concurrency.max_active;
-        most.is_some_and(|most| self.stats.active.load(Relaxed) >= most as u64)
+        self.room() == Some(0)
     }
 
     pub(crate) fn fail(&self, error: &str) {

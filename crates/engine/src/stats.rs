@@ -71,6 +71,9 @@ pub struct Stats {
     pub ready: AtomicU64,
     /// Orders in work.
     pub active: AtomicU64,
+    /// Orders that would wait for a worker, had their customers not as many in work as is allowed. Opening a store lets
+    /// go of all of them.
+    pub limited: AtomicU64,
     /// Commands not yet acknowledged.
     pub waiting: AtomicU64,
     /// Commits that changed something.
@@ -109,6 +112,7 @@ impl Stats {
             overloaded: AtomicU64::new(0),
             ready: AtomicU64::new(0),
             active: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             work_us: AtomicU64::new(0),
@@ -150,8 +154,8 @@ impl Stats {
     }
 
     /// Counts orders that began or ceased to wait for a worker, or to be in work.
-    pub(crate) fn shift_queue(&self, ready: i64, active: i64) {
-        for (gauge, change) in [(&self.ready, ready), (&self.active, active)] {
+    pub(crate) fn shift_queue(&self, ready: i64, active: i64, limited: i64) {
+        for (gauge, change) in [(&self.ready, ready), (&self.active, active), (&self.limited, limited)] {
             // The writer alone changes them, so that nothing comes between reading and writing.
             gauge.store(gauge.load(Relaxed).saturating_add_signed(change), Relaxed);
         }

@@ -34,8 +34,6 @@ pub(crate) struct Writer {
     pub(crate) trimmer: Trimmer,
     pub(crate) timers: Timers,
     pub(crate) pauses: Pauses,
-    /// Orders that limits have parked; opening the store lets go of all of them.
-    pub(crate) limited: i64,
     pub(crate) recent: RecentClaims,
     pub(crate) runtime: Handle,
 }
@@ -82,7 +80,6 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let due = self.trimmer.due(Instant::now());
         // A server that stops begins nothing new.
-        let had_room = !shared.is_full();
         let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(system_now_ms()) };
         let mut batch = Batch {
             submissions,
@@ -94,8 +91,8 @@ impl Writer {
             looks,
             pauses: if shared.is_draining() { Pauses { end: false, ..self.pauses } } else { self.pauses },
             ready: usize::try_from(shared.stats.ready.load(Relaxed)).unwrap_or(usize::MAX),
-            has_room: had_room,
-            has_limited: self.limited > 0,
+            room: shared.room(),
+            has_limited: shared.stats.limited.load(Relaxed) > 0,
             recent: &mut self.recent,
             due: &due,
             decided: Decided::default(),
@@ -119,9 +116,8 @@ impl Writer {
         self.timers.note(looks, &decided);
         // As long as claims come upon such orders; a pause that holds back few costs nothing.
         self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
-        self.limited += decided.limited;
-        if claims && had_room && decided.claimed.is_empty() && !decided.idle.is_empty() && decided.parked == 0 {
-            // The store has nothing ready, whatever the counter says.
+        if decided.none_ready {
+            // Whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
         }
         self.count(&committed, submissions.len(), &decided);
@@ -157,7 +153,7 @@ impl Writer {
         stats.accepted.fetch_add(decided.accepted as u64, Relaxed);
         stats.published.fetch_add(decided.published, Relaxed);
         stats.trimmed.fetch_add(committed.trimmed.iter().map(|trimmed| trimmed.count).sum(), Relaxed);
-        stats.shift_queue(decided.ready, decided.active);
+        stats.shift_queue(decided.ready, decided.active, decided.limited);
         if !decided.revenue.is_empty() {
             stats.add_revenue(decided.revenue.clone());
         }

@@ -80,7 +80,8 @@ impl Figures {
     fn queue(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.0.engine.stats();
         for (name, help, value) in [
-            ("orders_queue_depth", "Orders that wait for a worker.", stats.ready.load(Relaxed)),
+            ("orders_queue_depth", "Orders that wait for a worker and are not held back.", stats.ready.load(Relaxed)),
+            ("orders_limited", "Orders that a limit on work holds back.", stats.limited.load(Relaxed)),
             ("orders_active", "Orders in work.", stats.active.load(Relaxed)),
             ("workers", "Worker slots in the process.", self.0.engine.config().slots as u64),
             ("intake_waiting", "Commands that are not yet acknowledged.", stats.waiting.load(Relaxed)),

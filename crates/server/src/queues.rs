@@ -26,7 +26,7 @@ const MAX_CUSTOMER_BYTES: usize = 64;
 
 /// `GET /queues`: how many orders wait and are in work, and what is held back.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let (pauses, limited) = (app.store.pauses().await?, app.store.limited().await?);
+    let pauses = app.store.pauses().await?;
     let limits = app.engine.rules().concurrency;
     let stats = app.engine.stats();
     let mut out = Vec::with_capacity(128 + pauses.len() * 160);
@@ -39,7 +39,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
             json.key(name).integer(most as u64);
         }
     }
-    json.key("parked").integer(limited).end_object().key("pauses").begin_array();
+    json.key("parked").integer(stats.limited.load(Relaxed)).end_object().key("pauses").begin_array();
     for (pause, parked) in &pauses {
         json.begin_object();
         write_scope(&mut json, &pause.scope);

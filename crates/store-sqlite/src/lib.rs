@@ -6,6 +6,7 @@
 
 mod customers;
 mod events;
+mod in_work;
 mod lists;
 mod load;
 pub mod open;

@@ -8,6 +8,7 @@ use ordercast_domain::pause::Parked;
 use ordercast_store::write::Keys;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::in_work::OrdersInWork;
 use crate::ready::ReadyOrders;
 use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
 
@@ -17,6 +18,7 @@ pub(crate) struct Known<'a> {
     pub(crate) has_products: bool,
     pub(crate) next_seq: OrderSeq,
     pub(crate) ready: &'a mut ReadyOrders,
+    pub(crate) in_work: &'a mut OrdersInWork,
 }
 
 /// Loads what the keys name.
@@ -26,16 +28,19 @@ pub(crate) fn load(
     known: Known<'_>,
     now_ms: i64,
 ) -> rusqlite::Result<WorkingSet> {
-    let Known { has_products, next_seq, ready } = known;
+    let Known { has_products, next_seq, ready, in_work } = known;
     let mut loader = Loader { connection, set: WorkingSet { next_seq, ..WorkingSet::default() } };
     loader.orders(keys)?;
     if keys.ready > 0 {
         ready.first(connection, keys.ready)?.for_each(|order| loader.set.ready.push(Arc::clone(order)));
+        if loader.set.ready.len() < keys.ready {
+            loader.set.ready.end();
+        }
     }
     loader.orders_with_lines(keys, now_ms)?;
     loader.pauses(keys)?;
     loader.leases(keys, now_ms)?;
-    loader.limits(keys)?;
+    loader.limits(keys, in_work)?;
     loader.idempotency(keys)?;
     if has_products {
         loader.products(keys.skus.iter().map(|sku| &**sku))?;
@@ -162,12 +167,10 @@ impl Loader<'_> {
     }
 
     /// After all orders that commands name: they are what may make room.
-    fn limits(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+    fn limits(&mut self, keys: &Keys, in_work: &mut OrdersInWork) -> rusqlite::Result<()> {
         if keys.in_work {
-            let sql = "SELECT customer_id FROM orders WHERE queue = 1 AND parked_by IS NULL";
-            for customer_id in self.connection.prepare_cached(sql)?.query_map([], |row| row.get::<_, Arc<str>>(0))? {
-                self.set.in_work.add(&customer_id?);
-            }
+            let next = self.set.ready.orders().map(|order| &**order);
+            self.set.in_work = Some(in_work.of(self.connection, self.set.orders.values().chain(next))?);
         }
         if !keys.limited {
             return Ok(());
@@ -175,7 +178,7 @@ impl Loader<'_> {
         let sql =
             format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.sort_key, o.seq LIMIT ?2");
         let mut select = self.connection.prepare_cached(&sql)?;
-        for (customer_id, count) in self.set.leaving() {
+        for (customer_id, count) in self.set.leaving(keys.pauses) {
             let limit = Parked::Limit(Arc::clone(&customer_id)).name();
             for order in select.query_map((limit, count), rows::order)? {
                 let order = order?;

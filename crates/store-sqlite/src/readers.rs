@@ -164,14 +164,6 @@ impl ReadStore for SqliteReader {
         })
     }
 
-    fn limited(&self) -> ReadFuture<'_, u64> {
-        self.ask(|connection| {
-            // Every name that begins with limit: and nothing else.
-            let sql = "SELECT count(*) FROM orders WHERE parked_by >= 'limit:' AND parked_by < 'limit;'";
-            Ok(Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
-        })
-    }
-
     fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>> {
         self.ask(|connection| {
             let sql = "SELECT scope, since_ms, actor, reason, ending, \

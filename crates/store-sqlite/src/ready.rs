@@ -97,6 +97,7 @@ impl ReadyOrders {
     fn remove(&mut self, seq: OrderSeq) {
         let Some(sort_key) = self.sort_keys.remove(&seq) else { return };
         let at = self.orders.partition_point(|order| key(order) < (sort_key, seq));
+        debug_assert_eq!(self.orders[at].seq, seq, "keys and orders go together");
         self.orders.remove(at);
     }
 }

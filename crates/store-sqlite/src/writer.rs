@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
 use crate::failed;
+use crate::in_work::OrdersInWork;
 use crate::load::{self, Known};
 use crate::options::SqliteOptions;
 use crate::ready::ReadyOrders;
@@ -38,6 +39,7 @@ pub struct SqliteWriter {
     has_products: bool,
     customers: CustomerIndex,
     ready: ReadyOrders,
+    in_work: OrdersInWork,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
@@ -66,6 +68,7 @@ impl SqliteWriter {
             has_products,
             customers,
             ready: ReadyOrders::new(options.ready),
+            in_work: OrdersInWork::default(),
             broken: None,
             _lock: lock,
         })
@@ -90,7 +93,12 @@ impl SqliteWriter {
         }
         let now_ms = system_now_ms();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let known = Known { has_products: self.has_products, next_seq: self.next_seq, ready: &mut self.ready };
+        let known = Known {
+            has_products: self.has_products,
+            next_seq: self.next_seq,
+            ready: &mut self.ready,
+            in_work: &mut self.in_work,
+        };
         let set = load::load(&self.connection, &batch.keys(), known, now_ms)?;
         let writes = batch.decide(set, now_ms);
         let cuts = self.cuts(&writes.trims)?;
@@ -111,6 +119,7 @@ impl SqliteWriter {
         // In memory only after the commit: a batch that failed has counted nothing.
         let before = std::mem::replace(&mut self.logs, logs);
         self.ready.follow(&writes);
+        self.in_work.follow(&writes);
         self.next_seq += writes.new_orders.len() as u64;
         self.has_products |= !writes.products.is_empty();
         let range = |log: Log| {

@@ -139,10 +139,11 @@ impl State {
             }
         }
         if keys.in_work {
-            self.active().for_each(|order| set.in_work.add(&order.customer_id));
+            let in_work = set.in_work.get_or_insert_default();
+            self.active().for_each(|order| in_work.add(&order.customer_id));
         }
         if keys.limited {
-            self.load_limited(&mut set);
+            self.load_limited(keys, &mut set);
         }
         set
     }
@@ -152,10 +153,13 @@ impl State {
         for (order, _) in next {
             set.ready.push(Arc::new(order.clone()));
         }
+        if set.ready.len() < keys.ready {
+            set.ready.end();
+        }
     }
 
-    fn load_limited(&self, set: &mut WorkingSet) {
-        for (customer_id, count) in set.leaving() {
+    fn load_limited(&self, keys: &Keys, set: &mut WorkingSet) {
+        for (customer_id, count) in set.leaving(keys.pauses) {
             for order in self.parked_by(&Parked::Limit(Arc::clone(&customer_id))).take(count) {
                 set.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
                 set.orders.insert(order.seq, order.clone());
@@ -342,12 +346,6 @@ impl ReadStore for ModelStore {
         let parked = |pause: &Pause| state.parked_by(&Parked::Pause(pause.scope.clone())).count() as u64;
         let pauses = state.pauses.values().map(|pause| (pause.clone(), parked(pause))).collect();
         Box::pin(async move { Ok(pauses) })
-    }
-
-    fn limited(&self) -> ReadFuture<'_, u64> {
-        let state = self.state();
-        let limited = state.orders.values().filter(|(order, _)| order.queue() == Some(Queue::Limited)).count() as u64;
-        Box::pin(async move { Ok(limited) })
     }
 
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {

@@ -109,9 +109,6 @@ pub trait ReadStore: ReadLogs {
     /// The pauses by scope, and how many orders each has parked: those whose turn has come.
     fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>>;
 
-    /// How many orders are parked because their customers have as many in work as is allowed.
-    fn limited(&self) -> ReadFuture<'_, u64>;
-
     /// Adjustments in the order they were stored, those after the first `skip`, at most `limit`.
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>>;
 }

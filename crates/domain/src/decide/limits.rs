@@ -7,14 +7,18 @@
 
 use std::sync::Arc;
 
+use super::in_work::InWork;
 use super::set::WorkingSet;
 use crate::order::{Order, OrderSeq, Queue};
 use crate::pause::Parked;
 use crate::rules::Concurrency;
 
-/// Whether no further order may be claimed.
+/// Whether no further order may be claimed. Without knowing what is in work, none may be.
 pub(super) fn is_full(set: &WorkingSet, limits: &Concurrency) -> bool {
-    limits.max_active.is_some_and(|most| set.in_work.all >= most)
+    match &set.in_work {
+        Some(in_work) => limits.max_active.is_some_and(|most| in_work.all >= most),
+        None => limits.is_limited(),
+    }
 }
 
 /// Parks an order whose turn has come if its customer has as much in work as is allowed. That is no step: no version, no
@@ -22,7 +26,8 @@ pub(super) fn is_full(set: &WorkingSet, limits: &Concurrency) -> bool {
 pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq, limits: &Concurrency) -> bool {
     let Some(most) = limits.max_active_per_customer else { return false };
     let Some(order) = set.orders.get_mut(&seq) else { return false };
-    if order.queue() != Some(Queue::Ready) || set.in_work.of(&order.customer_id) < most {
+    let has_room = |in_work: &InWork| in_work.of(&order.customer_id) < most;
+    if order.queue() != Some(Queue::Ready) || set.in_work.as_ref().is_some_and(has_room) {
         return false;
     }
     order.parked_by = Some(Parked::Limit(Arc::clone(&order.customer_id)));
@@ -36,9 +41,9 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq, limits: &Concurrency) ->
 /// Gives that order, which is ready now.
 pub fn follow(set: &mut WorkingSet, was: Option<Queue>, order: &Order) -> Option<OrderSeq> {
     let is = order.queue();
-    match (was == Some(Queue::InWork), is == Some(Queue::InWork)) {
-        (false, true) => set.in_work.add(&order.customer_id),
-        (true, false) => set.in_work.remove(&order.customer_id),
+    match (&mut set.in_work, was == Some(Queue::InWork), is == Some(Queue::InWork)) {
+        (Some(in_work), false, true) => in_work.add(&order.customer_id),
+        (Some(in_work), true, false) => in_work.remove(&order.customer_id),
         _ => {}
     }
     let counts = |queue: Option<Queue>| matches!(queue, Some(Queue::Ready | Queue::InWork));

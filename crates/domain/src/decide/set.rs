@@ -33,8 +33,8 @@ pub struct WorkingSet {
     pub adjustments: HashMap<Arc<str>, Adjustment>,
     /// The orders that are next to start, in that order.
     pub ready: Window,
-    /// What is in work; known when it was asked for.
-    pub in_work: InWork,
+    /// What is in work, in all and of the customers of all orders here; known when it was asked for.
+    pub in_work: Option<InWork>,
     /// Orders that limits have parked and that may take the places of orders in the set, by customer, the first to start
     /// first; loaded in `orders` too.
     pub limited: HashMap<Arc<str>, VecDeque<OrderSeq>>,
@@ -60,11 +60,13 @@ pub struct WorkingSet {
 
 impl WorkingSet {
     /// How many orders that limits have parked this batch may look at, by customer: one for each order that is ready or in
-    /// work, whose place it would take, and one for each that is parked itself and may be moved before that.
-    pub fn leaving(&self) -> BTreeMap<Arc<str>, usize> {
+    /// work, whose place it would take, and one for each that is parked itself and may be moved before that. Orders that
+    /// are only next to start leave without a claim when a pause holds them back: `may_pause` says that one may begin.
+    pub fn leaving(&self, may_pause: bool) -> BTreeMap<Arc<str>, usize> {
         let mut leaving: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         let may_leave = |order: &&Order| matches!(order.queue(), Some(Queue::Ready | Queue::InWork | Queue::Limited));
-        let next = self.ready.orders().map(|order| &**order).filter(|order| !self.orders.contains_key(&order.seq));
+        let next = self.ready.orders().filter(|_| may_pause || !self.pauses.is_empty());
+        let next = next.map(|order| &**order).filter(|order| !self.orders.contains_key(&order.seq));
         for order in self.orders.values().chain(next).filter(may_leave) {
             *leaving.entry(Arc::clone(&order.customer_id)).or_default() += 1;
         }

@@ -1,9 +1,10 @@
 //! The orders that are next to start, and which of them is next in fairness to the customers who wait.
 //!
 //! Orders start by their key: urgency and age. Among the first [`WINDOW`] of one level a customer who had fewer of the
-//! last [`WINDOW`] claims goes before one who had more, so that one who orders by the thousand holds up nobody for
-//! longer than a window. The first order of all decides which level is looked at, so fairness never goes before urgency;
-//! and as claims age out, at most [`WINDOW`] others go before it.
+//! last [`WINDOW`] claims goes before one who had more, so that a burst of one customer does not hold up the others in
+//! the window; further back nobody is seen, and a limit by customer is the means. The first order of all decides which
+//! level is looked at, so fairness never goes before urgency; and as claims age out, at most [`WINDOW`] others go
+//! before it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub const WINDOW: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     waiting: VecDeque<Arc<Order>>,
+    is_whole: bool,
     takes_turns: bool,
 }
 
@@ -31,11 +33,18 @@ impl Window {
         self.waiting.push_back(order);
     }
 
-    /// Adds an order where its key belongs.
+    /// No order is ready beyond those that were pushed.
+    pub fn end(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// Adds an order where its key belongs; not behind the last one when there are more, for it may be behind them too.
     pub fn insert(&mut self, order: Arc<Order>) {
         let key = |order: &Order| (order.sort_key, order.seq);
         let at = self.waiting.partition_point(|known| key(known) < key(&order));
-        self.waiting.insert(at, order);
+        if at < self.waiting.len() || self.is_whole {
+            self.waiting.insert(at, order);
+        }
     }
 
     /// The orders, the first to start first.

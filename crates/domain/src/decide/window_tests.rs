@@ -89,6 +89,9 @@ fn who_comes_back_stands_where_its_key_belongs() {
     let at = |seq, sort_key| Arc::new(Order { seq, sort_key, ..order() });
     window.push(at(1, 5));
     window.push(at(2, 9));
+    window.insert(at(6, 10));
+    assert_eq!(window.len(), 2, "whether others are before it is not known");
+    window.end();
     for (seq, sort_key) in [(3, 5), (4, 1), (5, 10)] {
         window.insert(at(seq, sort_key));
     }

@@ -8,7 +8,7 @@ use super::set::{Refusal, WorkingSet};
 use super::step::{Step, advance, row_of};
 use super::stock::release;
 use super::window::RecentClaims;
-use crate::order::{Order, OrderSeq};
+use crate::order::{Order, OrderSeq, Queue};
 use crate::rules::{Concurrency, Retries};
 use crate::status::Status;
 use crate::transition::{ActionName, Actor, StockEffect};
@@ -40,7 +40,7 @@ pub fn claim(
         }
         let Some(order) = set.orders.get_mut(&seq) else { continue };
         let actor = Actor::Worker(Arc::clone(worker));
-        if order.due_at_ms.is_some() {
+        if order.queue() != Some(Queue::Ready) {
             continue;
         }
         let Ok(row) = row_of(order, Status::Active, ActionName::Claim, &actor) else { continue };

@@ -1,0 +1,72 @@
+//! Who has how many orders in work, kept in memory as soon as somebody asks: the writer sees every change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ordercast_domain::decide::InWork;
+use ordercast_domain::order::{Order, OrderSeq};
+use ordercast_domain::status::Status;
+use ordercast_store::write::Writes;
+use rusqlite::Connection;
+
+/// The orders in work. Empty until [`OrdersInWork::of`] is asked.
+#[derive(Default)]
+pub(crate) struct OrdersInWork {
+    customers: HashMap<OrderSeq, Arc<str>>,
+    counts: HashMap<Arc<str>, usize>,
+    is_known: bool,
+}
+
+impl OrdersInWork {
+    /// How many are in work, in all and of the customers of these orders.
+    pub(crate) fn of<'a>(
+        &mut self,
+        connection: &Connection,
+        orders: impl Iterator<Item = &'a Order>,
+    ) -> rusqlite::Result<InWork> {
+        if !self.is_known {
+            let sql = "SELECT seq, customer_id FROM orders WHERE queue = 1 AND parked_by IS NULL";
+            for row in connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                let (seq, customer_id) = row?;
+                self.add(seq, customer_id);
+            }
+            self.is_known = true;
+        }
+        let mut in_work = InWork { all: self.customers.len(), by_customer: HashMap::new() };
+        for order in orders {
+            if let Some((customer_id, &count)) = self.counts.get_key_value(&order.customer_id) {
+                in_work.by_customer.insert(Arc::clone(customer_id), count);
+            }
+        }
+        Ok(in_work)
+    }
+
+    /// Follows what a commit has written.
+    pub(crate) fn follow(&mut self, writes: &Writes) {
+        if !self.is_known {
+            return;
+        }
+        for order in &writes.changed_orders {
+            match order.status {
+                Status::Active => self.add(order.seq, Arc::clone(&order.customer_id)),
+                _ => self.remove(order.seq),
+            }
+        }
+    }
+
+    fn add(&mut self, seq: OrderSeq, customer_id: Arc<str>) {
+        if self.customers.insert(seq, Arc::clone(&customer_id)).is_none() {
+            *self.counts.entry(customer_id).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, seq: OrderSeq) {
+        let Some(customer_id) = self.customers.remove(&seq) else { return };
+        if let Some(count) = self.counts.get_mut(&customer_id) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&customer_id);
+            }
+        }
+    }
+}
