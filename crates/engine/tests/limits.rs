@@ -7,10 +7,11 @@ mod support;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use ordercast_domain::decide::WorkResult;
+use ordercast_domain::decide::{Action, Request, WorkResult};
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::order::Order;
 use ordercast_domain::rules::Concurrency;
+use ordercast_domain::transition::Actor;
 use ordercast_engine::Engine;
 use ordercast_engine::intake::{Claim, Report};
 use ordercast_protocol::principal::Principal;
@@ -162,4 +163,35 @@ async fn who_orders_by_the_dozen_does_not_hold_up_the_others() {
     let expected = ["dan0", "ann0", "bob0", "cyd0", "ann1", "bob1", "ann2", "ann3"];
     assert_eq!(ids(&begun), expected, "the more urgent one first, then turn by turn");
     started.engine.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaves_the_queue_of_a_full_server_makes_no_room() {
+    let store = ModelStore::new();
+    let started = start(store.clone(), store, Gate::closed(), |config| {
+        config.slots = 5;
+        config.rules.concurrency = Concurrency { max_active: Some(3), max_active_per_customer: Some(1) };
+    })
+    .await;
+    let engine = &started.engine;
+    let stats = engine.stats();
+    place_all(engine, "ann", 2).await;
+    until("the second is parked", || stats.limited.load(Relaxed) == 1).await;
+    place_all(engine, "bob", 1).await;
+    place_all(engine, "cyd", 1).await;
+    until("three are in work", || stats.active.load(Relaxed) == 3).await;
+    place(engine, of(engine, "ann", "more", 2)).await;
+    let cancel = Request {
+        order_id: "more".into(),
+        action: Action::Cancel,
+        actor: Actor::Staff,
+        reason: None,
+        if_versions: None,
+        key: None,
+    };
+    engine.act(CLIENT, cancel).await.expect("it waits");
+    // Another commit, after which whatever the last one claimed is counted.
+    place(engine, of(engine, "ann", "last", 2)).await;
+    assert_eq!((stats.active.load(Relaxed), stats.ready.load(Relaxed), stats.limited.load(Relaxed)), (3, 2, 0));
+    started.engine.stop(Duration::ZERO).await;
 }

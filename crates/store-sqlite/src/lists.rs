@@ -77,7 +77,8 @@ impl Bounds {
             Some(from_ms) => seq_at(connection, from_ms.saturating_sub(CLOCK_SLACK_MS))?,
             None => 0,
         };
-        let looked_to = if query.priority.is_some() && query.customer_id.is_none() { looked_to(connection, before)? } else { 0 };
+        let looked_to =
+            if query.priority.is_some() && query.customer_id.is_none() { looked_to(connection, before)? } else { 0 };
         let first_segment = if query.customer_id.is_some() { customers::looked_to(connection, before)? } else { 0 };
         Ok(Self { before, first, looked_to, first_segment })
     }

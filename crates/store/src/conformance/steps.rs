@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ordercast_domain::decide::{self, ActionRecord, WorkingSet};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
-use ordercast_domain::order::{Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress, Queue};
+use ordercast_domain::order::{
+    Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress, Queue,
+};
 use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::Status;
@@ -199,11 +201,7 @@ fn keeps_pauses_and_what_they_park(writer: &mut dyn WriteStore, reader: &dyn Rea
     let counts: Vec<u64> = wait(reader.pauses()).expect("readable").into_iter().map(|(_, parked)| parked).collect();
     assert_eq!(counts, [0, 2]);
     run(writer, Keys { ready: 100, unparked: 1, ..Keys::default() }, |set, _| {
-        assert!(
-            !is_ready(&set, 5)
-                && !is_ready(&set, 6)
-                && is_ready(&set, 7)
-        );
+        assert!(!is_ready(&set, 5) && !is_ready(&set, 6) && is_ready(&set, 7));
         assert_eq!((set.pauses.len(), set.unparked.as_slice()), (2, &[(ann.clone(), 5)][..]), "so many at a time");
         let order = Order { parked_by: None, ..set.orders[&5].clone() };
         Writes { changed_orders: vec![order], pauses: vec![pause(Scope::All, true)], ..Writes::default() }
