@@ -4,6 +4,7 @@
 //! ([`readers`]), which the WAL lets them do without waiting. [`open`] makes both and keeps a second process
 //! away. [`verify`] checks a whole store.
 
+mod cache;
 mod customers;
 mod events;
 mod in_work;

@@ -34,7 +34,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     let path = dir.join(DATABASE_FILE);
     let mut connection = Connection::open(&path)
         .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
-    prepare_writer(&connection, options).map_err(|error| failed(&error))?;
+    prepare_writer(&connection).map_err(|error| failed(&error))?;
     wal::settle(&connection)?;
     migrate(&mut connection)?;
     let_go_of_limited(&connection).map_err(|error| failed(&error))?;
@@ -86,7 +86,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn prepare_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -95,7 +95,6 @@ fn prepare_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite:
     // The writer is the only one that writes and decides from what it loaded; the references are declared for
     // `verify`, and checking them on every insert would pay for what cannot happen.
     connection.pragma_update(None, "foreign_keys", false)?;
-    connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
     // The writer checkpoints by itself, where a failure is seen.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")

@@ -9,7 +9,7 @@ pub struct SqliteOptions {
     pub data_dir: PathBuf,
     /// Connections that read beside the writer.
     pub readers: usize,
-    /// The writer's page cache, in KiB.
+    /// The writer's page cache, in KiB; 8 MiB at most while the database is smaller than 1 GiB.
     pub cache_kib: u32,
     /// Growth of the WAL, in KiB, after which it is copied back into the database. At twice this size it starts over,
     /// and waits for readers if it must.
@@ -25,8 +25,8 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The defaults for a data directory: 2 readers, 64 MiB of cache, 128 MiB of WAL, 1,024 orders, the index of customers filled every
-    /// 8,192 orders in segments of 131,072.
+    /// The defaults for a data directory: 2 readers, 64 MiB of cache, 128 MiB of WAL, 1,024 orders in memory, the index of
+    /// customers filled every 8,192 orders in segments of 131,072.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),

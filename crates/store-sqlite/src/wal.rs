@@ -39,20 +39,20 @@ impl WalBound {
 
     /// Copies if it is time, between two transactions. Readers that never pause keep the WAL from starting over, and
     /// it would grow for ever: at twice the size the writer waits for them, which takes as long as their longest
-    /// question.
-    pub(crate) fn hold(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// question. Says whether it has copied.
+    pub(crate) fn hold(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
         if pages < self.copied_pages {
             self.copied_pages = 0;
         }
         if pages / self.max_pages == self.copied_pages / self.max_pages {
-            return Ok(());
+            return Ok(false);
         }
         self.copied_pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
         if self.copied_pages >= 2 * self.max_pages {
             checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

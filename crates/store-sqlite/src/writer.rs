@@ -18,6 +18,7 @@ use ordercast_store::write::{
 };
 use rusqlite::Connection;
 
+use crate::cache::PageCache;
 use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
 use crate::failed;
@@ -36,6 +37,7 @@ pub struct SqliteWriter {
     logs: Extents,
     next_seq: OrderSeq,
     wal: WalBound,
+    cache: PageCache,
     has_products: bool,
     customers: CustomerIndex,
     ready: ReadyOrders,
@@ -59,8 +61,10 @@ impl SqliteWriter {
         let customers = CustomerIndex::read(&connection, options.customer_tail, options.customer_segment);
         let customers = customers.map_err(|e| failed(&e))?;
         let logs = events::extents(&connection).map_err(|e| failed(&e))?;
+        let cache = PageCache::new(&connection, options.cache_kib).map_err(|e| failed(&e))?;
         Ok(Self {
             connection,
+            cache,
             epoch,
             logs,
             next_seq,
@@ -87,7 +91,9 @@ impl SqliteWriter {
     }
 
     fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
-        self.wal.hold(&self.connection)?;
+        if self.wal.hold(&self.connection)? {
+            self.cache.fit(&self.connection)?;
+        }
         if self.customers.is_due(self.next_seq) {
             self.customers.fill(&mut self.connection, self.next_seq)?;
         }
