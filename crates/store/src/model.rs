@@ -121,14 +121,7 @@ impl State {
             set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
         self.load_ready(keys, &mut set);
-        if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
-            set.pauses.clone_from(&self.pauses);
-        }
-        for pause in self.pauses.values().filter(|pause| pause.is_ending) {
-            let by = Parked::Pause(pause.scope.clone());
-            let parked = self.parked_by(&by).take(keys.unparked);
-            set.unparked.extend(parked.map(|order| (pause.scope.clone(), order.seq)));
-        }
+        self.load_pauses(keys, &mut set);
         wanted.extend(set.unparked.iter().map(|&(_, seq)| seq));
         if keys.active {
             wanted.extend(self.active().filter(|order| order.lease.is_none()).map(|order| order.seq));
@@ -146,6 +139,17 @@ impl State {
             self.load_limited(keys, &mut set);
         }
         set
+    }
+
+    fn load_pauses(&self, keys: &Keys, set: &mut WorkingSet) {
+        if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
+            set.pauses.clone_from(&self.pauses);
+        }
+        for pause in self.pauses.values().filter(|pause| pause.is_ending) {
+            let by = Parked::Pause(pause.scope.clone());
+            let parked = self.parked_by(&by).take(keys.unparked);
+            set.unparked.extend(parked.map(|order| (pause.scope.clone(), order.seq)));
+        }
     }
 
     fn load_ready(&self, keys: &Keys, set: &mut WorkingSet) {
