@@ -9,6 +9,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
+use ordercast_domain::Violation;
+use ordercast_domain::decide::MAX_REASON_BYTES;
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::status::Lane;
 use ordercast_protocol::action::parse_reason;
@@ -98,6 +100,11 @@ async fn switch(
     require_json(&headers)?;
     let body = read_body(&app, body).await?;
     let reason = parse_reason(&body)?;
+    let length = reason.as_deref().map_or(0, str::len);
+    if length > MAX_REASON_BYTES {
+        let detail = format!("has {length} bytes; at most {MAX_REASON_BYTES} are allowed");
+        return Err(Problem::violations(ErrorCode::InvalidAction, vec![Violation::new("/reason", detail)]));
+    }
     let changed = match verb {
         "pause" => {
             let (actor, reason) = (actor_of(&principal)?.to_string(), reason.as_deref().map(Arc::from));

@@ -78,7 +78,7 @@ pub(crate) async fn retry(
 /// not with the first order that matches.
 fn reason_of(asked: &RedriveRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
     let reason = asked.reason.as_deref().filter(|reason| !reason.trim().is_empty());
-    match reason.map_or(0, |reason| reason.trim().len()) {
+    match reason.map_or(0, str::len) {
         0 if !asked.is_dry_run => Err(invalid("/reason", "is required: say why")),
         0..=MAX_REASON_BYTES => Ok(reason.map(Arc::from)),
         length => Err(invalid("/reason", format!("has {length} bytes; at most {MAX_REASON_BYTES} are allowed"))),

@@ -213,7 +213,9 @@ fn a_paused_queue_is_not_claimed_from_until_it_goes_on() {
         assert_eq!(client.post(path, body).status, status, "{path} {body}");
     }
     let long = json!({"reason": "x".repeat(501)}).to_string();
-    assert_eq!(client.post("/queues/all/pause", &long).pointers(), ["/reason"]);
+    for verb in ["pause", "resume"] {
+        assert_eq!(client.post(&format!("/queues/all/{verb}"), &long).pointers(), ["/reason"]);
+    }
     place(&mut client, "o1");
     let customer_id = client.get("/orders/o1").json()["customer_id"].as_str().expect("an id").to_owned();
     for path in ["/queues/processing/pause".to_owned(), format!("/customers/{customer_id}/pause")] {

@@ -133,7 +133,8 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
 }
 
 fn check_reason(request: &Request, is_needed: bool) -> Result<(), Refusal> {
-    let length = request.reason.as_deref().map_or(0, |reason| reason.trim().len());
+    let reason = request.reason.as_deref().filter(|reason| !reason.trim().is_empty());
+    let length = reason.map_or(0, str::len);
     let detail = match length {
         0 if is_needed => "is required: say why".to_owned(),
         0..=MAX_REASON_BYTES => return Ok(()),

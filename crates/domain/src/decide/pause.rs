@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::act::MAX_REASON_BYTES;
 use super::limits::readmit;
 use super::set::{Refusal, WorkingSet};
 use crate::Violation;
@@ -10,8 +11,6 @@ use crate::pause::{Parked, Pause, Scope};
 
 /// Most pauses at a time: all of them are looked at with each claim.
 pub const MAX_PAUSES: usize = 1_000;
-/// Longest reason, in bytes.
-const MAX_REASON_BYTES: usize = 500;
 
 /// Begins a pause; `false` when there is one already, which stays as it is.
 ///
