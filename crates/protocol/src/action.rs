@@ -85,7 +85,7 @@ struct RawLine {
 /// # Errors
 /// [`BodyError`] with `malformed-json`, or with `invalid-action` and every wrong field.
 pub fn parse_action(body: &[u8]) -> Result<ActionRequest<'_>, BodyError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if body.is_empty() {
         return Ok(ActionRequest::default());
     }
     let raw: RawAction<'_> = parse_object(body)?;
@@ -118,7 +118,7 @@ struct RawReason<'a> {
 /// # Errors
 /// As for [`parse_action`].
 pub fn parse_reason(body: &[u8]) -> Result<Option<Cow<'_, str>>, BodyError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if body.is_empty() {
         return Ok(None);
     }
     let raw: RawReason<'_> = parse_object(body)?;
@@ -174,7 +174,7 @@ struct RawWork<'a> {
 /// # Errors
 /// As for [`parse_action`].
 pub fn parse_work(body: &[u8]) -> Result<WorkRequest<'_>, BodyError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if body.is_empty() {
         return Ok(WorkRequest::default());
     }
     let raw: RawWork<'_> = parse_object(body)?;

@@ -79,6 +79,13 @@ fn nobody_calls_without_the_key() {
         }
     }
     assert_eq!(server.client().request("POST", "/api/publish", &[KEY], b"{").status, 400);
+    for body in [&b"\t"[..], b"[]"] {
+        assert_eq!(
+            server.client().request("POST", "/api/presence_stats", &[KEY], body).status,
+            400,
+            "a body that is no object"
+        );
+    }
     assert_eq!(server.client().get("/api/publish").status, 405);
     let dir = tempfile::tempdir().expect("a folder");
     let server = start(dir.path(), |setup| setup.server.access.api_key = None);
