@@ -25,9 +25,10 @@ say() {
     curl --silent --show-error --header 'Content-Type: application/json' --data "$2" "$url/work/$1"
 }
 
-# Renews the lease every two seconds for as long as the work lasts; it ends six seconds after the last time.
+# Renews the lease every two seconds for as long as the work lasts; it ends six seconds after the last time. It ends with
+# the worker too ($$ is still its process here): a worker that was killed must not keep its order.
 heartbeat() {
-    while sleep 2; do say "$1/heartbeat" '{}' >/dev/null || true; done
+    while sleep 2 && kill -0 $$ 2>/dev/null; do say "$1/heartbeat" '{}' >/dev/null || true; done
 }
 
 while :; do
