@@ -19,7 +19,7 @@ use ordercast_store::StoreError;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::ids::IdSource;
@@ -33,6 +33,7 @@ use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
 use crate::timers::Timers;
+use crate::waiting::{WaitingClaims, Woken};
 use crate::{pool, writer::Writer};
 
 /// How often a stopping engine looks whether its work is done.
@@ -86,7 +87,7 @@ impl Engine {
             catalogue: CatalogueMirror::default(),
             customers: CustomerKey::new(start.secret),
             in_pool: AtomicUsize::new(0),
-            ready: Notify::new(),
+            waiting: WaitingClaims::default(),
             draining: AtomicBool::new(false),
             failure: watch::Sender::new(None),
             config,
@@ -98,7 +99,8 @@ impl Engine {
         if shared.start.active > 0 {
             shared.intake.submit_internal(Command::Recover);
         }
-        let (claims, claimed) = mpsc::unbounded_channel();
+        // A claim is made for free workers only, so there are never more than there are workers.
+        let (claims, claimed) = mpsc::channel(shared.config.slots.max(1));
         let give_up = watch::Sender::new(false);
         let writer = Writer {
             store: parts.writer,
@@ -181,33 +183,63 @@ impl Engine {
     /// Claims orders for an external worker. When none is ready it waits up to `patience` for one.
     ///
     /// # Errors
-    /// [`CommandError`]; [`Refusal::NoLease`](ordercast_domain::decide::Refusal::NoLease) when the lease has ended.
+    /// [`CommandError`]; [`CommandError::Full`] also when too many claims wait;
+    /// [`Refusal::NoLease`](ordercast_domain::decide::Refusal::NoLease) when the lease has ended.
     pub async fn claim(&self, client: ClientKey, claim: Claim, patience: Duration) -> Result<Claimed, CommandError> {
         let deadline = tokio::time::Instant::now() + patience;
+        let (mut woken, mut is_first) = (None, true);
         loop {
-            // Listening begins before asking, so that no order comes unnoticed in between.
-            let mut ready = std::pin::pin!(self.shared.ready.notified());
-            ready.as_mut().enable();
+            // Waiting begins before asking, so that no order comes unnoticed in between.
+            let waiting = self.shared.waiting.wait().ok_or(CommandError::Full)?;
             let is_last = tokio::time::Instant::now() >= deadline;
-            let may_claim = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
-            if is_last || claim.lease.is_some() || may_claim {
+            let is_ready = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
+            if is_last || woken.is_some() || (is_first && (is_ready || claim.lease.is_some())) {
                 let claim = claim.clone();
                 let claimed = ask(|reply| {
                     self.shared.intake.submit(client, Command::Claim { claim, reply }, &self.shared.stats);
                 });
                 let claimed = claimed.await?;
                 if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
+                    // Whoever was woken in its place has its turn.
+                    drop((waiting, woken));
+                    self.shared.wake_waiting();
                     return Ok(claimed);
                 }
                 if claimed.parked > 0 {
                     // All that came next is held back by pauses and limits; what is behind it may not be.
                     continue;
                 }
+            } else {
+                // An order may have become ready before this claim waited.
+                self.shared.wake_waiting();
             }
-            let wait = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + CLAIM_POLL), ready);
-            let _ = wait.await;
+            is_first = false;
+            woken = self.wait_for_orders(waiting, deadline).await?;
+        }
+    }
+
+    /// External workers that wait for orders.
+    pub fn waiting_claims(&self) -> usize {
+        self.shared.waiting.len()
+    }
+
+    /// Waits for a turn to claim; `None` at the deadline.
+    async fn wait_for_orders(
+        &self,
+        mut waiting: oneshot::Receiver<Woken>,
+        deadline: tokio::time::Instant,
+    ) -> Result<Option<Woken>, CommandError> {
+        loop {
+            let now = tokio::time::Instant::now();
+            let woken = tokio::time::timeout_at(deadline.min(now + CLAIM_POLL), &mut waiting).await;
             if self.shared.is_draining() {
                 return Err(CommandError::Stopping);
+            }
+            match woken {
+                Ok(woken) => return Ok(woken.ok()),
+                Err(_) if tokio::time::Instant::now() >= deadline => return Ok(None),
+                // Somebody may have been woken and have gone.
+                Err(_) => self.shared.wake_waiting(),
             }
         }
     }

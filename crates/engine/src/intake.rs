@@ -359,7 +359,7 @@ impl Submission {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{SyncSender, sync_channel};
 
     use super::*;
 
@@ -367,7 +367,7 @@ mod tests {
         IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
     }
 
-    fn command(answers: &Sender<CommandError>) -> Command {
+    fn command(answers: &SyncSender<CommandError>) -> Command {
         let answers = answers.clone();
         let reply = Box::new(move |outcome: Result<usize, _>| answers.send(outcome.unwrap_err()).unwrap());
         Command::PutProducts { products: vec![], reply }
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn one_client_is_bounded_before_all_are() {
         let (intake, stats) = (Intake::new(3, 2), Stats::new());
-        let (answers, answered) = channel();
+        let (answers, answered) = sync_channel(16);
         for last in [1, 1, 1, 2, 3] {
             intake.submit(client(last), command(&answers), &stats);
         }
@@ -400,7 +400,7 @@ mod tests {
     fn publications_are_bounded_by_their_bytes() {
         let (intake, stats) = (Intake::new(10, 10), Stats::new());
         let body = Bytes::from(vec![0; MAX_INTAKE_BYTES / 2]);
-        let (answers, answered) = channel();
+        let (answers, answered) = sync_channel(16);
         for _ in 0..3 {
             let answers = answers.clone();
             let publication =

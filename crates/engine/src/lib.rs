@@ -21,6 +21,7 @@ mod run;
 mod shared;
 pub mod stats;
 mod timers;
+mod waiting;
 mod writer;
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ struct Claim {
 /// Runs until `claims` is closed and all work is done. When `give_up` turns true, work under way is stopped and
 /// its orders are given back.
 pub(crate) async fn run(
-    mut claims: mpsc::UnboundedReceiver<Vec<Order>>,
+    mut claims: mpsc::Receiver<Vec<Order>>,
     processor: Arc<dyn Processor>,
     intake: Arc<Intake>,
     mut give_up: watch::Receiver<bool>,

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use ordercast_domain::draft::CustomerKey;
 use ordercast_domain::rules::Rules;
 use ordercast_store::read::StartState;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::catalogue::CatalogueMirror;
 use crate::intake::Intake;
 use crate::retention::Retentions;
 use crate::stats::Stats;
+use crate::waiting::WaitingClaims;
 
 /// The settings of an engine.
 #[derive(Clone, Debug)]
@@ -53,8 +54,8 @@ pub(crate) struct Shared {
     pub(crate) start: StartState,
     /// Orders that workers in the process have.
     pub(crate) in_pool: AtomicUsize,
-    /// Wakes external workers that wait for orders.
-    pub(crate) ready: Notify,
+    /// External workers that wait for orders.
+    pub(crate) waiting: WaitingClaims,
     pub(crate) draining: AtomicBool,
     pub(crate) failure: watch::Sender<Option<String>>,
 }
@@ -73,6 +74,12 @@ impl Shared {
     /// Whether as many orders are in work as is allowed in all.
     pub(crate) fn is_full(&self) -> bool {
         self.room() == Some(0)
+    }
+
+    /// Wakes external workers for the orders that are ready, as far as there is room for more in work.
+    pub(crate) fn wake_waiting(&self) {
+        let ready = usize::try_from(self.stats.ready.load(Relaxed)).unwrap_or(usize::MAX);
+        self.waiting.wake(self.room().map_or(ready, |room| ready.min(room)));
     }
 
     pub(crate) fn fail(&self, error: &str) {

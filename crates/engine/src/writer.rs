@@ -28,7 +28,7 @@ pub(crate) struct Writer {
     pub(crate) store: Box<dyn WriteStore>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) claims: mpsc::UnboundedSender<Vec<Order>>,
+    pub(crate) claims: mpsc::Sender<Vec<Order>>,
     pub(crate) idle: Vec<Arc<str>>,
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
@@ -132,12 +132,10 @@ impl Writer {
         }
         self.idle = decided.idle;
         shared.in_pool.store(shared.config.slots - self.idle.len().min(shared.config.slots), Relaxed);
-        if shared.stats.ready.load(Relaxed) > 0 && !shared.is_full() {
-            shared.ready.notify_waiters();
-        }
+        shared.wake_waiting();
         if !decided.claimed.is_empty() {
             // The pool outlives the writer; if it is gone the server is too.
-            let _ = self.claims.send(decided.claimed);
+            let _ = self.claims.try_send(decided.claimed);
         }
         announce(&*self.broker, committed.logs, decided.events);
         Ok(())

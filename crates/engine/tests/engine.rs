@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use ordercast_domain::status::Status;
@@ -102,7 +102,7 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
     .await;
     let engine = &started.engine;
     until("the aged order keeps the only worker busy", || engine.stats().active.load(Relaxed) == 1).await;
-    let (answers, answered) = channel();
+    let (answers, answered) = sync_channel(10_000);
     for n in 0..low {
         if n >= IN_FLIGHT {
             assert_eq!(answered.recv(), Ok(true));

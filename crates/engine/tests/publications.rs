@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,11 +60,11 @@ async fn publications_and_orders_share_a_commit_and_survive_a_kill() {
     let started = start(writer, reader.clone(), TimedProcessor::default(), |config| config.slots = 0).await;
     let engine = &started.engine;
     // The answer to the first holds the writer until the others wait: they are one batch.
-    let (release, held) = channel::<()>();
+    let (release, held) = sync_channel::<()>(1);
     let reply = Box::new(move |_: Result<Position, _>| held.recv().expect("it is released"));
     engine.submit_publication(CLIENT, Principal::local_admin(), "room:0".into(), body("first"), reply);
     until("the answer holds the writer", || engine.stats().waiting.load(Relaxed) == 0).await;
-    let (answers, answered) = channel();
+    let (answers, answered) = sync_channel(10_000);
     for n in 0..COUNT {
         let (answers, channel) = (answers.clone(), format!("room:{}", n % 3));
         let reply = Box::new(move |outcome| answers.send((n, outcome)).expect("the test listens"));
@@ -123,11 +123,11 @@ async fn names_have_a_length_and_clients_a_bound() {
         assert!(matches!(refused, CommandError::Refused(Refusal::Invalid(_))), "{refused:?}");
     }
     assert_eq!(publish(engine, &"x".repeat(255), "x").await.expect("it is taken").offset, 1);
-    let (release, held) = channel::<()>();
+    let (release, held) = sync_channel::<()>(1);
     let hold = Box::new(move |_: Result<Position, _>| held.recv().expect("it is released"));
     engine.submit_publication(CLIENT, Principal::local_admin(), "a".into(), body("hold"), hold);
     until("the answer holds the writer", || engine.stats().waiting.load(Relaxed) == 0).await;
-    let (answers, answered) = channel();
+    let (answers, answered) = sync_channel(10_000);
     for _ in 0..3 {
         let answers = answers.clone();
         let reply = Box::new(move |outcome| answers.send(outcome).expect("the test listens"));
@@ -166,7 +166,7 @@ proptest! {
             (config.slots, config.batch_commands) = (0, 7);
         }));
         let engine = &started.engine;
-        let (answers, answered) = channel();
+        let (answers, answered) = sync_channel(10_000);
         std::thread::scope(|scope| {
             for (thread, steps) in threads.iter().enumerate() {
                 let answers = answers.clone();
@@ -193,7 +193,7 @@ proptest! {
 
 type Answer = (String, Bytes, Result<Position, CommandError>);
 
-fn submit(engine: &Engine, thread: usize, steps: &[Step], answers: &std::sync::mpsc::Sender<Answer>) {
+fn submit(engine: &Engine, thread: usize, steps: &[Step], answers: &std::sync::mpsc::SyncSender<Answer>) {
     for (n, step) in steps.iter().enumerate() {
         match step {
             Step::Order => {

@@ -12,6 +12,7 @@ const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
 const DEFAULT_OUTBOX_BYTES: usize = 1024 * 1024;
 const DEFAULT_CONTROL_BYTES: usize = 256 * 1024;
+const DEFAULT_WAITING_BYTES: usize = 512 * 1024 * 1024;
 const DEFAULT_PAGE: PageLimit = PageLimit { events: 512, bytes: 64 * 1024 };
 const DEFAULT_PAGE_READS: usize = 8;
 const DEFAULT_LOG_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +47,9 @@ pub struct HubConfig {
     /// Most bytes of replies that wait for one connection after the kernel was asked to take them; beyond it
     /// the connection is closed with 1008. The largest of them does not count, so that one of any size passes.
     pub control_bytes: usize,
+    /// Most bytes that wait for all connections together: replies, and events, of which a buffer that many share counts
+    /// once. Beyond it new connections are refused, questions wait, and slow subscribers are parked at once.
+    pub waiting_bytes: usize,
     /// Largest message from a client, in bytes; beyond it the connection is closed with 1009.
     pub max_message_bytes: usize,
     /// How much of a log is read at once for a subscriber that catches up.
@@ -78,6 +82,7 @@ impl Default for HubConfig {
             stream_heartbeat: DEFAULT_STREAM_HEARTBEAT,
             outbox_bytes: DEFAULT_OUTBOX_BYTES,
             control_bytes: DEFAULT_CONTROL_BYTES,
+            waiting_bytes: DEFAULT_WAITING_BYTES,
             max_message_bytes: MAX_MESSAGE_BYTES,
             page: DEFAULT_PAGE,
             page_reads: DEFAULT_PAGE_READS,
@@ -96,6 +101,11 @@ impl HubConfig {
         let deadlines = [self.ping_interval, self.read_timeout, self.write_timeout, self.stream_heartbeat];
         let shortest = deadlines.into_iter().min().unwrap_or(MAX_TICK);
         (shortest / TICKS_PER_DEADLINE).clamp(MIN_TICK, MAX_TICK)
+    }
+
+    /// The next question of a connection is begun when no more bytes of replies than this wait for it.
+    pub(crate) fn question_low_water_bytes(&self) -> usize {
+        self.control_bytes / 4
     }
 
     /// The next page is read for a subscriber when no more than this waits for it.

@@ -1,8 +1,9 @@
 //! What a hub counts: added up by each shard alone, and joined once a turn.
 
+use std::cmp::Ordering as CmpOrdering;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Close codes counted apart; any further one is counted as code 0.
 const MAX_CLOSE_CODES: usize = 64;
@@ -28,6 +29,48 @@ pub(crate) enum Counter {
 
 const COUNTERS: usize = Counter::CommitsSkipped as usize + 1;
 
+/// Bytes that wait for clients, over all connections: what the ceiling [`crate::HubConfig::waiting_bytes`] is held
+/// against.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// Wrapped events that anybody holds; a buffer that many share counts once.
+    events: AtomicU64,
+    /// Replies and what else is queued for one connection alone.
+    replies: AtomicU64,
+}
+
+impl Backlog {
+    /// Takes `before` bytes of events out and puts `now` in.
+    pub(crate) fn add_events(&self, before: usize, now: usize) {
+        change(&self.events, before, now);
+    }
+
+    /// As [`Backlog::add_events`], of replies.
+    pub(crate) fn add_replies(&self, before: usize, now: usize) {
+        change(&self.replies, before, now);
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.events() + self.replies()
+    }
+}
+
+fn change(value: &AtomicU64, before: usize, now: usize) {
+    match now.cmp(&before) {
+        CmpOrdering::Greater => value.fetch_add((now - before) as u64, Ordering::Relaxed),
+        CmpOrdering::Less => value.fetch_sub((before - now) as u64, Ordering::Relaxed),
+        CmpOrdering::Equal => 0,
+    };
+}
+
 /// The counts of one shard since they were last joined.
 #[derive(Default)]
 pub(crate) struct Tally([u64; COUNTERS]);
@@ -45,6 +88,7 @@ pub(crate) struct Counters {
     closes: Mutex<BTreeMap<u16, u64>>,
     /// Shards that ended in a panic.
     pub(crate) shards_lost: AtomicU64,
+    pub(crate) backlog: Arc<Backlog>,
 }
 
 impl Counters {
@@ -123,6 +167,12 @@ pub struct HubStats {
     /// Announced commits that were not queued for a shard because too many bytes waited for it already; it
     /// reads them from the log.
     pub commits_skipped: u64,
+    /// Bytes of events that wait for clients or are kept for those who come back, each buffer once.
+    pub waiting_event_bytes: u64,
+    /// Bytes of replies that wait for clients.
+    pub waiting_reply_bytes: u64,
+    /// The ceiling over both; beyond it new connections are refused.
+    pub max_waiting_bytes: u64,
     /// Shards whose thread ended in a panic, with all their connections: not healthy when above 0.
     pub shards_lost: u64,
     /// WebSockets closed, by close code; 1005 when the client gave none, 1006 without a closing handshake.

@@ -1,10 +1,13 @@
 //! Events wrapped for one wire protocol and one channel name: one buffer, shared by all who get it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ordercast_protocol::centrifuge::fossil;
 use ordercast_protocol::centrifuge::publication::data_of;
 use ordercast_protocol::envelope::{Carrier, Wire};
 
+use crate::counters::Backlog;
 use crate::presence::Changes;
 use crate::session::Message;
 use crate::ws::{self, Deflater, Opcode};
@@ -44,9 +47,22 @@ struct Mark {
 pub(crate) struct Frames {
     bytes: Bytes,
     marks: Vec<Mark>,
+    /// Counts the buffer for as long as anybody holds it.
+    backlog: Arc<Backlog>,
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        self.backlog.add_events(self.bytes.len(), 0);
+    }
 }
 
 impl Frames {
+    fn new(bytes: Vec<u8>, marks: Vec<Mark>, backlog: &Arc<Backlog>) -> Self {
+        backlog.add_events(0, bytes.len());
+        Self { bytes: bytes.into(), marks, backlog: Arc::clone(backlog) }
+    }
+
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -95,9 +111,15 @@ impl Frames {
 pub(crate) struct Wrapper {
     payload: Vec<u8>,
     deflater: Deflater,
+    backlog: Arc<Backlog>,
 }
 
 impl Wrapper {
+    /// A wrapper whose frames are counted by `backlog` for as long as they live.
+    pub(crate) fn new(backlog: Arc<Backlog>) -> Self {
+        Self { backlog, ..Self::default() }
+    }
+
     /// Wraps the events of `channel`, one frame each.
     pub(crate) fn wrap<'a>(
         &mut self,
@@ -116,7 +138,7 @@ impl Wrapper {
             self.push_frame(form, &mut bytes);
             marks.push(Mark { offset, end: bytes.len() });
         }
-        Frames { bytes: bytes.into(), marks }
+        Frames::new(bytes, marks, &self.backlog)
     }
 
     /// As [`Wrapper::wrap`], for a form that may take differences: each publication from the one before, the
@@ -142,7 +164,7 @@ impl Wrapper {
             marks.push(Mark { offset, end: bytes.len() });
             before = base.map(|_| data);
         }
-        Frames { bytes: bytes.into(), marks }
+        Frames::new(bytes, marks, &self.backlog)
     }
 
     /// Appends the payload as the form's carrier wants it; on a stream it is whole already.
@@ -166,7 +188,7 @@ impl Wrapper {
         form.wire.wrap_presence(&changes.channel.name, changed, &mut self.payload);
         self.push_frame(form, &mut bytes);
         let marks = vec![Mark { offset: 0, end: bytes.len() }];
-        Frames { bytes: bytes.into(), marks }
+        Frames::new(bytes, marks, &self.backlog)
     }
 }
 

@@ -16,7 +16,7 @@ use ordercast_protocol::position::{Epoch, Position};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, ReadLogs};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, HubStats};
@@ -104,8 +104,10 @@ impl Hub {
         let states = read_states(&*logs).await.inspect_err(|_| distributor.close())?;
         *distributor.known.lock().unwrap_or_else(PoisonError::into_inner) = states.clone();
 
-        let registry = Registry::new(format!("{:08x}", boot as u32), config.max_connections);
-        let (pages, requests) = mpsc::unbounded_channel();
+        let registry = Registry::new(format!("{:08x}", boot as u32), &config, Arc::clone(&counters.backlog));
+        // Each connection waits for one page at most, and each shard for one of each log.
+        let most_pages = config.max_connections + distributor.ports.len() * Log::ALL.len();
+        let (pages, requests) = mpsc::channel(most_pages.clamp(1, Semaphore::MAX_PERMITS));
         let mut running = Running::default();
         running.tasks.push(runtime.spawn(read_pages(Arc::clone(&logs), config.page, config.page_reads, requests)));
         for (poll, port) in polls.into_iter().zip(&distributor.ports) {
@@ -307,6 +309,9 @@ impl Hub {
             pages_read: counters.get(Counter::PagesRead),
             repairs: counters.get(Counter::Repairs),
             commits_skipped: counters.get(Counter::CommitsSkipped),
+            waiting_event_bytes: counters.backlog.events(),
+            waiting_reply_bytes: counters.backlog.replies(),
+            max_waiting_bytes: self.inner.config.waiting_bytes as u64,
             shards_lost: counters.shards_lost.load(Ordering::Relaxed),
             closes: counters.closes(),
         }

@@ -30,7 +30,6 @@ mod shard;
 mod slab;
 mod stream;
 mod subscription;
-pub mod testing;
 mod wheel;
 pub mod ws;
 

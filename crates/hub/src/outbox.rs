@@ -256,6 +256,9 @@ impl Queues {
     fn pop_control(&mut self) -> Option<Bytes> {
         let frame = self.control.pop_front();
         self.control_bytes -= frame.as_ref().map_or(0, Bytes::len);
+        if self.control.is_empty() {
+            self.largest_reply = 0;
+        }
         frame
     }
 

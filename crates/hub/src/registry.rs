@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::config::HubConfig;
+use crate::counters::Backlog;
+
 /// What carries a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -15,13 +18,21 @@ pub enum Protocol {
     EventStream,
 }
 
-/// The hub has as many connections as it may have, or is being stopped.
+/// Why there is no room for another connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitReached;
+pub enum LimitReached {
+    /// There are [`crate::HubConfig::max_connections`], or the hub is being stopped.
+    Connections,
+    /// More than [`crate::HubConfig::waiting_bytes`] wait for clients.
+    WaitingBytes,
+}
 
 impl fmt::Display for LimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no room for another connection")
+        f.write_str(match self {
+            Self::Connections => "no room for another connection",
+            Self::WaitingBytes => "too many bytes wait for slow clients",
+        })
     }
 }
 
@@ -47,6 +58,8 @@ pub(crate) struct Registry {
     /// Part of every connection's name, so that names of different boots and nodes differ.
     boot: String,
     limit: usize,
+    backlog: Arc<Backlog>,
+    max_waiting_bytes: u64,
     is_closed: AtomicBool,
     active: AtomicUsize,
     peak: AtomicUsize,
@@ -137,10 +150,12 @@ impl Entry {
 }
 
 impl Registry {
-    pub(crate) fn new(boot: String, limit: usize) -> Arc<Self> {
+    pub(crate) fn new(boot: String, config: &HubConfig, backlog: Arc<Backlog>) -> Arc<Self> {
         Arc::new(Self {
             boot,
-            limit,
+            limit: config.max_connections,
+            backlog,
+            max_waiting_bytes: config.waiting_bytes as u64,
             is_closed: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
@@ -154,14 +169,17 @@ impl Registry {
 
     pub(crate) fn reserve(self: &Arc<Self>) -> Result<Slot, LimitReached> {
         let room = |active: usize| (active < self.limit).then_some(active + 1);
-        let reserved = match self.is_closed.load(Ordering::Acquire) {
-            true => None,
-            false => self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok(),
+        let reserved = if self.is_closed.load(Ordering::Acquire) {
+            Err(LimitReached::Connections)
+        } else if self.is_over_ceiling() {
+            Err(LimitReached::WaitingBytes)
+        } else {
+            let reserved = self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, room);
+            reserved.map_err(|_| LimitReached::Connections)
         };
-        let Some(before) = reserved else {
+        let before = reserved.inspect_err(|_| {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(LimitReached);
-        };
+        })?;
         self.peak.fetch_max(before + 1, Ordering::Relaxed);
         self.accepted.fetch_add(1, Ordering::Relaxed);
         Ok(Slot { registry: Arc::clone(self) })
@@ -169,7 +187,12 @@ impl Registry {
 
     /// Whether a reservation would be refused now.
     pub(crate) fn is_full(&self) -> bool {
-        self.is_closed.load(Ordering::Acquire) || self.active.load(Ordering::Acquire) >= self.limit
+        let is_full = self.active.load(Ordering::Acquire) >= self.limit;
+        is_full || self.is_closed.load(Ordering::Acquire) || self.is_over_ceiling()
+    }
+
+    fn is_over_ceiling(&self) -> bool {
+        self.backlog.bytes() > self.max_waiting_bytes
     }
 
     /// Refuses reservations from now on.

@@ -204,7 +204,19 @@ pub trait Connection {
 
     /// A handle for answers that come later.
     fn replies(&self) -> Replies;
+
+    /// Asks something that takes time to answer. The questions of one connection are begun one at a time, in their
+    /// order, and only when the client has taken nearly all replies before. While [`MAX_WAITING_QUESTIONS`] wait, no
+    /// message of the client is read.
+    fn ask(&mut self, question: Question);
 }
+
+/// Questions of one connection that wait for their turn before its socket is left unread.
+pub const MAX_WAITING_QUESTIONS: usize = 16;
+
+/// Begins to answer a question: it must return at once. The turn of the connection lasts until every clone of the
+/// handle is dropped.
+pub type Question = Box<dyn FnOnce(Replies) + Send>;
 
 /// Takes replies for connections by number. Implemented by what owns connections, and by test doubles.
 pub trait ReplyPath: Send + Sync {
@@ -216,6 +228,12 @@ pub trait ReplyPath: Send + Sync {
 
     /// Tells the connection's session something.
     fn signal(&self, connection: u64, signal: Signal);
+
+    /// As [`Connection::ask`].
+    fn ask(&self, connection: u64, question: Question);
+
+    /// The question that was begun last has been answered.
+    fn answered(&self, connection: u64);
 }
 
 /// What is told to a session by the rest of the program; it knows itself what it may be.
@@ -226,12 +244,38 @@ pub type Signal = Arc<dyn Any + Send + Sync>;
 pub struct Replies {
     path: Arc<dyn ReplyPath>,
     connection: u64,
+    /// Ends with the last clone.
+    _turn: Option<Arc<Turn>>,
+}
+
+/// The turn of a connection's question.
+struct Turn {
+    path: Arc<dyn ReplyPath>,
+    connection: u64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.path.answered(self.connection);
+    }
 }
 
 impl Replies {
     /// A handle for a connection of `path`.
     pub fn new(path: Arc<dyn ReplyPath>, connection: u64) -> Self {
-        Self { path, connection }
+        Self { path, connection, _turn: None }
+    }
+
+    /// A handle for the answer to a question whose turn has come.
+    pub fn to_question(path: Arc<dyn ReplyPath>, connection: u64) -> Self {
+        let turn = Turn { path: Arc::clone(&path), connection };
+        Self { path, connection, _turn: Some(Arc::new(turn)) }
+    }
+
+    /// Asks something on behalf of the connection, as [`Connection::ask`] does. Does nothing when the connection is
+    /// gone.
+    pub fn ask(&self, question: Question) {
+        self.path.ask(self.connection, question);
     }
 
     /// Sends one message as [`Connection::send`] does. Does nothing when the connection is gone.

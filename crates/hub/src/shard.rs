@@ -31,25 +31,28 @@ use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
 use crate::registry;
-use crate::session::{Connection, ReplyPath, Session, Signal};
+use crate::session::{Connection, Question, ReplyPath, Session, Signal};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
 use crate::subscription::Page;
 use crate::wheel::Wheel;
 use crate::ws::Inflater;
 
+mod asking;
 mod fanout;
 mod following;
 mod handle;
 mod lifecycle;
 mod paging;
+mod questions;
 mod reading;
 mod subscriber;
+mod ticket;
 mod timing;
 
 use handle::Handle;
 use lifecycle::Draining;
-use paging::PageWaiter;
+use paging::PageWaiters;
 use subscriber::{Heads, Sink, Subscriber};
 
 /// The poll token of a shard's mailbox; no key has it.
@@ -108,7 +111,8 @@ pub(crate) struct PageLetter {
     subscription: u32,
     log: Log,
     after: u64,
-    page: Result<Page, StoreError>,
+    /// None when it was not read, because nobody wanted it any more.
+    page: Option<Result<Page, StoreError>>,
 }
 
 /// What other threads tell a shard.
@@ -125,10 +129,12 @@ pub(crate) enum Letter {
     /// A message of a client that reads a stream.
     Message(Key, Bytes),
     Reply(Key, Vec<u8>),
+    Ask(Key, Question),
+    Answered(Key),
     Close(Key, u16, &'static str),
     Page(Box<PageLetter>),
     /// A page after an offset that several may wait for.
-    SharedPage(Log, u64, Box<Result<Page, StoreError>>),
+    SharedPage(Log, u64, Box<Option<Result<Page, StoreError>>>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
     Look(Arc<Vec<LogState>>),
     Drained(Key),
@@ -183,6 +189,14 @@ impl ReplyPath for Port {
     fn signal(&self, connection: u64, signal: Signal) {
         let _ = self.mailbox.push(Letter::SignalTo(Key::from_u64(connection), signal));
     }
+
+    fn ask(&self, connection: u64, question: Question) {
+        let _ = self.mailbox.push(Letter::Ask(Key::from_u64(connection), question));
+    }
+
+    fn answered(&self, connection: u64) {
+        let _ = self.mailbox.push(Letter::Answered(Key::from_u64(connection)));
+    }
 }
 
 impl Upstream for Port {
@@ -226,7 +240,7 @@ pub(crate) struct Shard {
     feeds: Vec<Feed>,
     /// In the order of [`Log::ALL`], as the feeds.
     recent: Vec<Recent>,
-    page_waiters: HashMap<(Log, u64), Vec<PageWaiter>>,
+    page_waiters: HashMap<(Log, u64), PageWaiters>,
     boot_epoch: Epoch,
     memory: Arc<MemoryChannels>,
     presence: Arc<PresenceTable>,
@@ -260,6 +274,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, poll, port, pages, logs, boot_epoch, memory, presence } = parts;
+        let backlog = Arc::clone(&port.counters.backlog);
         Self {
             wheel: Wheel::new(TICK_MS.min(config.tick().as_millis() as u64)),
             recent: Log::ALL.map(|_| Recent::new(config.recent_bytes)).into(),
@@ -277,7 +292,7 @@ impl Shard {
             subscribers: Slab::new(),
             index: Index::default(),
             is_following: Default::default(),
-            wrapper: Wrapper::default(),
+            wrapper: Wrapper::new(backlog),
             scratch: vec![0; SCRATCH_BYTES],
             inflater: Inflater::default(),
             pending: Vec::new(),
@@ -390,6 +405,8 @@ impl Shard {
             Letter::SignalTo(key, signal) => self.signal_to(key, &signal),
             Letter::Message(key, message) => self.on_delivered(key, &message),
             Letter::Reply(key, message) => self.on_reply(key, &message),
+            Letter::Ask(key, question) => self.with(key, |_, subscriber| subscriber.ask(question)),
+            Letter::Answered(key) => self.with(key, |_, subscriber| subscriber.on_answered()),
             Letter::Close(key, code, reason) => {
                 self.with(key, |shard, subscriber| shard.begin_close(key, subscriber, code, reason, false));
             }
@@ -461,6 +478,9 @@ impl Shard {
                 subscriber.unpark(heads, &mut self.tally);
             }
             self.pump(key, &mut subscriber);
+            self.begin_question(key, &mut subscriber);
+            self.read_on(key, &mut subscriber);
+            subscriber.count_replies(&self.port.counters.backlog);
             if self.is_over(&mut subscriber) {
                 self.dispose(key, subscriber);
             } else {

@@ -75,6 +75,15 @@ impl Pipe {
         self.lock().outbox.data_bytes()
     }
 
+    pub(crate) fn control_bytes(&self) -> usize {
+        self.lock().outbox.control_bytes()
+    }
+
+    /// As [`Pipe::control_bytes`], without the largest of them.
+    pub(crate) fn reply_backlog(&self) -> usize {
+        self.lock().outbox.reply_backlog()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().outbox.is_empty()
     }

@@ -74,11 +74,11 @@ fn broken_clients_are_closed_with_the_reason() {
 fn the_number_of_connections_is_bounded() {
     let rig = Rig::start(HubConfig { max_connections: 3, ..config() });
     let mut clients: Vec<_> = (0..3).map(|_| rig.connect()).collect();
-    assert_eq!(rig.try_connect(b"").err(), Some(LimitReached));
+    assert_eq!(rig.try_connect(b"").err(), Some(LimitReached::Connections));
     drop(clients.pop());
     rig.wait("room again", |hub| hub.stats().active == 2);
     let slot = rig.hub.reserve().unwrap();
-    assert_eq!(rig.try_connect(b"").err(), Some(LimitReached));
+    assert_eq!(rig.try_connect(b"").err(), Some(LimitReached::Connections));
     drop(slot);
     clients.push(rig.connect());
     let stats = rig.hub.stats();
@@ -189,7 +189,7 @@ fn a_drain_says_goodbye_to_all() {
         assert_eq!(client.next(), Frame::End);
     }
     rig.runtime.block_on(drain).unwrap();
-    assert_eq!(rig.hub.reserve().err(), Some(LimitReached));
+    assert_eq!(rig.hub.reserve().err(), Some(LimitReached::Connections));
     let stats = rig.hub.stats();
     assert_eq!((stats.active, stats.closes.get(&1001)), (0, Some(&20)));
     // Nothing is left to tell, and nobody to hear it.

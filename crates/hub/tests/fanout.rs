@@ -188,7 +188,7 @@ fn commits_that_wake_nobody_are_in_the_past_of_who_comes_next() {
 fn subscribers_who_come_and_go_amid_commits_miss_nothing() {
     let rig = Rig::start(unwatched());
     let mut client = rig.connect();
-    let (orders, counts) = std::sync::mpsc::channel::<u64>();
+    let (orders, counts) = std::sync::mpsc::sync_channel::<u64>(64);
     std::thread::scope(|scope| {
         let committed = &rig;
         scope.spawn(move || counts.into_iter().for_each(|count| (0..count).for_each(|_| committed.commit(1, 10))));

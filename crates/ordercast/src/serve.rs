@@ -58,7 +58,7 @@ fn give_up(error: &StoreError) -> ExitCode {
 
 async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: SqliteReader) -> ExitCode {
     // The address first: nothing is recovered or claimed when it is taken.
-    let listener = match serve::bind(settings.listen) {
+    let listener = match serve::bind(settings.listen, settings.websocket.send_buffer_bytes) {
         Ok(listener) => listener,
         Err(error) => {
             eprintln!("error: cannot listen on {}: {error}; use another --listen address or PORT", settings.listen);
@@ -135,6 +135,7 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         compression: settings.websocket.compression,
         echo: settings.server.echo,
         handshakes_per_s: settings.server.handshakes_per_s,
+        max_http_connections: settings.server.max_http_connections,
         demo: settings.demo.is_enabled,
         channels: settings.channels.clone(),
         access: access(settings),
@@ -162,6 +163,7 @@ fn hub_config(settings: &Settings) -> HubConfig {
         write_timeout: settings.websocket.write_timeout,
         max_message_bytes: settings.websocket.max_message_bytes,
         outbox_bytes: settings.websocket.outbox_bytes,
+        waiting_bytes: settings.websocket.waiting_bytes,
         drain_spread: Some(settings.server.drain_spread).filter(|spread| !spread.is_zero()),
         ..HubConfig::default()
     }

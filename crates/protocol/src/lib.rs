@@ -13,6 +13,7 @@ pub mod close;
 pub mod envelope;
 pub mod error;
 pub mod event;
+pub mod excerpt;
 mod fields;
 pub mod frame;
 pub mod intake;

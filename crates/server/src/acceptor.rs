@@ -23,9 +23,6 @@ const LISTENER: Token = Token(0);
 const STOP: Token = Token(1);
 /// Bytes of a connection that are looked at before the HTTP library is set up for it; a handshake fits.
 pub(crate) const FIRST_BYTES: usize = 4 * 1024;
-/// HTTP connections beyond those that the hub may hold: requests are short, and sockets leave HTTP when they are
-/// upgraded.
-const EXTRA_HTTP_CONNECTIONS: usize = 1024;
 /// Pause after the system refused a socket (out of files, mostly), so that the thread does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Most connections accepted before those whose turn it is are begun.
@@ -60,18 +57,15 @@ impl Acceptor {
     ///
     /// # Errors
     /// When the system gives no poll or no thread.
-    pub(crate) fn start(
-        app: Arc<App>,
-        mut listener: Listener,
-        fresh: mpsc::UnboundedSender<Fresh>,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(app: Arc<App>, mut listener: Listener, fresh: mpsc::Sender<Fresh>) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(poll.registry(), LISTENER)?;
         let stop = Arc::new((AtomicBool::new(false), Waker::new(poll.registry(), STOP)?));
         let admission = Admission::new(app.config.handshakes_per_s, Instant::now());
         let is_stopping = Arc::clone(&stop);
-        let most = app.hub.stats().limit + EXTRA_HTTP_CONNECTIONS;
-        let (open, is_acceptable) = (Arc::default(), true);
+        // Streams are carried by HTTP connections; sockets leave HTTP when they are upgraded.
+        let most = app.hub.stats().limit + app.config.max_http_connections;
+        let (open, is_acceptable) = (Arc::clone(&app.http_connections), true);
         let accepting = Accepting { app, listener, fresh, admission, open, most, is_acceptable };
         let thread = std::thread::Builder::new()
             .name("acceptor".to_owned())
@@ -95,7 +89,7 @@ impl Acceptor {
 struct Accepting {
     app: Arc<App>,
     listener: Listener,
-    fresh: mpsc::UnboundedSender<Fresh>,
+    fresh: mpsc::Sender<Fresh>,
     admission: Admission<(mio::net::TcpStream, SocketAddr)>,
     /// HTTP connections that are open.
     open: Arc<AtomicUsize>,
@@ -167,12 +161,13 @@ impl Accepting {
             return granted.adopt(&self.app, peer, stream, answer, &read[length..]);
         }
         if self.open.load(Relaxed) >= self.most {
+            self.app.http_refused.fetch_add(1, Relaxed);
             tracing::warn!(%peer, most = self.most, "too many HTTP connections; this one is closed");
             return;
         }
         self.open.fetch_add(1, Relaxed);
         let counted = Counted(Arc::clone(&self.open));
-        // When the server stops, the connection is closed by dropping it.
-        let _ = self.fresh.send(Fresh { stream, peer, first: Bytes::copy_from_slice(read), counted });
+        // There is room for as many as may be open. When the server stops, the connection is closed by dropping it.
+        let _ = self.fresh.try_send(Fresh { stream, peer, first: Bytes::copy_from_slice(read), counted });
     }
 }

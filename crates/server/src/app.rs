@@ -1,11 +1,13 @@
 //! What every entrance shares.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ordercast_domain::product::Product;
 use ordercast_engine::{Engine, encode};
 use ordercast_hub::Hub;
 use ordercast_protocol::channel::{Channel, Log};
@@ -19,12 +21,18 @@ use crate::Problem;
 use crate::access::Access;
 use crate::channels::Channels;
 use crate::idempotency::PublishedKeys;
+use crate::snapshot_pages::{PAGE_BYTES, SnapshotPages};
 
 const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most snapshots that are read at the same time.
-const SNAPSHOT_READS: usize = 4;
+/// Most products of one frame; a frame is closed earlier when it has [`PAGE_BYTES`].
+const PAGE_PRODUCTS: usize = 1_000;
+/// About what a product takes in a frame beside its SKU and name, in bytes.
+const PRODUCT_BYTES: usize = 128;
+/// Most bulk requests at a time; each may hold a line of the largest size.
+pub(crate) const MAX_BULK_REQUESTS: usize = 256;
 const DEFAULT_HANDSHAKES_PER_S: u32 = 20_000;
+const DEFAULT_HTTP_CONNECTIONS: usize = 1_024;
 
 /// The settings of the entrances.
 #[derive(Clone, Debug)]
@@ -43,6 +51,8 @@ pub struct ServerConfig {
     pub echo: bool,
     /// Most new connections that are begun a second; others wait their turn.
     pub handshakes_per_s: u32,
+    /// Most HTTP connections beside those that carry streams and sockets.
+    pub max_http_connections: usize,
     /// Whether made-up orders are placed.
     pub demo: bool,
     /// Which channels there are.
@@ -64,6 +74,7 @@ impl Default for ServerConfig {
             compression: false,
             echo: false,
             handshakes_per_s: DEFAULT_HANDSHAKES_PER_S,
+            max_http_connections: DEFAULT_HTTP_CONNECTIONS,
             demo: false,
             channels: Channels::default(),
             access: Access::default(),
@@ -113,12 +124,34 @@ pub struct App {
     pub(crate) errors: ErrorCounts,
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
+    /// Turns for bulk requests.
+    pub(crate) bulk_requests: Arc<Semaphore>,
+    /// HTTP connections that are open, streams included.
+    pub(crate) http_connections: Arc<AtomicUsize>,
+    /// HTTP connections that were closed at once, because too many were open.
+    pub(crate) http_refused: AtomicU64,
     /// What the server API has published, by the callers' keys.
     pub(crate) published_keys: PublishedKeys,
-    /// Turns for reading snapshots.
-    pub(crate) snapshots: Semaphore,
-    greeting: Mutex<Option<(u64, Bytes)>>,
+    pub(crate) snapshots: SnapshotPages,
+    greeting: Mutex<Greeting>,
 }
+
+/// Frames of the product list as of one revision of the catalogue, by the SKU that each begins after.
+#[derive(Default)]
+struct Greeting {
+    revision: Option<u64>,
+    pages: HashMap<Option<Arc<str>>, GreetingPage>,
+}
+
+/// A frame of the product list, and the SKU that the next one begins after.
+#[derive(Clone)]
+pub(crate) struct GreetingPage {
+    pub(crate) frame: Bytes,
+    pub(crate) next: Option<Arc<str>>,
+}
+
+/// Products with their hashes.
+pub(crate) type Products = Vec<(String, Product)>;
 
 impl App {
     /// Puts the parts together. Must be called on the runtime that serves.
@@ -131,28 +164,51 @@ impl App {
             runtime: Handle::current(),
             errors: ErrorCounts::default(),
             ticks: Mutex::default(),
+            bulk_requests: Arc::new(Semaphore::new(MAX_BULK_REQUESTS)),
+            http_connections: Arc::default(),
+            http_refused: AtomicU64::new(0),
             published_keys: PublishedKeys::default(),
-            snapshots: Semaphore::new(SNAPSHOT_READS),
+            snapshots: SnapshotPages::default(),
             greeting: Mutex::default(),
         })
     }
 
-    /// The product list as a frame, encoded once for each state of the catalogue.
-    pub(crate) fn product_list(&self) -> Bytes {
-        let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (revision, products) = {
-            // The writer waits for this lock, so it is held for copying only, not for encoding.
-            let listing = self.engine.catalogue().read();
-            match &*greeting {
-                Some((revision, frame)) if *revision == listing.revision => return frame.clone(),
-                _ => (listing.revision, listing.products.values().cloned().collect::<Vec<_>>()),
+    /// The products after a SKU, as many as one frame takes, and the last SKU of them when there are more.
+    pub(crate) fn products_after(&self, sku: Option<&Arc<str>>) -> (Products, Option<Arc<str>>) {
+        // The writer waits for this lock, so it is held for copying a page only, not for encoding.
+        let listing = self.engine.catalogue().read();
+        let (mut products, mut bytes) = (Vec::new(), 0);
+        let from = sku.map_or(Bound::Unbounded, |sku| Bound::Excluded(Arc::clone(sku)));
+        let mut rows = listing.products.range((from, Bound::Unbounded));
+        for (_, (hash, product)) in rows.by_ref() {
+            bytes += PRODUCT_BYTES + product.sku.len() + product.name.len();
+            products.push((hash.clone(), product.clone()));
+            if bytes >= PAGE_BYTES || products.len() >= PAGE_PRODUCTS {
+                break;
             }
-        };
-        let mut out = Vec::with_capacity(products.len() * 160 + 64);
-        write_products(products.iter().map(|(hash, product)| encode::product_view(product, hash)), &mut out);
-        let frame = Bytes::from(out);
-        *greeting = Some((revision, frame.clone()));
-        frame
+        }
+        let next = products.last().map(|(_, product)| Arc::clone(&product.sku)).filter(|_| rows.next().is_some());
+        (products, next)
+    }
+
+    /// A frame of the product list, encoded once for each state of the catalogue. The list goes on with the page
+    /// after `next`: a client gets it when it has taken this one.
+    pub(crate) fn product_list(&self, after: Option<Arc<str>>) -> GreetingPage {
+        let revision = self.engine.catalogue().read().revision;
+        let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        if greeting.revision != Some(revision) {
+            *greeting = Greeting { revision: Some(revision), pages: HashMap::new() };
+        }
+        if let Some(page) = greeting.pages.get(&after) {
+            return page.clone();
+        }
+        let (products, next) = self.products_after(after.as_ref());
+        let mut out = Vec::with_capacity(PAGE_BYTES.min(products.len() * PRODUCT_BYTES + 128));
+        let views = products.iter().map(|(hash, product)| encode::product_view(product, hash));
+        write_products(views, next.is_some(), &mut out);
+        let page = GreetingPage { frame: out.into(), next };
+        greeting.pages.insert(after, page.clone());
+        page
     }
 
     /// Counts an error and writes it to the log: what kind, whose, what.

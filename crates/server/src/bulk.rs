@@ -19,13 +19,15 @@ use ordercast_domain::draft::Draft;
 use ordercast_engine::intake::Placed;
 use ordercast_engine::{CommandError, encode};
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::MAX_BODY_BYTES;
 use ordercast_protocol::principal::Principal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::app::App;
+use crate::app::{App, MAX_BULK_REQUESTS};
 use crate::events::Infallible;
 use crate::orders::{draft_of, find};
 use crate::problem::Problem;
@@ -37,10 +39,19 @@ const MAX_UNREAD: usize = 256;
 /// How long a line that found the server full is tried again, and how often.
 const MAX_TRIES: u32 = 200;
 const TRY_INTERVAL: Duration = Duration::from_millis(25);
+/// How long a client may send nothing that is waited for, or take no answer, before its request is ended.
+const STALL_TIME: Duration = Duration::from_secs(10);
+/// How long the rest of a body is read and thrown away after its client has taken no answers: only when it has sent
+/// everything do most clients read, and learn what was not taken.
+const DISCARD_TIME: Duration = Duration::from_secs(60);
 
 /// `POST /orders/bulk`: newline-delimited JSON, an order a line, each as for `POST /orders`. A line may have an
 /// `idempotency_key`. The answer comes line by line and in the same order, each once its order is durable. One line that
-/// is refused does no harm to the others.
+/// is refused does no harm to the others. A request that makes no progress for [`STALL_TIME`] is ended with a reason.
+///
+/// # Errors
+/// Before the first line is whole: 408 when it does not come, 413 when it is too large; 415; 503 when there are too many
+/// such requests. Later there is an answer line for what is wrong.
 pub(crate) async fn place(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<SocketAddr>,
@@ -49,10 +60,23 @@ pub(crate) async fn place(
     body: Body,
 ) -> Result<Response, Problem> {
     require_ndjson(&headers)?;
+    let Ok(turn) = Arc::clone(&app.bulk_requests).try_acquire_owned() else {
+        let detail = format!("{MAX_BULK_REQUESTS} bulk requests are under way; try again when some have ended");
+        return Err(Problem::new(ErrorCode::Overloaded, detail));
+    };
+    let mut lines = Lines::new(body);
+    // Until something is known the answer can still have a status of its own.
+    let first = lines.next(true).await.map_err(|(_, problem)| problem)?;
     let (answers, unread) = mpsc::channel(MAX_UNREAD);
-    let intake =
-        Intake { app, client: peer.ip(), principal, answers, pending: VecDeque::new(), lines: Lines::new(body) };
-    let task = tokio::spawn(intake.run());
+    let mut intake = Intake { app, client: peer.ip(), principal, answers, pending: VecDeque::new(), lines };
+    let is_open = first.is_some();
+    if let Some((number, line)) = first {
+        intake.take(number, &line);
+    }
+    let task = tokio::spawn(async move {
+        intake.run(is_open).await;
+        drop(turn);
+    });
     let mut response = Response::new(Body::from_stream(Infallible(Answers { unread, task })));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -66,7 +90,7 @@ fn require_ndjson(headers: &HeaderMap) -> Result<(), Problem> {
     match essence.as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json" => Ok(()),
         other => {
-            let detail = format!("{other} is not taken; send the header Content-Type: application/x-ndjson");
+            let detail = format!("{} is not taken; send the header Content-Type: application/x-ndjson", excerpt(other));
             Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
         }
     }
@@ -112,13 +136,14 @@ struct Intake {
 }
 
 impl Intake {
-    async fn run(mut self) {
-        let mut is_open = true;
+    async fn run(mut self, mut is_open: bool) {
         while is_open || !self.pending.is_empty() {
             let has_room = is_open && self.pending.len() < WINDOW;
+            // As long as answers are owed, it is not the client who is waited for.
+            let may_stall = self.pending.is_empty();
             tokio::select! {
                 biased;
-                line = self.lines.next(), if has_room => match line {
+                line = self.lines.next(may_stall), if has_room => match line {
                     Ok(Some((number, line))) => self.take(number, &line),
                     Ok(None) => is_open = false,
                     Err((number, problem)) => {
@@ -128,13 +153,44 @@ impl Intake {
                 },
                 outcome = first(&mut self.pending), if !self.pending.is_empty() => {
                     if let Some(answer) = self.answer(outcome).await
-                        && self.answers.send(Bytes::from(answer)).await.is_err()
+                        && !self.send(answer, is_open).await
                     {
                         return;
                     }
                 }
             }
+            is_open &= !self.lines.is_given_up;
         }
+    }
+
+    /// Sends an answer; false when the client is gone, or takes none. The first time that it takes none while it
+    /// still sends, no more of its lines are taken: the rest of the body is thrown away, so that it comes to reading.
+    async fn send(&mut self, answer: Vec<u8>, is_open: bool) -> bool {
+        let answer = Bytes::from(answer);
+        match tokio::time::timeout(STALL_TIME, self.answers.send(answer.clone())).await {
+            Ok(sent) => {
+                self.lines.progress_at = Instant::now();
+                return sent.is_ok();
+            }
+            Err(_) if !is_open => {
+                tracing::warn!(client = %self.client, "a bulk request was ended: its answers are not read");
+                return false;
+            }
+            Err(_) => {}
+        }
+        let line = self.lines.number + 1;
+        tracing::warn!(client = %self.client, line, "a bulk request does not read its answers: no more lines are taken");
+        self.lines.is_given_up = true;
+        let detail = format!(
+            "the answers were not read for {} s, so this line and those after it were not taken; read while you send",
+            STALL_TIME.as_secs()
+        );
+        self.pending.push_back(refused(line, Problem::new(ErrorCode::RequestTimeout, detail)));
+        tokio::select! {
+            sent = self.answers.send(answer.clone()) => return sent.is_ok(),
+            () = self.lines.discard() => {}
+        }
+        matches!(tokio::time::timeout(STALL_TIME, self.answers.send(answer)).await, Ok(Ok(())))
     }
 
     fn take(&mut self, line: u64, text: &[u8]) {
@@ -202,6 +258,11 @@ fn refused(line: u64, problem: Problem) -> Pending {
     Pending { line, tries: 0, draft: None, outcome, problem: Some(problem) }
 }
 
+fn no_progress() -> Problem {
+    let detail = format!("no whole line came within {} s", STALL_TIME.as_secs());
+    Problem::new(ErrorCode::RequestTimeout, detail)
+}
+
 /// What became of the first line that waits.
 async fn first(pending: &mut VecDeque<Pending>) -> Result<Placed, CommandError> {
     match pending.front_mut() {
@@ -240,15 +301,36 @@ struct Lines {
     searched: usize,
     number: u64,
     is_over: bool,
+    /// When something came, or was answered, last.
+    progress_at: Instant,
+    /// Whether what still comes is not taken.
+    is_given_up: bool,
 }
 
 impl Lines {
     fn new(body: Body) -> Self {
-        Self { body, buffer: BytesMut::new(), searched: 0, number: 0, is_over: false }
+        Self {
+            body,
+            buffer: BytesMut::new(),
+            searched: 0,
+            number: 0,
+            is_over: false,
+            progress_at: Instant::now(),
+            is_given_up: false,
+        }
     }
 
-    /// The next line. May be given up and called again: nothing is lost.
-    async fn next(&mut self) -> Result<Option<(u64, Bytes)>, (u64, Problem)> {
+    /// Throws away what still comes, within [`DISCARD_TIME`] and until nothing comes for [`STALL_TIME`].
+    async fn discard(&mut self) {
+        self.buffer.clear();
+        let read = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(STALL_TIME, self.body.frame()).await {} };
+        // One who sends for longer does not mean to read.
+        let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+    }
+
+    /// The next line, or an error when nothing comes for [`STALL_TIME`] and `may_stall` says that the client is waited for. May be given up and called again: nothing is
+    /// lost.
+    async fn next(&mut self, may_stall: bool) -> Result<Option<(u64, Bytes)>, (u64, Problem)> {
         loop {
             while let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let line = self.buffer.split_to(self.searched + at + 1).freeze();
@@ -270,9 +352,16 @@ impl Lines {
                 let problem = Problem::new(ErrorCode::TooLarge, format!("a line has at most {MAX_BODY_BYTES} bytes"));
                 return Err((self.number + 1, problem));
             }
-            match self.body.frame().await {
+            let frame = tokio::select! {
+                frame = self.body.frame() => frame,
+                () = tokio::time::sleep_until(self.progress_at + STALL_TIME), if may_stall => {
+                    return Err((self.number + 1, no_progress()));
+                }
+            };
+            match frame {
                 None => self.is_over = true,
                 Some(Ok(frame)) => {
+                    self.progress_at = Instant::now();
                     if let Ok(data) = frame.into_data() {
                         self.buffer.extend_from_slice(&data);
                     }
@@ -293,7 +382,7 @@ mod tests {
     async fn lines(text: &'static str) -> Vec<(u64, String)> {
         let mut lines = Lines::new(Body::from(text));
         let mut all = Vec::new();
-        while let Some((number, line)) = lines.next().await.unwrap() {
+        while let Some((number, line)) = lines.next(true).await.unwrap() {
             all.push((number, String::from_utf8_lossy(&line).trim_end().to_owned()));
         }
         all

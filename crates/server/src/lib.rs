@@ -41,6 +41,7 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 mod snapshot;
+mod snapshot_pages;
 mod ticker;
 pub mod tokens;
 mod upgrade;

@@ -15,15 +15,22 @@ const BACKLOG: u32 = 4096;
 /// A listening socket.
 pub struct Listener(TcpListener);
 
-/// Binds the listening socket. Must be called on the runtime that serves.
+/// Binds the listening socket. Must be called on the runtime that serves. `send_buffer_bytes` bounds what the kernel
+/// keeps unsent for one connection (`TCP_NOTSENT_LOWAT`), so that clients that do not read cost little of its memory;
+/// what is under way to a client comes on top, bounded by the client's own window. 0 leaves it to the kernel, which
+/// keeps up to 4 MiB.
 ///
 /// # Errors
-/// When the address is taken or not this machine's.
-pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+/// When the address is taken or not this machine's, and when the system refuses the bound.
+pub fn bind(address: SocketAddr, send_buffer_bytes: u32) -> io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     // Answers are small and wait for nothing; accepted sockets inherit it.
     socket.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if send_buffer_bytes > 0 {
+        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(send_buffer_bytes)?;
+    }
     socket.bind(address)?;
     Ok(Listener(TcpListener::from_std(socket.listen(BACKLOG)?.into_std()?)))
 }
@@ -64,11 +71,13 @@ mod tests {
 
     #[tokio::test]
     async fn accepted_sockets_neither_block_nor_hold_back() {
-        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into(), 100_000).unwrap();
         assert!(listener.accept().unwrap().is_none());
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut stream, _) = listener.accept().unwrap().expect("a connection");
         assert_eq!(stream.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert!(stream.nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), 100_000, "inherited");
     }
 }

@@ -86,6 +86,7 @@ impl Figures {
             ("workers", "Worker slots in the process.", self.0.engine.config().slots as u64),
             ("intake_waiting", "Commands that are not yet acknowledged.", stats.waiting.load(Relaxed)),
             ("intake_capacity", "Most of them.", self.0.engine.config().intake_capacity as u64),
+            ("work_claims_waiting", "External workers that wait for orders.", self.0.engine.waiting_claims() as u64),
             ("store_failed", "1 once the store has failed.", u64::from(self.0.engine.failure().is_some())),
         ] {
             gauge(encoder, name, help, value)?;
@@ -110,12 +111,30 @@ impl Figures {
             ("connections_limit", "Most sockets and streams together.", count(stats.limit)),
             ("hub_shards_lost", "Threads of the hub that ended in a panic.", stats.shards_lost),
             ("subscribers_parked", "Slow subscribers that read on from the log.", stats.parked_now),
+            (
+                "waiting_event_bytes",
+                "Bytes of events that wait for clients or are kept for those who come back, each buffer once.",
+                stats.waiting_event_bytes,
+            ),
+            ("waiting_reply_bytes", "Bytes of replies that wait for clients.", stats.waiting_reply_bytes),
+            ("waiting_bytes_limit", "Most bytes of both; new connections are refused beyond.", stats.max_waiting_bytes),
+            ("http_connections_active", "HTTP connections open now.", count(self.0.http_connections.load(Relaxed))),
+            (
+                "kernel_tcp_memory_bytes",
+                "Memory that the kernel holds for all TCP sockets of this machine; 0 where it does not say.",
+                kernel_tcp_memory_bytes(),
+            ),
         ] {
             gauge(encoder, name, help, value)?;
         }
         for (name, help, value) in [
             ("connections_accepted", "Sockets and streams opened.", stats.accepted),
             ("connections_refused", "Sockets and streams refused because of the limit.", stats.refused),
+            (
+                "http_connections_refused",
+                "HTTP connections closed at once because too many were open.",
+                self.0.http_refused.load(Relaxed),
+            ),
             ("frames_received", "Frames received.", stats.frames_in),
             ("frames_sent", "Frames and events sent.", stats.frames_out),
             ("bytes_received", "Bytes received.", stats.bytes_in),
@@ -137,6 +156,15 @@ impl Figures {
         }
         Ok(())
     }
+}
+
+/// From `/proc/net/sockstat`, which counts pages.
+fn kernel_tcp_memory_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4_096;
+    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let words = text.lines().find_map(|line| line.strip_prefix("TCP: ")).unwrap_or("");
+    let pages = words.split(' ').skip_while(|word| *word != "mem").nth(1);
+    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE_BYTES
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {

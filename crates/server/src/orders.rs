@@ -24,6 +24,7 @@ use ordercast_engine::{Engine, encode};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::intake::{ChargeRequest, ItemRequest, OrderRequest, parse_order};
 use ordercast_protocol::json::{JsonWriter, parse_instant};
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
@@ -106,7 +107,7 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     if essence == "application/json" || essence.ends_with("+json") {
         return Ok(());
     }
-    let detail = format!("{essence} is not taken; send the header Content-Type: application/json");
+    let detail = format!("{} is not taken; send the header Content-Type: application/json", excerpt(&essence));
     Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
 }
 
@@ -192,7 +193,7 @@ where
 /// An order by id.
 pub(crate) async fn find(app: &App, id: Arc<str>) -> Result<(Order, Details), Problem> {
     let order = app.store.order(Arc::clone(&id)).await?;
-    order.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no order {id}")))
+    order.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no order {}", excerpt(&id))))
 }
 
 fn order_response(status: StatusCode, order: &Order, details: &Details) -> Response {

@@ -4,27 +4,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_hub::HistoryQuery;
-use ordercast_hub::session::Connection;
+use ordercast_hub::session::{Connection, Replies};
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::frame::{Extent, write_history, write_presence};
+use ordercast_protocol::position::Position;
 
 use ordercast_store::log::{PageLimit, PageQuery};
 
 use crate::app::App;
 use crate::problem::Problem;
 
-/// Most bytes of event bodies in one answer.
-const MAX_HISTORY_BYTES: usize = 1024 * 1024;
+/// Most bytes of event bodies in one answer; a single larger event still fits.
+const MAX_HISTORY_BYTES: usize = 256 * 1024;
 
 /// A channel by the name that a client gave.
 pub(crate) fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
-    let unknown = |error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}"));
+    let unknown = |error| Problem::new(ErrorCode::UnknownChannel, format!("{:?}: {error}", excerpt(name)));
     app.config.channels.resolve(name).map_err(unknown)
 }
 
-/// Answers with a part of a channel's past, newest first. Of a log it is read beside the session.
+/// Answers with a part of a channel's past, newest first, when it is the question's turn. Of a log it is read beside
+/// the session.
 pub(crate) fn tell_history(
     app: &Arc<App>,
     connection: &mut dyn Connection,
@@ -34,16 +37,21 @@ pub(crate) fn tell_history(
 ) {
     let Source::Log(log, view) = channel.source else {
         let query = HistoryQuery { since: before, limit: Some(limit), reverse: true };
-        let history = app.hub.history(&channel, query);
-        let extent = Extent { epoch: &history.position.epoch, offset: history.position.offset, floor: history.floor };
-        let oldest = history.events.last().map(|(offset, _)| *offset);
-        let next = oldest.filter(|oldest| *oldest > history.floor + 1);
-        return connection.send(&history_frame(reference, &channel.name, extent, &history.events, next));
+        let (app, reference) = (Arc::clone(app), reference.map(str::to_owned));
+        return connection.ask(Box::new(move |replies| {
+            let mut history = app.hub.history(&channel, query);
+            cut(&mut history.events);
+            let Position { epoch, offset } = &history.position;
+            let extent = Extent { epoch, offset: *offset, floor: history.floor };
+            let oldest = history.events.last().map(|(offset, _)| *offset);
+            let next = oldest.filter(|oldest| *oldest > history.floor + 1);
+            replies.send(history_frame(reference.as_deref(), &channel.name, extent, &history.events, next));
+        }));
     };
-    let (app, replies) = (Arc::clone(app), connection.replies());
+    let app = Arc::clone(app);
     let (reference, id) = (reference.map(str::to_owned), connection.id().to_owned());
     let runtime = app.runtime.clone();
-    runtime.spawn(async move {
+    let read = async move |replies: Replies| {
         let limit = PageLimit { events: limit, bytes: MAX_HISTORY_BYTES };
         let query = PageQuery::before(log, view, before.unwrap_or(u64::MAX), limit);
         let start = query.start;
@@ -60,7 +68,19 @@ pub(crate) fn tell_history(
                 replies.send(problem.frame(reference.as_deref()));
             }
         }
-    });
+    };
+    connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
+}
+
+/// Leaves as many events as one answer may have bytes, and at least one.
+fn cut(events: &mut Vec<(u64, Bytes)>) {
+    let mut bytes = 0;
+    let fits = |(_, body): &&(u64, Bytes)| {
+        bytes += body.len();
+        bytes <= MAX_HISTORY_BYTES
+    };
+    let count = events.iter().take_while(fits).count().max(1);
+    events.truncate(count);
 }
 
 fn history_frame(

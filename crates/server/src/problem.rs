@@ -9,6 +9,7 @@ use ordercast_domain::decide::Refusal;
 use ordercast_engine::CommandError;
 use ordercast_hub::session::SubscribeError;
 use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::excerpt::cut;
 use ordercast_protocol::frame::write_error;
 use ordercast_protocol::intake::BodyError;
 use ordercast_protocol::json::JsonWriter;
@@ -17,6 +18,8 @@ use ordercast_store::StoreError;
 /// Seconds after which a client that was turned away for lack of room may try again. Batches take
 /// milliseconds; a second spreads those who come back.
 const RETRY_AFTER_S: u32 = 1;
+/// Longest detail of an error, in bytes.
+const MAX_DETAIL_BYTES: usize = 1_024;
 
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +40,14 @@ pub struct Problem {
 
 impl Problem {
     /// An error without fields.
+    ///
+    /// A detail may repeat what a client sent: beyond [`MAX_DETAIL_BYTES`] it is cut.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), order_id: None, version: None, allowed: None }
+        let mut detail = detail.into();
+        if detail.len() > MAX_DETAIL_BYTES {
+            detail = cut(&detail, MAX_DETAIL_BYTES).into_owned();
+        }
+        Self { code, detail, fields: Vec::new(), order_id: None, version: None, allowed: None }
     }
 
     /// Violations of rules, as an error of `code`.
@@ -121,6 +130,9 @@ impl Problem {
 
     /// A read that failed.
     pub fn of_store(error: &StoreError) -> Self {
+        if *error == StoreError::Busy {
+            return Self::new(ErrorCode::Overloaded, "too many reads wait; try again after the time in Retry-After");
+        }
         tracing::error!(%error, "a read failed");
         Self::new(ErrorCode::Internal, "the store could not be read; the server's log says why")
     }

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::acceptor::{Acceptor, FIRST_BYTES, Fresh};
@@ -36,7 +36,8 @@ pub async fn serve(app: Arc<App>, listener: Listener, stop: impl Future<Output =
     let ticker = tokio::spawn(ticker::run(Arc::clone(&app)));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let (tell, fresh) = mpsc::unbounded_channel();
+    let most = app.hub.stats().limit + app.config.max_http_connections;
+    let (tell, fresh) = mpsc::channel(most.clamp(1, Semaphore::MAX_PERMITS));
     let started = Acceptor::start(Arc::clone(&app), listener, tell);
     let outcome = match started {
         Ok(acceptor) => {
@@ -56,7 +57,7 @@ pub async fn serve(app: Arc<App>, listener: Listener, stop: impl Future<Output =
 async fn answer_until(
     app: &Arc<App>,
     stop: impl Future<Output = ()>,
-    mut fresh: mpsc::UnboundedReceiver<Fresh>,
+    mut fresh: mpsc::Receiver<Fresh>,
     connections: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
 ) {

@@ -82,6 +82,15 @@ impl PlainSession {
         self.app.engine.submit_action(self.client, request, Box::new(move |outcome| answer.changed(outcome)));
     }
 
+    /// Sends a frame of the product list, and has the next one follow when the client has taken it.
+    fn send_products(&self, after: Option<Arc<str>>, connection: &mut dyn Connection) {
+        let page = self.app.product_list(after);
+        connection.send_shared(page.frame);
+        if let Some(next) = page.next {
+            connection.ask(Box::new(move |replies| replies.signal(Arc::new(MoreProducts(next)))));
+        }
+    }
+
     fn answer(&self, connection: &dyn Connection, reference: Option<&str>) -> Answer {
         Answer {
             app: Arc::clone(&self.app),
@@ -139,6 +148,9 @@ impl PlainSession {
     }
 }
 
+/// The turn of the products after this SKU has come.
+struct MoreProducts(Arc<str>);
+
 /// What a client wants of its subscriptions beside the events.
 #[derive(Clone, Copy)]
 struct Wish {
@@ -159,7 +171,7 @@ impl Session for PlainSession {
         let mut frame = Vec::with_capacity(64);
         write_connect(connection.id(), &mut frame);
         connection.send(&frame);
-        connection.send_shared(self.app.product_list());
+        self.send_products(None, connection);
         for channel in std::mem::take(&mut self.channels) {
             if let Err(error) = connection.subscribe(channel, Subscribe::default()) {
                 self.fail(connection, None, &error.into());
@@ -226,7 +238,11 @@ impl Session for PlainSession {
     }
 
     fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
-        if let Some(Err(problem)) = signal.downcast_ref::<Snapshot>().map(|snapshot| snapshot.go_on(connection)) {
+        if let Some(MoreProducts(after)) = signal.downcast_ref() {
+            return self.send_products(Some(Arc::clone(after)), connection);
+        }
+        let snapshot = signal.downcast_ref::<Snapshot>();
+        if let Some(Err(problem)) = snapshot.map(|snapshot| snapshot.go_on(&self.app, connection)) {
             self.fail(connection, None, &problem);
         }
     }
@@ -275,18 +291,22 @@ impl Answer {
         }
     }
 
-    fn read(self, order_id: Arc<str>, replayed: bool) {
-        let runtime = self.app.runtime.clone();
-        runtime.spawn(async move {
-            match find(&self.app, order_id).await {
-                Ok((order, details)) => {
-                    let mut json = Vec::with_capacity(512);
-                    encode::order_json(&order, &details, &mut json);
-                    self.acknowledge(&json, replayed);
+    fn read(mut self, order_id: Arc<str>, replayed: bool) {
+        let replies = self.replies.clone();
+        replies.ask(Box::new(move |replies| {
+            self.replies = replies;
+            let runtime = self.app.runtime.clone();
+            runtime.spawn(async move {
+                match find(&self.app, order_id).await {
+                    Ok((order, details)) => {
+                        let mut json = Vec::with_capacity(512);
+                        encode::order_json(&order, &details, &mut json);
+                        self.acknowledge(&json, replayed);
+                    }
+                    Err(problem) => self.refuse(&problem),
                 }
-                Err(problem) => self.refuse(&problem),
-            }
-        });
+            });
+        }));
     }
 
     fn acknowledge(&self, order: &[u8], replayed: bool) {

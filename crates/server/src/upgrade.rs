@@ -18,9 +18,10 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use ordercast_hub::session::Session;
-use ordercast_hub::{Slot, Upgraded, ws};
+use ordercast_hub::{LimitReached, Slot, Upgraded, ws};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::principal::Principal;
 use sha1::{Digest, Sha1};
 
@@ -158,9 +159,17 @@ impl Granted {
 
 /// Makes room for a connection that stays, or says that there is none.
 pub(crate) fn reserve(app: &App) -> Result<Slot, Problem> {
-    app.hub.reserve().map_err(|_| {
-        let limit = app.hub.stats().limit;
-        let detail = format!("{limit} connections are open, which is the limit (websocket.max_connections)");
+    app.hub.reserve().map_err(|reached| {
+        let stats = app.hub.stats();
+        let detail = match reached {
+            LimitReached::Connections => {
+                format!("{} connections are open, which is the limit (websocket.max_connections)", stats.limit)
+            }
+            LimitReached::WaitingBytes => {
+                let most = stats.max_waiting_bytes;
+                format!("more than {most} bytes wait for slow clients, which is the limit (websocket.waiting_bytes)")
+            }
+        };
         Problem::new(ErrorCode::ConnectionLimit, detail)
     })
 }
@@ -204,7 +213,7 @@ pub(crate) fn parse_channels(app: &App, names: &str) -> Result<Vec<Channel>, Pro
         app.config
             .channels
             .resolve(name)
-            .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{name:?}: {error}")))
+            .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{:?}: {error}", excerpt(name))))
     };
     names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(parse).collect()
 }

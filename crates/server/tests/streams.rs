@@ -217,9 +217,32 @@ fn a_large_catalogue_greets_like_a_small_one() {
         assert_eq!(client.post("/products", &json!(products).to_string()).json()["changed"], 1_000);
     }
     let mut socket = server.socket("/ws");
-    let products = socket.next_of("products");
-    assert_eq!(products["products"].as_array().map(Vec::len), Some(PRODUCTS));
-    socket.next_of("subscribed");
+    let mut skus = std::collections::BTreeSet::new();
+    let mut frames = 0;
+    loop {
+        let frame = socket.next_of("products");
+        frames += 1;
+        let products = frame["products"].as_array().expect("products");
+        assert!(products.iter().all(|product| skus.insert(product["sku"].to_string())), "none comes twice");
+        assert!(frame.to_string().len() < 128 * 1024, "a frame has a bound");
+        if frame.get("continues").is_none() {
+            break;
+        }
+    }
+    assert_eq!(skus.len(), PRODUCTS);
+    assert!(frames > 5, "{frames} frames");
+    let mut snapshot = server.socket("/ws?channels=");
+    snapshot.send(r#"{"type":"subscribe","channels":["products"],"snapshot":true}"#);
+    let mut told = 0;
+    loop {
+        let frame = snapshot.next_of("snapshot");
+        told += frame["products"].as_array().map_or(0, Vec::len);
+        if frame.get("continues").is_none() {
+            break;
+        }
+    }
+    assert_eq!(told, PRODUCTS);
+    assert_eq!(snapshot.next_of("subscribed")["recovered"], true);
     for _ in 0..700 {
         socket.send(ORDER);
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub struct SqliteOptions {
     /// Where the files are; created when missing.
     pub data_dir: PathBuf,
-    /// Connections that read beside the writer.
+    /// Connections that read beside the writer. Lists and pages of logs take all but one of them.
     pub readers: usize,
     /// The writer's page cache, in KiB; 8 MiB at most while the database is smaller than 1 GiB.
     pub cache_kib: u32,
@@ -25,12 +25,12 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The defaults for a data directory: 2 readers, 64 MiB of cache, 128 MiB of WAL, 1,024 orders in memory, the index of
+    /// The defaults for a data directory: 3 readers, 64 MiB of cache, 128 MiB of WAL, 1,024 orders in memory, the index of
     /// customers filled every 8,192 orders in segments of 131,072.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
-            readers: 2,
+            readers: 3,
             cache_kib: 64 * 1024,
             wal_kib: 128 * 1024,
             ready: 1_024,

@@ -1,8 +1,7 @@
 //! The readers: a few threads with a connection each, which take questions in turn.
 
 use std::fs::File;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
@@ -17,18 +16,48 @@ use tokio::sync::oneshot;
 
 use crate::lists::{list_orders, order_with_details};
 use crate::pages::{log_state, read_page};
+use crate::questions::{Lane, Question, Questions};
 use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
 use crate::{failed, load};
 
-type Question = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// The read half of a SQLite store. Clones share the connections.
+/// The read half of a SQLite store. Clones share the connections, which are closed with the last of them.
 #[derive(Clone)]
 pub struct SqliteReader {
-    questions: Sender<Question>,
+    questions: Arc<Asking>,
     epoch: Epoch,
     secret: [u8; 32],
     _lock: Arc<File>,
+}
+
+/// Ends the readers when nobody is left to ask.
+struct Asking(Arc<Questions>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A question with whoever waits for its answer.
+struct Asked<T, F> {
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    read: F,
+}
+
+impl<T, F> Question for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Connection) -> rusqlite::Result<Result<T, StoreError>> + Send,
+{
+    fn is_given_up(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn answer(self: Box<Self>, connection: &mut Connection) {
+        let answer = (self.read)(connection).unwrap_or_else(|error| Err(failed(&error)));
+        // Who asked may have gone away meanwhile.
+        let _ = self.reply.send(answer);
+    }
 }
 
 impl SqliteReader {
@@ -38,52 +67,37 @@ impl SqliteReader {
         secret: [u8; 32],
         lock: Arc<File>,
     ) -> Result<Self, StoreError> {
-        let (questions, receiver) = channel::<Question>();
-        let receiver = Arc::new(Mutex::new(receiver));
-        for (index, connection) in connections.into_iter().enumerate() {
-            let receiver = Arc::clone(&receiver);
+        let questions = Arc::new(Questions::new(connections.len()));
+        for (index, mut connection) in connections.into_iter().enumerate() {
+            let questions = Arc::clone(&questions);
             std::thread::Builder::new()
                 .name(format!("store-read-{index}"))
-                .spawn(move || answer(connection, &receiver))
+                .spawn(move || questions.serve(&mut connection))
                 .map_err(|error| StoreError::Failed(format!("cannot start a reader: {error}")))?;
         }
-        Ok(Self { questions, epoch, secret, _lock: lock })
+        Ok(Self { questions: Arc::new(Asking(questions)), epoch, secret, _lock: lock })
     }
 
     fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+        lane: Lane,
+        read: impl FnOnce(&mut Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
     ) -> ReadFuture<'_, T> {
         let (reply, answer) = oneshot::channel();
-        let question: Question = Box::new(move |connection| {
-            // Who asked may have gone away while the question waited its turn.
-            if reply.is_closed() {
-                return;
-            }
-            let _ = reply.send(question(connection).unwrap_or_else(|error| Err(failed(&error))));
-        });
-        let sent = self.questions.send(question);
+        let is_queued = self.questions.0.ask(lane, Box::new(Asked { reply, read }));
         Box::pin(async move {
-            sent.map_err(|_| StoreError::Closed)?;
+            if !is_queued {
+                return Err(StoreError::Busy);
+            }
             answer.await.map_err(|_| StoreError::Closed)?
         })
-    }
-}
-
-fn answer(mut connection: Connection, questions: &Mutex<Receiver<Question>>) {
-    loop {
-        let question = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match question {
-            Ok(question) => question(&mut connection),
-            Err(_) => return,
-        }
     }
 }
 
 impl ReadLogs for SqliteReader {
     fn log_states(&self) -> ReadFuture<'_, Vec<LogState>> {
         let epoch = self.epoch.clone();
-        self.ask(move |connection| {
+        self.ask(Lane::Quick, move |connection| {
             let transaction = connection.transaction()?;
             let states: rusqlite::Result<Vec<_>> =
                 Log::ALL.into_iter().map(|log| log_state(&transaction, log, &epoch)).collect();
@@ -93,14 +107,14 @@ impl ReadLogs for SqliteReader {
 
     fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage> {
         let epoch = self.epoch.clone();
-        self.ask(move |connection| read_page(connection, &epoch, &query))
+        self.ask(Lane::Page, move |connection| read_page(connection, &epoch, &query))
     }
 }
 
 impl ReadStore for SqliteReader {
     fn start_state(&self) -> ReadFuture<'_, StartState> {
         let secret = self.secret;
-        self.ask(move |connection| {
+        self.ask(Lane::List, move |connection| {
             let count = |queue: i64| {
                 connection.query_row(
                     "SELECT count(*) FROM orders WHERE queue = ?1 AND parked_by IS NULL",
@@ -122,7 +136,7 @@ impl ReadStore for SqliteReader {
     }
 
     fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
-        self.ask(move |connection| {
+        self.ask(Lane::Quick, move |connection| {
             let sql = format!(
                 "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \
                  WHERE o.id = ?1"
@@ -132,7 +146,7 @@ impl ReadStore for SqliteReader {
     }
 
     fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment> {
-        self.ask(move |connection| {
+        self.ask(Lane::Quick, move |connection| {
             let transaction = connection.transaction()?;
             let moves = load::moves_of(&transaction, seq)?;
             let sql = "SELECT order_seq, version, kind, amount, actor, reason, at_ms FROM ledger \
@@ -145,7 +159,7 @@ impl ReadStore for SqliteReader {
 
     fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage> {
         let epoch = self.epoch.clone();
-        self.ask(move |connection| {
+        self.ask(Lane::List, move |connection| {
             let transaction = connection.transaction()?;
             let (orders, next) = list_orders(&transaction, &query)?;
             Ok(Ok(OrderPage { orders, next, as_of: log_state(&transaction, Log::Orders, &epoch)? }))
@@ -154,7 +168,7 @@ impl ReadStore for SqliteReader {
 
     fn catalogue(&self) -> ReadFuture<'_, Catalogue> {
         let epoch = self.epoch.clone();
-        self.ask(move |connection| {
+        self.ask(Lane::List, move |connection| {
             let transaction = connection.transaction()?;
             let products = transaction
                 .prepare_cached("SELECT sku, name, price, currency, stock, reserved FROM products ORDER BY sku")?
@@ -165,7 +179,7 @@ impl ReadStore for SqliteReader {
     }
 
     fn pauses(&self) -> ReadFuture<'_, Vec<(Pause, u64)>> {
-        self.ask(|connection| {
+        self.ask(Lane::List, |connection| {
             let sql = "SELECT scope, since_ms, actor, reason, ending, \
                        (SELECT count(*) FROM orders WHERE parked_by = scope) FROM pauses";
             let read = |row: &rusqlite::Row<'_>| Ok((rows::pause(row)?, row.get(5)?));
@@ -177,7 +191,7 @@ impl ReadStore for SqliteReader {
     }
 
     fn adjustments(&self, skip: u64, limit: usize) -> ReadFuture<'_, Vec<Adjustment>> {
-        self.ask(move |connection| {
+        self.ask(Lane::List, move |connection| {
             let sql = format!("SELECT {ADJUSTMENT_COLUMNS} FROM adjustments WHERE seq > ?1 ORDER BY seq LIMIT ?2");
             let mut select = connection.prepare_cached(&sql)?;
             let rows = select.query_map((skip, limit), rows::adjustment)?;

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// Another process has the store.
     #[error("the store is in use: {0}")]
     InUse(String),
+    /// Too many reads wait already; try again a little later.
+    #[error("the store is busy: too many reads wait")]
+    Busy,
     /// The store is closed.
     #[error("the store is closed")]
     Closed,

@@ -8,7 +8,6 @@ use ordercast_protocol::channel::Log;
 
 use super::Shard;
 use super::subscriber::{Heads, Subscriber, Telling};
-use crate::config::HubConfig;
 use crate::counters::{Counter, Tally};
 use crate::feed::Run;
 use crate::frames::{Form, Frames, Wrapper};
@@ -33,7 +32,8 @@ struct Span {
 struct Delivery<'a> {
     subscribers: &'a mut Slab<Subscriber>,
     heads: Heads<'a>,
-    config: &'a HubConfig,
+    /// Bytes of events that may wait for one subscriber before it is parked.
+    most_bytes: usize,
     tally: &'a mut Tally,
     dirty: &'a mut Vec<Key>,
 }
@@ -113,10 +113,12 @@ impl Shard {
     }
 
     fn delivery(&mut self) -> (&mut Wrapper, Delivery<'_>) {
+        // When too much waits for all, those that are behind read the log instead.
+        let is_over_ceiling = self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64;
         let delivery = Delivery {
             subscribers: &mut self.subscribers,
             heads: Heads { feeds: &self.feeds, index: &self.index },
-            config: &self.config,
+            most_bytes: if is_over_ceiling { self.config.low_water_bytes() } else { self.config.outbox_bytes },
             tally: &mut self.tally,
             dirty: &mut self.dirty,
         };
@@ -181,7 +183,7 @@ impl Delivery<'_> {
         let start = if before == span.head { 0 } else { frames.start_after(before) };
         if start < frames.len() {
             let telling = Telling { frames, start, before, is_ephemeral: false };
-            tell(subscriber, member, &telling, self.heads, self.config, self.tally, self.dirty);
+            tell(subscriber, member, &telling, self.heads, self.most_bytes, self.tally, self.dirty);
         }
     }
 
@@ -218,7 +220,7 @@ impl Delivery<'_> {
                 let start = if before == span.head { 0 } else { frames.start_after(before) };
                 if start < frames.len() {
                     let telling = Telling { frames, start, before, is_ephemeral };
-                    tell(subscriber, *member, &telling, self.heads, self.config, self.tally, self.dirty);
+                    tell(subscriber, *member, &telling, self.heads, self.most_bytes, self.tally, self.dirty);
                 }
             }
         }
@@ -229,7 +231,7 @@ impl Delivery<'_> {
         let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
             return;
         };
-        if subscriber.is_parked || subscriber.data_bytes() + frames.len() > self.config.outbox_bytes {
+        if subscriber.is_parked || subscriber.data_bytes() + frames.len() > self.most_bytes {
             if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
                 subscription.delta_base = 0;
             }
@@ -237,7 +239,7 @@ impl Delivery<'_> {
             return;
         }
         let telling = Telling { frames, start: 0, before: 0, is_ephemeral: true };
-        tell(subscriber, member, &telling, self.heads, self.config, self.tally, self.dirty);
+        tell(subscriber, member, &telling, self.heads, self.most_bytes, self.tally, self.dirty);
     }
 }
 
@@ -247,11 +249,11 @@ fn tell(
     member: Member,
     telling: &Telling<'_>,
     heads: Heads<'_>,
-    config: &HubConfig,
+    most_bytes: usize,
     tally: &mut Tally,
     dirty: &mut Vec<Key>,
 ) {
-    if subscriber.tell(member.subscription, telling, heads, tally) > config.outbox_bytes {
+    if subscriber.tell(member.subscription, telling, heads, tally) > most_bytes {
         subscriber.park(heads, tally);
     }
     if subscriber.wants_flush() && !subscriber.is_dirty {

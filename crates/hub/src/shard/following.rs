@@ -185,9 +185,9 @@ impl Shard {
         };
         let subscription = subscriber.subscriptions.remove(place);
         self.leave(subscriber, &subscription);
-        if subscriber.page_in_flight == Some(subscription.id) {
-            // The page would be for nobody; the next may be read at once.
-            subscriber.page_in_flight = None;
+        if let Some(ticket) = &mut subscriber.page_in_flight {
+            // It stays the one page in flight until it is back: who subscribes and leaves in a loop has one read.
+            ticket.give_up(subscription.id);
         }
         if let Sink::Socket(socket) = &mut subscriber.sink {
             let dropped = socket.outbox.drop_subscription(subscription.id);

@@ -13,7 +13,7 @@ use super::subscriber::{Action, Sink, Subscriber};
 use crate::config::HubConfig;
 use crate::counters::Tally;
 use crate::frames::message_frame;
-use crate::session::{Connection, Message, Replies, ReplyPath, Subscribe, SubscribeError};
+use crate::session::{Connection, Message, Question, Replies, ReplyPath, Subscribe, SubscribeError};
 use crate::slab::Key;
 use crate::ws;
 
@@ -145,5 +145,9 @@ impl Connection for Handle<'_> {
 
     fn replies(&self) -> Replies {
         Replies::new(Arc::clone(&self.path), self.key.to_u64())
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.subscriber.ask(question);
     }
 }

@@ -146,6 +146,7 @@ impl Shard {
             return;
         }
         self.end_subscriptions(subscriber);
+        subscriber.drop_questions();
         match &mut subscriber.sink {
             Sink::Socket(socket) => {
                 if !flush {
@@ -200,6 +201,7 @@ impl Shard {
 
     pub(super) fn dispose(&mut self, key: Key, mut subscriber: Box<Subscriber>) {
         self.end_subscriptions(&mut subscriber);
+        self.port.counters.backlog.add_replies(std::mem::take(&mut subscriber.counted_bytes), 0);
         if let Sink::Socket(socket) = &mut subscriber.sink {
             if subscriber.closing.is_none() {
                 self.port.counters.closed(ABNORMAL);

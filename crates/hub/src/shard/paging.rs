@@ -10,11 +10,13 @@ use ordercast_protocol::close;
 use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState};
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::subscriber::{Heads, Sink, Subscriber, Telling};
+use super::ticket::PageTicket;
 use super::{Letter, PageLetter, Shard};
 use crate::counters::Counter;
-use crate::pages::PageRequest;
+use crate::pages::{PageRequest, ReadPage, Wanted};
 use crate::slab::Key;
 use crate::subscription::{Extent, Page, PageVerdict, conflate};
 
@@ -32,6 +34,20 @@ pub(super) struct PageWaiter {
     key: Key,
     subscription: u32,
     after: u64,
+}
+
+/// Those who wait for one page.
+#[derive(Default)]
+pub(super) struct PageWaiters {
+    wanted: Wanted,
+    waiting: Vec<PageWaiter>,
+}
+
+impl Subscriber {
+    /// Takes the ticket of a page that is back; false when it was not this one that was waited for.
+    fn is_back(&mut self, subscription: u32) -> bool {
+        self.page_in_flight.take_if(|ticket| ticket.subscription == subscription).is_some()
+    }
 }
 
 impl Shard {
@@ -127,37 +143,51 @@ impl Shard {
         let Source::Log(log, view) = channel.source else {
             return;
         };
-        subscriber.page_in_flight = Some(subscription);
         let known = self.feeds[log.index()].known();
         let port = Arc::clone(&self.port);
         if view != View::All || !(known.floor..known.head).contains(&after) {
-            let on_page = move |page: Result<LogPage, StoreError>| {
-                let letter = PageLetter { key, subscription, log, after, page: page.map(Page::of) };
+            let on_page = move |page: ReadPage| {
+                let letter = PageLetter { key, subscription, log, after, page: page.map(|page| page.map(Page::of)) };
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
             };
-            return self.request_page(PageRequest { log, view, after, with_keys: false, on_page: Box::new(on_page) });
+            let wanted = Wanted::default();
+            subscriber.page_in_flight = Some(PageTicket::new(subscription, &wanted));
+            let (wanted, on_page) = (Some(wanted), Box::new(on_page));
+            return self.request_page(PageRequest { log, view, after, with_keys: false, wanted, on_page });
         }
         // Whoever has read a page to its end wants the same as all others who did.
         let from = match subscriber.wants_exact_page || self.recent[log.index()].is_read_to(after) {
             true => after,
             false => (after - after % PAGE_STEP).max(known.floor),
         };
-        let waiting = self.page_waiters.entry((log, from)).or_default();
+        let PageWaiters { wanted, waiting } = self.page_waiters.entry((log, from)).or_default();
         waiting.push(PageWaiter { key, subscription, after });
+        subscriber.page_in_flight = Some(PageTicket::new(subscription, wanted));
         if waiting.len() == 1 {
-            let on_page = move |page: Result<LogPage, StoreError>| {
+            let wanted = Some(Arc::clone(wanted));
+            let on_page = move |page: ReadPage| {
+                let page = page.map(|page| page.map(Page::of));
                 // A shard that has ended has no use for pages.
-                let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page.map(Page::of))));
+                let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page)));
             };
             let on_page = Box::new(on_page);
-            self.request_page(PageRequest { log, view, after: from, with_keys: false, on_page });
+            self.request_page(PageRequest { log, view, after: from, with_keys: false, wanted, on_page });
         }
     }
 
     /// A page that several may wait for.
-    pub(super) fn on_shared_page(&mut self, log: Log, from: u64, page: Result<Page, StoreError>) {
-        let waiters = self.page_waiters.remove(&(log, from)).unwrap_or_default();
+    pub(super) fn on_shared_page(&mut self, log: Log, from: u64, page: Option<Result<Page, StoreError>>) {
+        let waiters = self.page_waiters.remove(&(log, from)).unwrap_or_default().waiting;
+        let Some(page) = page else {
+            // Nobody wanted it when its turn came. Who came afterwards asks again.
+            for PageWaiter { key, subscription, .. } in waiters {
+                self.with(key, |_, subscriber| {
+                    subscriber.is_back(subscription);
+                });
+            }
+            return;
+        };
         if let Ok(Page { extent, .. }) = &page
             && extent.floor > from
         {
@@ -179,10 +209,9 @@ impl Shard {
         });
         for PageWaiter { key, subscription, after } in waiters {
             self.with(key, |shard, subscriber| {
-                if subscriber.page_in_flight != Some(subscription) {
+                if !subscriber.is_back(subscription) {
                     return;
                 }
-                subscriber.page_in_flight = None;
                 match &result {
                     // Large events: it did not reach as far as this subscriber is.
                     Ok(last) => subscriber.wants_exact_page = *last <= after,
@@ -196,10 +225,9 @@ impl Shard {
     fn on_retention(&mut self, waiters: &[PageWaiter], extent: &Extent) {
         for PageWaiter { key, subscription, after } in waiters {
             self.with(*key, |shard, subscriber| {
-                if subscriber.page_in_flight != Some(*subscription) {
+                if !subscriber.is_back(*subscription) {
                     return;
                 }
-                subscriber.page_in_flight = None;
                 subscriber.wants_exact_page = true;
                 if *after < extent.floor {
                     let page = Page { events: Vec::new(), read_to: *after, extent: extent.clone() };
@@ -210,18 +238,21 @@ impl Shard {
     }
 
     fn request_page(&self, request: PageRequest) {
-        if self.pages.send(request).is_err() {
-            tracing::error!("the reader of log pages has ended before the shards");
+        // There is room for one of each connection and log; those who are gone may leave some behind for a moment.
+        if let Err(TrySendError::Full(request)) = self.pages.try_send(request) {
+            (request.on_page)(Some(Err(StoreError::Failed("too many pages wait to be read".to_owned()))));
         }
     }
 
     pub(super) fn on_page(&mut self, letter: PageLetter) {
         let PageLetter { key, subscription, log, after, page } = letter;
         self.with(key, |shard, subscriber| {
-            if subscriber.page_in_flight != Some(subscription) {
+            if !subscriber.is_back(subscription) {
                 return;
             }
-            subscriber.page_in_flight = None;
+            let Some(page) = page else {
+                return;
+            };
             shard.tally.add(Counter::PagesRead, 1);
             match page {
                 // The next look at the log closes whoever read the old one.
@@ -311,13 +342,14 @@ impl Shard {
             if let Some(after) = self.feeds[log.index()].repair() {
                 self.tally.add(Counter::Repairs, 1);
                 let port = Arc::clone(&self.port);
-                let on_page = move |page| {
-                    // A shard that has ended has no use for pages.
+                let on_page = move |page: ReadPage| {
+                    // A page that everybody needs is always read. A shard that has ended has no use for pages.
+                    let page = page.unwrap_or(Err(StoreError::Closed));
                     let _ = port.mailbox.push(Letter::Repair(log, Box::new(page)));
                 };
                 // The views that it belongs to are found by its keys.
                 let (view, on_page) = (View::All, Box::new(on_page));
-                self.request_page(PageRequest { log, view, after, with_keys: true, on_page });
+                self.request_page(PageRequest { log, view, after, with_keys: true, wanted: None, on_page });
             }
         }
     }

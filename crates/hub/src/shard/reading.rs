@@ -26,6 +26,9 @@ impl Shard {
 
     fn read(&mut self, key: Key, subscriber: &mut Subscriber, scratch: &mut [u8]) {
         subscriber.is_ready = false;
+        if !self.take_unread(key, subscriber) {
+            return;
+        }
         let Sink::Socket(socket) = &mut subscriber.sink else {
             return;
         };
@@ -50,6 +53,14 @@ impl Shard {
             subscriber.is_ready = true;
             self.ready.push(key);
         }
+    }
+
+    /// Looks at what was read and left while questions waited; false when the socket is to be left unread still.
+    fn take_unread(&mut self, key: Key, subscriber: &mut Subscriber) -> bool {
+        if let Some(mut unread) = subscriber.take_unread() {
+            self.on_bytes(key, subscriber, &mut unread);
+        }
+        !subscriber.leave_unread()
     }
 
     /// Decodes bytes and calls the session for each message.
@@ -78,6 +89,10 @@ impl Shard {
         if let Sink::Socket(socket) = &mut subscriber.sink {
             socket.decoder = decoder;
         }
+        let left = *result.as_ref().unwrap_or(&0);
+        if left > 0 && subscriber.is_held() {
+            subscriber.keep_unread(&bytes[bytes.len() - left..]);
+        }
         if let Err(Violation { code, reason }) = result {
             self.tally.add(Counter::Errors, 1);
             self.begin_close(key, subscriber, code, reason, false);
@@ -99,7 +114,7 @@ impl Shard {
             Item::Pong => {}
             Item::Close(code) => self.on_peer_close(key, subscriber, code),
         }
-        Flow::Continue(())
+        if subscriber.is_held() { Flow::Break(()) } else { Flow::Continue(()) }
     }
 
     pub(super) fn on_message(&mut self, key: Key, subscriber: &mut Subscriber, message: Message<'_>) {

@@ -9,7 +9,9 @@ use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Epoch, encode_positions};
 use ordercast_protocol::principal::Principal;
 
-use crate::counters::{Counter, Tally};
+use super::questions::Questions;
+use super::ticket::PageTicket;
+use crate::counters::{Backlog, Counter, Tally};
 use crate::feed::Feed;
 use crate::frames::{Form, Frames};
 use crate::index::Index;
@@ -101,7 +103,11 @@ pub(super) struct Subscriber {
     pub(super) wanted_close: Option<(u16, Box<str>)>,
     pub(super) closing: Option<Closing>,
     /// The subscription a page is being read for.
-    pub(super) page_in_flight: Option<u32>,
+    pub(super) page_in_flight: Option<PageTicket>,
+    /// None for those that ask nothing, as nearly all.
+    pub(super) questions: Option<Box<Questions>>,
+    /// Bytes of replies that the backlog of all connections has of it.
+    pub(super) counted_bytes: usize,
     /// The shared page did not reach as far as this subscriber is.
     pub(super) wants_exact_page: bool,
     pub(super) page_failures: u32,
@@ -138,6 +144,8 @@ impl Subscriber {
             wanted_close: None,
             closing: None,
             page_in_flight: None,
+            questions: None,
+            counted_bytes: 0,
             wants_exact_page: false,
             page_failures: 0,
             retry_at_ms: 0,
@@ -158,6 +166,11 @@ impl Subscriber {
         self.subscriptions.iter_mut().find(|subscription| subscription.id == id)
     }
 
+    /// Whether the socket is to be left unread, because its client asks faster than it is answered.
+    pub(super) fn is_held(&self) -> bool {
+        self.closing.is_none() && self.questions.as_ref().is_some_and(|questions| questions.is_full())
+    }
+
     /// Queues a whole frame or event before those of the data lane.
     pub(super) fn push_control(&mut self, frame: Bytes) {
         match &mut self.sink {
@@ -166,11 +179,11 @@ impl Subscriber {
         }
     }
 
-    /// Bytes of replies that wait; of no interest for streams, which have few.
+    /// Bytes of replies that wait.
     pub(super) fn control_bytes(&self) -> usize {
         match &self.sink {
             Sink::Socket(socket) => socket.outbox.control_bytes(),
-            Sink::Stream(_) => 0,
+            Sink::Stream(pipe) => pipe.control_bytes(),
         }
     }
 
@@ -178,8 +191,14 @@ impl Subscriber {
     pub(super) fn reply_backlog(&self) -> usize {
         match &self.sink {
             Sink::Socket(socket) => socket.outbox.reply_backlog(),
-            Sink::Stream(_) => 0,
+            Sink::Stream(pipe) => pipe.reply_backlog(),
         }
+    }
+
+    /// Has the backlog of all connections count what waits for this one now.
+    pub(super) fn count_replies(&mut self, backlog: &Backlog) {
+        let now = self.control_bytes();
+        backlog.add_replies(std::mem::replace(&mut self.counted_bytes, now), now);
     }
 
     pub(super) fn data_bytes(&self) -> usize {

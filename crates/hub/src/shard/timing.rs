@@ -70,7 +70,8 @@ impl Subscriber {
         let silent_ms = now_ms - self.active_at_ms;
         let is_urgent_for = self.urgent_since_ms.map(|since_ms| now_ms - since_ms);
         self.is_dead |= is_urgent_for.is_some_and(|waited_ms| waited_ms >= config.write_timeout.as_millis() as u64);
-        self.is_dead |= silent_ms >= config.read_timeout.as_millis() as u64;
+        // One whose messages are not read cannot show that it lives; what it does not take ends it.
+        self.is_dead |= !self.is_held() && silent_ms >= config.read_timeout.as_millis() as u64;
         self.is_dead |= self.closing.as_ref().is_some_and(|closing| now_ms >= closing.deadline_ms);
         let is_quiet = silent_ms >= config.ping_interval.as_millis() as u64;
         if is_quiet && !self.is_pinged && self.closing.is_none() && !self.is_dead {
@@ -99,7 +100,8 @@ impl Subscriber {
                 [silence, urgent, closing].into_iter().flatten().min()
             }
         };
-        let asked = [self.retry_at_ms, self.wake_at_ms].into_iter().filter(|at_ms| *at_ms != 0);
+        let question_ms = self.questions.as_ref().map_or(0, |questions| questions.retry_at_ms);
+        let asked = [self.retry_at_ms, self.wake_at_ms, question_ms].into_iter().filter(|at_ms| *at_ms != 0);
         let paced = self.subscriptions.iter().filter(|subscription| subscription.cursor.wants_page().is_some());
         let paced = paced.map(|subscription| subscription.paced_until_ms).filter(|until_ms| *until_ms > now_ms);
         deadline.into_iter().chain(asked).chain(paced).min()

@@ -98,7 +98,8 @@ impl Decoder {
     /// Feeds bytes as they came; they are unmasked in place. Messages above `max_message_bytes`, compressed or
     /// not, break a rule; so do compressed ones without an `inflater`, which is there when the client has an
     /// [`super::Agreement`]. Text is judged at its first wrong byte, however much of its frame is missing;
-    /// compressed text when the message is whole.
+    /// compressed text when the message is whole. Gives how many bytes at the end of `input` were not looked at,
+    /// because `visit` broke off: they may be fed again.
     ///
     /// # Errors
     /// The [`Violation`] to close with. Nothing may be fed afterwards.
@@ -108,7 +109,7 @@ impl Decoder {
         max_message_bytes: usize,
         inflater: Option<&mut Inflater>,
         visit: &mut dyn FnMut(Item<'_>) -> Flow,
-    ) -> Result<(), Violation> {
+    ) -> Result<usize, Violation> {
         let mut call = Call { max_message_bytes, inflater, visit };
         let mut rest = input;
         while !rest.is_empty() {
@@ -117,7 +118,7 @@ impl Decoder {
                 Some(frame) => frame,
                 None => {
                     let Some(header) = self.next_header(&mut rest)? else {
-                        return Ok(());
+                        return Ok(0);
                     };
                     self.check(&header, &call)?;
                     (header, 0)
@@ -131,7 +132,7 @@ impl Decoder {
                 break;
             }
         }
-        Ok(())
+        Ok(rest.len())
     }
 
     /// Whether nothing is kept between reads.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
 use ordercast_hub::session::{
-    Connection, Farewell, Message as Received, Pace, Presence, Session, Subscribe, Subscribed,
+    Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
 };
 use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source};
@@ -30,10 +30,11 @@ struct Logs {
     floors: [u64; Log::ALL.len()],
     events: [Vec<StoredEvent>; Log::ALL.len()],
     failures: usize,
+    pages_read: usize,
 }
 
-/// Logs in memory.
-pub(crate) struct MemoryLogs(Mutex<Logs>);
+/// Logs in memory. Pages are read while nobody holds the gate.
+pub(crate) struct MemoryLogs(Mutex<Logs>, tokio::sync::RwLock<()>);
 
 impl MemoryLogs {
     fn state(logs: &Logs, log: Log) -> LogState {
@@ -53,6 +54,16 @@ impl MemoryLogs {
     /// The next reads of pages fail.
     pub(crate) fn fail(&self, reads: usize) {
         self.0.lock().unwrap().failures = reads;
+    }
+
+    /// Holds every read of a page back for as long as the guard lives.
+    pub(crate) fn hold_pages(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.1.blocking_write()
+    }
+
+    /// How many pages were read so far.
+    pub(crate) fn pages_read(&self) -> usize {
+        self.0.lock().unwrap().pages_read
     }
 
     /// Appends without telling anybody.
@@ -89,7 +100,9 @@ impl ReadLogs for MemoryLogs {
         Box::pin(async move {
             let PageQuery { log, view, start, limit, .. } = query;
             let Start::After(after) = start else { panic!("the hub reads forwards") };
+            let _gate = self.1.read().await;
             let mut logs = self.0.lock().unwrap();
+            logs.pages_read += 1;
             if logs.failures > 0 {
                 logs.failures -= 1;
                 return Err(StoreError::Failed("as the test wants".to_owned()));
@@ -122,6 +135,8 @@ impl ReadLogs for MemoryLogs {
 pub(crate) struct Stage {
     /// Sent after `hello` when it is not empty.
     greeting: Mutex<Bytes>,
+    /// Questions whose turn has come.
+    pub(crate) asked: Mutex<Vec<(String, Replies)>>,
     /// Whether a session holds its shard, and whether it is to let go.
     hold: Mutex<(bool, bool)>,
     moved: Condvar,
@@ -165,7 +180,7 @@ pub(crate) fn channel(name: &str) -> Channel {
 
 /// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
 /// `delta CHANNEL`, `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
-/// `later TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
+/// `later TEXT`, `ask TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
 pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
 
 impl Session for WordSession {
@@ -229,6 +244,11 @@ impl Session for WordSession {
                 let (replies, text) = (connection.replies(), text.to_owned());
                 std::thread::spawn(move || replies.send(text.into_bytes()));
             }
+            // Answered when the test says so.
+            ["ask", text] => {
+                let (stage, text) = (Arc::clone(&self.0), text.to_owned());
+                connection.ask(Box::new(move |replies| stage.asked.lock().unwrap().push((text, replies))));
+            }
             ["close", code] => {
                 connection.send(b"bye");
                 connection.close(code.parse().unwrap(), "as you wish");
@@ -289,9 +309,14 @@ impl Rig {
     }
 
     pub(crate) fn with_broker(config: HubConfig, broker: Arc<dyn Broker>) -> Self {
-        let logs =
-            Logs { epoch: Epoch("e1".into()), floors: Default::default(), events: Default::default(), failures: 0 };
-        let logs = Arc::new(MemoryLogs(Mutex::new(logs)));
+        let logs = Logs {
+            epoch: Epoch("e1".into()),
+            floors: Default::default(),
+            events: Default::default(),
+            failures: 0,
+            pages_read: 0,
+        };
+        let logs = Arc::new(MemoryLogs(Mutex::new(logs), tokio::sync::RwLock::new(())));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
         let hub = runtime.block_on(start).unwrap();

@@ -28,6 +28,9 @@ const CLIENT_SHARE_PERCENT: i64 = 80;
 const DEFAULT_CURRENCY: &str = "USD";
 const DEFAULT_MAX_CONNECTIONS: i64 = 10_000;
 const DEFAULT_OUTBOX_BYTES: i64 = 1024 * 1024;
+const DEFAULT_WAITING_BYTES: i64 = 512 * 1024 * 1024;
+const DEFAULT_SEND_BUFFER_BYTES: i64 = 128 * 1024;
+const DEFAULT_HTTP_CONNECTIONS: i64 = 1_024;
 const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
 const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
 const MAX_HANDSHAKES_PER_S: i64 = 1_000_000;
@@ -238,6 +241,10 @@ fn websocket(layers: &mut Layers<'_>, channels: &Channels) -> WebSocketSettings 
     let max_message_bytes = layers.read(setting("websocket.max_message_bytes"), most, within(1_024..=64 * 1024 * 1024));
     let outbox = setting("websocket.outbox_bytes");
     let outbox_bytes = layers.read(outbox, DEFAULT_OUTBOX_BYTES, within(4_096..=1024 * 1024 * 1024));
+    let waiting = setting("websocket.waiting_bytes");
+    let waiting_bytes = layers.read(waiting, DEFAULT_WAITING_BYTES, within(1024 * 1024..=1024 * 1024 * 1024 * 1024));
+    let send_buffer = setting("websocket.send_buffer_bytes");
+    let send_buffer = layers.read(send_buffer, DEFAULT_SEND_BUFFER_BYTES, within(0..=64 * 1024 * 1024));
     let compression = layers.read(setting("websocket.compression"), false, |_| Ok(()));
     let default_channels = layers.read(setting("websocket.default_channels"), vec!["orders".to_owned()], |names| {
         check_channels(channels, names)
@@ -250,6 +257,8 @@ fn websocket(layers: &mut Layers<'_>, channels: &Channels) -> WebSocketSettings 
         write_timeout,
         max_message_bytes: size(max_message_bytes),
         outbox_bytes: size(outbox_bytes),
+        waiting_bytes: size(waiting_bytes),
+        send_buffer_bytes: u32::try_from(send_buffer).unwrap_or(0),
         compression,
         default_channels,
     }
@@ -277,7 +286,9 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let rate = setting("server.handshakes_per_s");
     let rate = layers.read(rate, DEFAULT_HANDSHAKES_PER_S, within(1..=MAX_HANDSHAKES_PER_S));
     let handshakes_per_s = u32::try_from(rate).unwrap_or(u32::MAX);
-    ServerSettings { allowed_origins, echo, drain_timeout, drain_spread, handshakes_per_s }
+    let http = setting("server.max_http_connections");
+    let max_http_connections = size(layers.read(http, DEFAULT_HTTP_CONNECTIONS, within(1..=10_000_000)));
+    ServerSettings { allowed_origins, echo, drain_timeout, drain_spread, handshakes_per_s, max_http_connections }
 }
 
 /// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.

@@ -107,6 +107,10 @@ pub(crate) struct WebSocketSettings {
     pub max_message_bytes: usize,
     /// Most bytes that wait for one slow subscriber before it is parked on the log.
     pub outbox_bytes: usize,
+    /// Most bytes that wait for all of them; new ones are refused beyond.
+    pub waiting_bytes: usize,
+    /// Most unsent bytes that the kernel keeps for one connection; 0 leaves it to the kernel.
+    pub send_buffer_bytes: u32,
     /// Whether messages may be compressed.
     pub compression: bool,
     /// What a socket is subscribed to unless it says otherwise.
@@ -126,6 +130,8 @@ pub(crate) struct ServerSettings {
     pub drain_spread: Duration,
     /// Most new connections that are begun a second.
     pub handshakes_per_s: u32,
+    /// Most HTTP connections beside those that carry sockets and streams.
+    pub max_http_connections: usize,
 }
 
 /// Who comes in.

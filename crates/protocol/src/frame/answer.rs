@@ -11,7 +11,7 @@ pub fn write_connect(id: &str, out: &mut Vec<u8>) {
 }
 
 /// Writes the product list; an empty one says what to do.
-pub fn write_products<'a>(products: impl IntoIterator<Item = ProductView<'a>>, out: &mut Vec<u8>) {
+pub fn write_products<'a>(products: impl IntoIterator<Item = ProductView<'a>>, continues: bool, out: &mut Vec<u8>) {
     let mut json = JsonWriter::new(out);
     json.begin_object().key("type").string("products").key("products").begin_array();
     let mut empty = true;
@@ -25,6 +25,9 @@ pub fn write_products<'a>(products: impl IntoIterator<Item = ProductView<'a>>, o
     if empty {
         json.key("message")
             .string("The catalogue is empty. Load products with POST /products or: ordercast products import FILE");
+    }
+    if continues {
+        json.key("continues").boolean(true);
     }
     json.end_object();
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ordercast_hub::session::Connection;
+use ordercast_hub::session::{Connection, Replies};
 use ordercast_hub::{HistoryQuery, Hub};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
@@ -43,8 +43,8 @@ impl CentrifugeSession {
             return self.refuse(id, Error::TooManyRequests, connection);
         };
         let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
-        let (encoding, replies) = (self.encoding, connection.replies());
-        self.app.runtime.spawn(async move {
+        let (encoding, runtime) = (self.encoding, self.app.runtime.clone());
+        let read = async move |replies: Replies| {
             let history = match is_allowed(&app, verdict, own.as_deref()).await {
                 Ok(true) => read_history(&app, encoding, &channel, &request).await,
                 Ok(false) => Err(Error::PermissionDenied),
@@ -58,7 +58,8 @@ impl CentrifugeSession {
             encode_reply(encoding, &reply, &mut message);
             replies.send(message);
             drop(leave);
-        });
+        };
+        connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
     }
 
     fn may_read(&self, name: &str) -> Result<(Channel, Verdict), Error> {
@@ -145,6 +146,9 @@ async fn log_history(
     request: &HistoryRequest,
 ) -> Result<HistoryResult, Error> {
     let failed = |error: StoreError| {
+        if error == StoreError::Busy {
+            return Error::TooManyRequests;
+        }
         tracing::error!(%error, "a read failed");
         Error::Internal
     };

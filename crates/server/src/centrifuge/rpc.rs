@@ -50,13 +50,16 @@ impl CentrifugeSession {
         let Some(leave) = self.leave_to_wait() else {
             return self.refuse(id, Error::TooManyRequests, connection);
         };
-        let answer = self.answer(id, connection);
+        let mut answer = self.answer(id, connection);
         let (caller, data) = (self.identity.caller.clone(), request.data.clone());
-        self.app.runtime.spawn(async move {
+        let runtime = self.app.runtime.clone();
+        let read = async move |replies: Replies| {
+            answer.replies = replies;
             let read = read(&answer.app, (&caller, &answer.principal), query, &data).await;
             answer.send(read);
             drop(leave);
-        });
+        };
+        connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
     }
 
     fn place_order(&mut self, id: u32, data: &[u8], connection: &mut dyn Connection) {
@@ -111,6 +114,14 @@ fn action_of(method: &str) -> Option<&str> {
     method.strip_prefix("order.").filter(|action| ActionName::for_people(action).is_some())
 }
 
+/// How an order is shown that was read for an answer.
+enum Shown {
+    /// As in the answer to its placing.
+    AsPlaced,
+    /// With what can be done with it.
+    Whole,
+}
+
 /// What tells a client what its call returned, whenever that is known.
 struct Answer {
     app: Arc<App>,
@@ -130,17 +141,7 @@ impl Answer {
                 encode::order_json(&order, &details, &mut json);
                 self.send(Ok(json));
             }
-            Ok(Placed::Replayed { order_id }) => {
-                let runtime = self.app.runtime.clone();
-                runtime.spawn(async move {
-                    let found = find(&self.app, order_id).await;
-                    self.send(found.map(|(order, details)| {
-                        let mut json = Vec::with_capacity(512);
-                        encode::order_json(&order, &details, &mut json);
-                        json
-                    }));
-                });
-            }
+            Ok(Placed::Replayed { order_id }) => self.read(order_id, Shown::AsPlaced),
             Err(error) => self.send(Err(Problem::of_order(error))),
         }
     }
@@ -148,15 +149,25 @@ impl Answer {
     /// Likewise.
     fn changed(self, outcome: Result<Changed, CommandError>) {
         match outcome {
-            Ok(changed) => {
-                let runtime = self.app.runtime.clone();
-                runtime.spawn(async move {
-                    let order = order_json(&self.app, &self.principal, changed.order.id).await;
-                    self.send(order);
-                });
-            }
+            Ok(changed) => self.read(changed.order.id, Shown::Whole),
             Err(error) => self.send(Err(Problem::of_command(ErrorCode::InvalidAction, error))),
         }
+    }
+
+    /// Reads the order and sends it, when it is the turn of this question.
+    fn read(mut self, id: Arc<str>, shown: Shown) {
+        let replies = self.replies.clone();
+        replies.ask(Box::new(move |replies| {
+            self.replies = replies;
+            let runtime = self.app.runtime.clone();
+            runtime.spawn(async move {
+                let order = match shown {
+                    Shown::AsPlaced => placed_json(&self.app, id).await,
+                    Shown::Whole => order_json(&self.app, &self.principal, id).await,
+                };
+                self.send(order);
+            });
+        }));
     }
 
     fn send(&self, returned: Result<Vec<u8>, Problem>) {
@@ -236,6 +247,13 @@ fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result
     let status = arguments.status.as_deref().map(status_of);
     let (status, before) = (status.transpose()?, cursor.transpose()?);
     Ok(OrderQuery { status, customer_id, before, limit, ..OrderQuery::default() })
+}
+
+async fn placed_json(app: &App, id: Arc<str>) -> Result<Vec<u8>, Problem> {
+    let (order, details) = find(app, id).await?;
+    let mut json = Vec::with_capacity(512);
+    encode::order_json(&order, &details, &mut json);
+    Ok(json)
 }
 
 async fn order_json(app: &App, principal: &Principal, id: Arc<str>) -> Result<Vec<u8>, Problem> {

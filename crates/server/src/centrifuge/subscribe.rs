@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ordercast_hub::Audience;
-use ordercast_hub::session::{Connection, Presence, Subscribe, SubscribeError};
+use ordercast_hub::session::{Connection, Presence, Replies, Subscribe, SubscribeError};
 use ordercast_protocol::centrifuge::code::{Error, Unsubscribe};
 use ordercast_protocol::centrifuge::message::{
     ClientInfo, Reply, SubRefreshRequest, SubRefreshResult, SubscribeRequest, UnsubscribeRequest, UnsubscribeResult,
@@ -117,15 +116,17 @@ impl CentrifugeSession {
     fn hold(&mut self, wish: Wish, order: Arc<str>, connection: &mut dyn Connection) -> Result<(), Error> {
         let leave = self.leave_to_wait().ok_or(Error::TooManyRequests)?;
         let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
-        let (channel, client) = (Arc::clone(&wish.channel.name), Arc::from(connection.id()));
+        let channel = Arc::clone(&wish.channel.name);
         self.subscriptions.insert(Arc::clone(&channel), Subscription::held(wish));
-        self.app.runtime.spawn(async move {
+        let runtime = self.app.runtime.clone();
+        let read = async move |replies: Replies| {
             let order = app.store.order(order).await;
             let is_own = order.map(|found| found.is_some_and(|(order, _)| Some(&order.customer_id) == own.as_ref()));
             let is_own = is_own.map_err(|error| tracing::error!(%error, "a read failed"));
-            app.hub.signal(Audience::Client(client), Arc::new(Signal::OrderSeen { channel, is_own }));
+            replies.signal(Arc::new(Signal::OrderSeen { channel, is_own }));
             drop(leave);
-        });
+        };
+        connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
         Ok(())
     }
 

@@ -61,7 +61,7 @@ impl Server {
         };
         change(&mut setup);
         let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async move {
@@ -73,7 +73,7 @@ impl Server {
                 let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
                 let engine = Engine::start(setup.engine, parts).await.expect("the engine starts");
                 let app = App::new(engine, hub, store, setup.server);
-                let listener = serve::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+                let listener = serve::bind(([127, 0, 0, 1], 0).into(), 128 * 1024).expect("a port");
                 tell.send(listener.local_addr().expect("an address")).expect("the test waits");
                 let stop = async {
                     let _ = stopped.await;
