@@ -13,6 +13,8 @@ const DEFAULT_STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
 const DEFAULT_OUTBOX_BYTES: usize = 1024 * 1024;
 const DEFAULT_CONTROL_BYTES: usize = 256 * 1024;
 const DEFAULT_WAITING_BYTES: usize = 512 * 1024 * 1024;
+const DEFAULT_MEMORY_CHANNELS: usize = 100_000;
+const DEFAULT_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 const DEFAULT_PAGE: PageLimit = PageLimit { events: 512, bytes: 64 * 1024 };
 const DEFAULT_PAGE_READS: usize = 8;
 const DEFAULT_LOG_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,6 +52,10 @@ pub struct HubConfig {
     /// Most bytes that wait for all connections together: replies, and events, of which a buffer that many share counts
     /// once. Beyond it new connections are refused, questions wait, and slow subscribers are parked at once.
     pub waiting_bytes: usize,
+    /// Most channels in memory; what would begin another is refused.
+    pub memory_channels: usize,
+    /// Most bytes of publications that all of them keep; beyond it the channel that is published into loses its oldest.
+    pub memory_bytes: usize,
     /// Largest message from a client, in bytes; beyond it the connection is closed with 1009.
     pub max_message_bytes: usize,
     /// How much of a log is read at once for a subscriber that catches up.
@@ -83,6 +89,8 @@ impl Default for HubConfig {
             outbox_bytes: DEFAULT_OUTBOX_BYTES,
             control_bytes: DEFAULT_CONTROL_BYTES,
             waiting_bytes: DEFAULT_WAITING_BYTES,
+            memory_channels: DEFAULT_MEMORY_CHANNELS,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
             max_message_bytes: MAX_MESSAGE_BYTES,
             page: DEFAULT_PAGE,
             page_reads: DEFAULT_PAGE_READS,

@@ -173,6 +173,10 @@ pub struct HubStats {
     pub waiting_reply_bytes: u64,
     /// The ceiling over both; beyond it new connections are refused.
     pub max_waiting_bytes: u64,
+    /// Channels in memory.
+    pub memory_channels: usize,
+    /// Bytes of publications that they keep.
+    pub memory_bytes: u64,
     /// Shards whose thread ended in a panic, with all their connections: not healthy when above 0.
     pub shards_lost: u64,
     /// WebSockets closed, by close code; 1005 when the client gave none, 1006 without a closing handshake.

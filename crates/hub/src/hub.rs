@@ -96,7 +96,7 @@ impl Hub {
         let counters = Arc::new(Counters::default());
         let (polls, ports) = open_ports(config.shards.clamp(1, MAX_SHARDS), &counters)?;
         let boot = RandomState::new().build_hasher().finish();
-        let (memory, presence) = (Arc::new(MemoryChannels::new(boot)), Arc::new(PresenceTable::default()));
+        let (memory, presence) = (memory_channels(boot, &config), Arc::new(PresenceTable::default()));
         let distributor = Arc::new(Distributor { ports, known: Mutex::default(), memory: Arc::clone(&memory) });
         // Before the logs are read, so that no commit falls between.
         let listener = Arc::clone(&distributor);
@@ -245,6 +245,12 @@ impl Hub {
         Some(self.inner.distributor.publish(&channel.name, retention, &body))
     }
 
+    /// Whether the channel may be used: not when it would be one more in memory than there may be. Whoever uses channels
+    /// by names that clients choose asks first.
+    pub fn has_room_for(&self, channel: &Channel) -> bool {
+        matches!(channel.source, Source::Log(..)) || self.inner.memory.has_room_for(&channel.name)
+    }
+
     /// The past of a memory channel.
     pub fn history(&self, channel: &Channel, query: HistoryQuery) -> History {
         self.inner.memory.history(&channel.name, query)
@@ -287,6 +293,7 @@ impl Hub {
         let ([active, peak, limit], [accepted, refused], [websockets, streams]) = self.inner.registry.figures();
         let counters = &self.inner.counters;
         let parked_total = counters.get(Counter::Parked);
+        let (memory_channels, memory_bytes) = self.inner.memory.figures();
         HubStats {
             active,
             peak,
@@ -312,6 +319,8 @@ impl Hub {
             waiting_event_bytes: counters.backlog.events(),
             waiting_reply_bytes: counters.backlog.replies(),
             max_waiting_bytes: self.inner.config.waiting_bytes as u64,
+            memory_channels,
+            memory_bytes,
             shards_lost: counters.shards_lost.load(Ordering::Relaxed),
             closes: counters.closes(),
         }
@@ -422,6 +431,10 @@ impl Distributor {
             port.mailbox.close();
         }
     }
+}
+
+fn memory_channels(boot: u64, config: &HubConfig) -> Arc<MemoryChannels> {
+    Arc::new(MemoryChannels::new(boot, config.memory_channels, config.memory_bytes))
 }
 
 /// A shard that panics has lost its connections; they come back, and others take them.

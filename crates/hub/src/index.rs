@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn whoever_leaves_takes_nobody_along() {
         const SUBSCRIBERS: usize = 10_000;
-        let memory = MemoryChannels::new(0);
+        let memory = MemoryChannels::new(0, 100, 1 << 20);
         let mut slab = Slab::new();
         let mut index = Index::default();
         let channels = ["orders", "order:a", "orders:c", "stats"].map(|name| Channel::parse(name).unwrap());

@@ -22,11 +22,29 @@ pub(crate) const MAX_SHARDS: usize = 64;
 const COUNTER_AGE_MS: u64 = 3_600_000;
 /// As above, for a channel that never keeps anything: nobody can come back to it.
 const EPHEMERAL_AGE_MS: u64 = 60_000;
+/// What a kept publication takes beside its body, in bytes.
+const KEPT_BYTES: u64 = 48;
 
 /// Something published, kept for a while.
 struct Kept {
     at_ms: u64,
     body: Bytes,
+}
+
+/// Bytes of publications that all channels keep, and how many they may.
+struct Room {
+    bytes: AtomicU64,
+    most: u64,
+}
+
+impl Room {
+    fn weight(kept: &Kept) -> u64 {
+        kept.body.len() as u64 + KEPT_BYTES
+    }
+
+    fn is_over(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > self.most
+    }
 }
 
 struct Stream {
@@ -38,9 +56,33 @@ struct Stream {
     /// The shards with subscribers, a bit each.
     listeners: u64,
     used_at_ms: u64,
+    room: Arc<Room>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 impl Stream {
+    fn keep(&mut self, kept: Kept) {
+        self.room.bytes.fetch_add(Room::weight(&kept), Ordering::Relaxed);
+        self.kept.push_back(kept);
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.kept.pop_front() {
+            self.room.bytes.fetch_sub(Room::weight(&oldest), Ordering::Relaxed);
+        }
+    }
+
+    fn clear(&mut self) {
+        let bytes = self.kept.iter().map(Room::weight).sum();
+        self.room.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.kept = VecDeque::new();
+    }
+
     fn floor(&self) -> u64 {
         self.head - self.kept.len() as u64
     }
@@ -48,7 +90,7 @@ impl Stream {
     fn expire(&mut self, now_ms: u64) {
         let age_ms = u64::from(self.retention.age_s) * 1_000;
         while age_ms > 0 && self.kept.front().is_some_and(|kept| kept.at_ms + age_ms <= now_ms) {
-            self.kept.pop_front();
+            self.forget_oldest();
         }
         if self.kept.is_empty() && self.kept.capacity() > 0 {
             self.kept = VecDeque::new();
@@ -97,10 +139,11 @@ impl MemoryChannel {
         stream.used_at_ms = now_ms;
         stream.head += 1;
         if retention.events > 0 {
-            stream.kept.push_back(Kept { at_ms: now_ms, body: body.clone() });
+            stream.keep(Kept { at_ms: now_ms, body: body.clone() });
         }
-        while stream.kept.len() > retention.events as usize {
-            stream.kept.pop_front();
+        // When all channels together keep too much, the one that is published into gives way.
+        while stream.kept.len() > retention.events as usize || (stream.room.is_over() && !stream.kept.is_empty()) {
+            stream.forget_oldest();
         }
         stream.expire(now_ms);
         let (mut listeners, offset) = (stream.listeners, stream.head);
@@ -203,11 +246,27 @@ pub(crate) struct MemoryChannels {
     /// Makes each life of a channel another epoch.
     created: AtomicU64,
     table: RwLock<HashMap<Arc<str>, Arc<MemoryChannel>>>,
+    most_channels: usize,
+    room: Arc<Room>,
 }
 
 impl MemoryChannels {
-    pub(crate) fn new(boot: u64) -> Self {
-        Self { boot, created: AtomicU64::new(0), table: RwLock::default() }
+    /// None yet; at most `most_channels` are meant to be, which keep `most_bytes` together.
+    pub(crate) fn new(boot: u64, most_channels: usize, most_bytes: usize) -> Self {
+        let room = Arc::new(Room { bytes: AtomicU64::new(0), most: most_bytes as u64 });
+        Self { boot, created: AtomicU64::new(0), table: RwLock::default(), most_channels, room }
+    }
+
+    /// Whether the channel exists, or may be begun.
+    pub(crate) fn has_room_for(&self, name: &str) -> bool {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.len() < self.most_channels || table.contains_key(name)
+    }
+
+    /// Channels, and bytes of publications that they keep.
+    pub(crate) fn figures(&self) -> (usize, u64) {
+        let channels = self.table.read().unwrap_or_else(PoisonError::into_inner).len();
+        (channels, self.room.bytes.load(Ordering::Relaxed))
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<MemoryChannel>> {
@@ -229,6 +288,7 @@ impl MemoryChannels {
                 retention: Retention::NONE,
                 listeners: 0,
                 used_at_ms: unix_ms(),
+                room: Arc::clone(&self.room),
             };
             let channel = MemoryChannel {
                 name: Arc::clone(name),
@@ -269,7 +329,7 @@ impl MemoryChannels {
 
     pub(crate) fn remove_history(&self, name: &str) {
         if let Some(channel) = self.find(name) {
-            channel.lock().kept = VecDeque::new();
+            channel.lock().clear();
         }
     }
 
@@ -311,7 +371,7 @@ mod tests {
 
     #[test]
     fn the_last_publications_are_kept() {
-        let channels = MemoryChannels::new(7);
+        let channels = MemoryChannels::new(7, 100, 1 << 20);
         let name: Arc<str> = "news".into();
         let channel = channels.open(&name);
         channel.listen(2, KEEP_3);
@@ -342,7 +402,7 @@ mod tests {
 
     #[test]
     fn another_life_has_another_epoch() {
-        let channels = MemoryChannels::new(7);
+        let channels = MemoryChannels::new(7, 100, 1 << 20);
         let name: Arc<str> = "news".into();
         let first = channels.open(&name).publish(Retention::NONE, &Bytes::from_static(b"{}"), |_, _| {});
         channels.sweep(unix_ms());
@@ -356,5 +416,26 @@ mod tests {
         channels.sweep(unix_ms() + EPHEMERAL_AGE_MS);
         let third = channels.open(&name).publish(KEEP_3, &Bytes::from_static(b"{}"), |_, _| {});
         assert_eq!((third.offset, third.epoch), (2, second.epoch), "its counter is kept for those who come back");
+    }
+
+    #[test]
+    fn channels_and_what_they_keep_are_bounded_together() {
+        const MANY: Retention = Retention { events: 1_000, age_s: 0 };
+        let channels = MemoryChannels::new(7, 2, 10_000);
+        let body = Bytes::from(vec![b'x'; 1_000]);
+        let publish = |name: &str| channels.open(&name.into()).publish(MANY, &body, |_, _| {});
+        (0..100).for_each(|_| drop(publish("a")));
+        let kept = |name: &str| channels.history(&name.into(), HistoryQuery::default()).events.len();
+        assert_eq!(kept("a"), 9, "as many as fit");
+        (0..100).for_each(|_| drop(publish("b")));
+        assert_eq!((kept("a"), kept("b")), (9, 0), "the one that is published into gives way");
+        assert!(channels.figures().1 <= 10_000);
+        assert!(channels.has_room_for("a") && !channels.has_room_for("c"));
+        channels.remove_history("a");
+        assert_eq!(channels.figures(), (2, 0));
+        (0..100).for_each(|_| drop(publish("b")));
+        assert_eq!(kept("b"), 9);
+        channels.sweep(unix_ms() + COUNTER_AGE_MS);
+        assert!(channels.has_room_for("c"), "a channel that is of no use any more makes room");
     }
 }

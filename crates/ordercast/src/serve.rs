@@ -164,6 +164,8 @@ fn hub_config(settings: &Settings) -> HubConfig {
         max_message_bytes: settings.websocket.max_message_bytes,
         outbox_bytes: settings.websocket.outbox_bytes,
         waiting_bytes: settings.websocket.waiting_bytes,
+        memory_channels: settings.memory.channels,
+        memory_bytes: settings.memory.bytes,
         drain_spread: Some(settings.server.drain_spread).filter(|spread| !spread.is_zero()),
         ..HubConfig::default()
     }

@@ -1,22 +1,48 @@
-//! A socket of which something has been read already.
+//! A socket of which something has been read already, and whose client must take what it is sent.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
-/// Reads what was taken from the socket before, then the socket; writes to the socket.
+/// How long a client may take nothing of a response before its connection is given up. Streams are responses too: a
+/// client that comes back resumes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Reads what was taken from the socket before, then the socket; writes to the socket, and fails when the client takes
+/// nothing for too long.
 pub(crate) struct Begun {
     read: Bytes,
     stream: TcpStream,
+    /// Runs while a write waits.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Begun {
     pub(crate) fn new(read: Bytes, stream: TcpStream) -> Self {
-        Self { read, stream }
+        Self { read, stream, stalled: None }
+    }
+
+    /// Lets a write that waits fail once it has waited too long.
+    fn limit(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_TIMEOUT)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => {
+                let reason = format!("the client took nothing for {} s", WRITE_TIMEOUT.as_secs());
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, reason)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// The socket, and what of the bytes nobody has taken.
@@ -43,7 +69,8 @@ impl AsyncRead for Begun {
 
 impl AsyncWrite for Begun {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.limit(written, cx)
     }
 
     fn poll_write_vectored(
@@ -51,7 +78,8 @@ impl AsyncWrite for Begun {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.limit(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -64,5 +92,28 @@ impl AsyncWrite for Begun {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut begun = Begun::new(Bytes::new(), stream);
+        let chunk = vec![0; 1024 * 1024];
+        let ended = loop {
+            if let Err(error) = begun.write_all(&chunk).await {
+                break error;
+            }
+        };
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut, "{ended}");
+        drop(client);
     }
 }

@@ -118,6 +118,8 @@ impl Figures {
             ),
             ("waiting_reply_bytes", "Bytes of replies that wait for clients.", stats.waiting_reply_bytes),
             ("waiting_bytes_limit", "Most bytes of both; new connections are refused beyond.", stats.max_waiting_bytes),
+            ("memory_channels", "Channels in memory.", count(stats.memory_channels)),
+            ("memory_channel_bytes", "Bytes of publications that channels in memory keep.", stats.memory_bytes),
             ("http_connections_active", "HTTP connections open now.", count(self.0.http_connections.load(Relaxed))),
             (
                 "kernel_tcp_memory_bytes",

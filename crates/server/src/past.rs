@@ -23,7 +23,12 @@ const MAX_HISTORY_BYTES: usize = 256 * 1024;
 /// A channel by the name that a client gave.
 pub(crate) fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
     let unknown = |error| Problem::new(ErrorCode::UnknownChannel, format!("{:?}: {error}", excerpt(name)));
-    app.config.channels.resolve(name).map_err(unknown)
+    let channel = app.config.channels.resolve(name).map_err(unknown)?;
+    if app.hub.has_room_for(&channel) {
+        return Ok(channel);
+    }
+    let detail = "there are as many channels in memory as there may be (channels.memory_channels); try again later";
+    Err(Problem::new(ErrorCode::ChannelLimit, detail))
 }
 
 /// Answers with a part of a channel's past, newest first, when it is the question's turn. Of a log it is read beside

@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(lane, expected);
             question.answer(&mut connection);
         };
-        [Lane::Quick, Lane::List, Lane::Quick].map(&mut next);
+        [Lane::Quick, Lane::List, Lane::Quick].into_iter().for_each(&mut next);
         assert!(questions.lock().take().is_none(), "only slow ones are left, and one is being answered");
         questions.lock().slow -= 1;
         next(Lane::Page);

@@ -1,5 +1,6 @@
 //! Settings of who comes in and of the application's channels: `[auth]`, `[api]`, `[channels]`, `[centrifuge]`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ordercast_server::CentrifugeConfig;
@@ -9,8 +10,10 @@ use ordercast_server::tokens::{TokenKeys, Tokens};
 
 use super::layers::{Layers, setting};
 use super::readable::Hidden;
-use super::settings::{AccessSettings, AuthMode};
+use super::settings::{AccessSettings, AuthMode, MemorySettings};
 
+const DEFAULT_MEMORY_CHANNELS: i64 = 100_000;
+const DEFAULT_MEMORY_BYTES: i64 = 256 * 1024 * 1024;
 const MAX_HISTORY: i64 = 1_000_000;
 const MAX_HISTORY_TTL_S: i64 = 366 * 86_400;
 const MIN_MESSAGE_BYTES: i64 = 1_024;
@@ -48,6 +51,21 @@ pub(super) fn access(layers: &mut Layers<'_>) -> AccessSettings {
     let api_key = setting("api.key").environment("ORDERCAST_API_KEY");
     let api_key = hidden(layers, api_key).map(Secret::new);
     AccessSettings { mode, allows_anonymous, keys, api_key }
+}
+
+/// The bounds of channels in memory.
+pub(super) fn memory(layers: &mut Layers<'_>) -> MemorySettings {
+    let mut most = |name: &str, default: i64, range: RangeInclusive<i64>| {
+        let number = layers.read(setting(name), default, |number| match range.contains(number) {
+            true => Ok(()),
+            false => Err(format!("must be from {} to {}", range.start(), range.end())),
+        });
+        usize::try_from(number).unwrap_or(0)
+    };
+    MemorySettings {
+        channels: most("channels.memory_channels", DEFAULT_MEMORY_CHANNELS, 1..=100_000_000),
+        bytes: most("channels.memory_bytes", DEFAULT_MEMORY_BYTES, 0..=1024 * 1024 * 1024 * 1024),
+    }
 }
 
 fn hidden(layers: &mut Layers<'_>, name: super::layers::Name) -> Option<String> {

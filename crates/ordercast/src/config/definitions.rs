@@ -69,6 +69,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
     let websocket = websocket(layers, &channels);
     let server = server(layers);
     let access = access::access(layers);
+    let memory = access::memory(layers);
     let centrifuge = access::centrifuge(layers);
     let demo = demo(layers);
     let log = setting("log").environment("ORDERCAST_LOG").flag("--log");
@@ -87,6 +88,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
         server,
         access,
         channels,
+        memory,
         centrifuge,
         demo,
         log,

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub access: AccessSettings,
     /// Which channels there are.
     pub channels: Channels,
+    /// The bounds of channels in memory.
+    pub memory: MemorySettings,
     /// How Centrifuge clients are served.
     pub centrifuge: CentrifugeConfig,
     /// Made-up orders.
@@ -115,6 +117,15 @@ pub(crate) struct WebSocketSettings {
     pub compression: bool,
     /// What a socket is subscribed to unless it says otherwise.
     pub default_channels: Vec<String>,
+}
+
+/// The bounds of channels in memory, all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MemorySettings {
+    /// Most channels.
+    pub channels: usize,
+    /// Most bytes of publications that they keep.
+    pub bytes: usize,
 }
 
 /// HTTP and the process.

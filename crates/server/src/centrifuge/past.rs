@@ -72,6 +72,9 @@ impl CentrifugeSession {
         if verdict == Verdict::Denied {
             return Err(Error::PermissionDenied);
         }
+        if !self.app.hub.has_room_for(&channel) {
+            return Err(Error::LimitExceeded);
+        }
         Ok((channel, verdict))
     }
 }

@@ -59,6 +59,9 @@ impl CentrifugeSession {
         }
         let found = self.app.config.channels.find(&request.channel);
         let (channel, namespace) = found.map_err(|_| Error::UnknownChannel)?;
+        if !self.app.hub.has_room_for(&channel) {
+            return Err(Error::LimitExceeded);
+        }
         let subscription = self.subscriptions.get(&channel.name);
         let caller = &self.identity.caller;
         let is_subscribed = subscription.is_some();

@@ -147,6 +147,9 @@ impl CentrifugeSession {
 
     /// Starts a subscription that is allowed. It is answered when it has begun.
     pub(super) fn begin_subscription(&mut self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Error> {
+        if !self.app.hub.has_room_for(&wish.channel) {
+            return Err(Error::LimitExceeded);
+        }
         let mut subscription = Subscription::new(&wish);
         let Wish { channel, namespace, options, .. } = &wish;
         let overrides = options.overrides;
