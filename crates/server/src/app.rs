@@ -30,7 +30,7 @@ const PAGE_PRODUCTS: usize = 1_000;
 /// About what a product takes in a frame beside its SKU and name, in bytes.
 const PRODUCT_BYTES: usize = 128;
 /// Most bulk requests at a time; each may hold a line of the largest size.
-pub(crate) const MAX_BULK_REQUESTS: usize = 256;
+pub(crate) const MAX_BULK_REQUESTS: usize = 512;
 const DEFAULT_HANDSHAKES_PER_S: u32 = 20_000;
 const DEFAULT_HTTP_CONNECTIONS: usize = 1_024;
 
