@@ -77,7 +77,7 @@ class Worker:
             self.lease = None  # what it held is somebody else's now
             return []
         self.lease = claimed["lease"]
-        return claimed["orders"]
+        return [order | {"lease": self.lease} for order in claimed["orders"]]
 
     def beat(self):
         """Shows that this process lives. When the lease has ended all the same, answers to `complete` will say so."""
@@ -89,7 +89,7 @@ class Worker:
                     pass
 
     def carry_out(self, claimed):
-        order, told = claimed["order"], {"token": claimed["token"]}
+        order, told = claimed["order"], {"lease": claimed["lease"], "token": claimed["token"]}
         path = f"{order['id']}/fail"
         try:
             work(order)
@@ -129,7 +129,8 @@ class Worker:
             for order in claimed:
                 if self.stopping.is_set():
                     # Given back unworked: the attempt is not charged.
-                    self.tell(f"{order['order']['id']}/release", {"token": order["token"]})
+                    told = {"lease": order["lease"], "token": order["token"]}
+                    self.tell(f"{order['order']['id']}/release", told)
                 else:
                     self.carry_out(order)
 

@@ -45,6 +45,7 @@ while :; do
         grep -q '"orders":\[\]' "$work/claim" || { cat "$work/claim" >&2; sleep 1; }
         continue
     fi
+    claim="\"lease\":\"$lease\",\"token\":$token"
     sed 's/.*"order":\({.*}\)}\]}$/\1/' "$work/claim" >"$work/order"
     heartbeat "$lease" &
     beat=$!
@@ -53,9 +54,9 @@ while :; do
     kill "$beat" 2>/dev/null || true
     beat=
     case $code in
-    0) say "$id/complete" "{\"token\":$token}" ;;
-    75) say "$id/fail" "{\"token\":$token,\"outcome\":\"retry\",\"reason\":\"the command asked to try again\"}" ;;
-    *) say "$id/fail" "{\"token\":$token,\"outcome\":\"fail\",\"reason\":\"the command ended with $code\"}" ;;
+    0) say "$id/complete" "{$claim}" ;;
+    75) say "$id/fail" "{$claim,\"outcome\":\"retry\",\"reason\":\"the command asked to try again\"}" ;;
+    *) say "$id/fail" "{$claim,\"outcome\":\"fail\",\"reason\":\"the command ended with $code\"}" ;;
     esac >"$work/answer" || true
     # 409: the lease has ended meanwhile and somebody else has the order; nothing was changed.
     echo "$id: $code"

@@ -30,4 +30,4 @@ pub use set::{ActionRecord, KeyRecord, OrderLines, Refusal, WorkingSet};
 pub use step::Step;
 pub use timer::{Due, come_due};
 pub use window::{RecentClaims, WINDOW, Window};
-pub use work::{WorkResult, claim, end_lease, finish, requeue};
+pub use work::{Reported, WorkResult, claim, end_lease, finish, report, requeue};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::order::OrderSeq;
+
 /// One worker process's hold on the orders it claimed. It must be renewed before it ends; then all that it holds goes
 /// back to the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,4 +14,51 @@ pub struct Lease {
     pub worker: Arc<str>,
     /// When it ends, by the store's clock, in milliseconds since 1970.
     pub expires_at_ms: i64,
+}
+
+/// How a worker outside said that its work on an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkOutcome {
+    /// It is done.
+    Complete,
+    /// It may be tried again.
+    Retry,
+    /// It cannot be done.
+    Fail,
+    /// A late rule refuses the order.
+    Reject,
+    /// A person must look at it.
+    Hold,
+    /// It was given back unworked.
+    Release,
+}
+
+impl WorkOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 6] = [Self::Complete, Self::Retry, Self::Fail, Self::Reject, Self::Hold, Self::Release];
+
+    /// The name in addresses, bodies and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Retry => "retry",
+            Self::Fail => "fail",
+            Self::Reject => "reject",
+            Self::Hold => "hold",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// What a worker outside reported of one claim. It is remembered, so that a repetition gets the same answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkReport {
+    /// The order.
+    pub seq: OrderSeq,
+    /// The token of the claim.
+    pub token: u32,
+    /// The lease it was claimed under.
+    pub lease: Arc<str>,
+    /// How the work ended.
+    pub outcome: WorkOutcome,
 }

@@ -78,7 +78,7 @@ impl Decider for Batch<'_> {
                         }
                     }
                 }
-                Command::Recover => keys.active = true,
+                Command::Recover => keys.unleased = true,
                 Command::Act { request, .. } => {
                     keys.acted_on.push(Arc::clone(&request.order_id));
                     keys.action_keys.extend(request.key.clone());
@@ -89,7 +89,10 @@ impl Decider for Batch<'_> {
                 }
                 Command::Pause { .. } | Command::Resume { .. } => keys.pauses = true,
                 Command::Renew { lease, .. } => keys.leases.push(Arc::clone(lease)),
-                Command::Report { report, .. } => keys.acted_on.push(Arc::clone(&report.order_id)),
+                Command::Report { report, .. } => {
+                    keys.acted_on.push(Arc::clone(&report.order_id));
+                    keys.reports.push((Arc::clone(&report.order_id), report.token));
+                }
             }
         }
         keys.ready = self.most_claims();

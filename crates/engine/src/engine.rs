@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
+use crate::health::Health;
 use crate::ids::IdSource;
 use crate::intake::{
     Adjusted, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed, Reply,
@@ -84,6 +85,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             intake: Arc::new(Intake::new(config.intake_capacity, config.client_capacity)),
             stats: Stats::new(),
+            health: Health::new(),
             catalogue: CatalogueMirror::default(),
             customers: CustomerKey::new(start.secret),
             in_pool: AtomicUsize::new(0),
@@ -112,6 +114,7 @@ impl Engine {
             timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
             pauses: Pauses::of(shared.start.pauses.iter()),
             recent: RecentClaims::default(),
+            waiting: Vec::new(),
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
             runtime: Handle::current(),
         };
@@ -354,6 +357,21 @@ impl Engine {
     /// What broke the store, if it is broken.
     pub fn failure(&self) -> Option<String> {
         self.shared.failure.borrow().clone()
+    }
+
+    /// What keeps commands waiting, if anything does: the store is locked, slow, or outgrows its bound. It passes.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.health.trouble()
+    }
+
+    /// For how long the store cannot be written to because another program has it locked.
+    pub fn unavailable_for(&self) -> Option<Duration> {
+        self.shared.health.unavailable_ms().map(Duration::from_millis)
+    }
+
+    /// Size of the store's write-ahead log, in bytes.
+    pub fn journal_bytes(&self) -> u64 {
+        self.shared.health.journal_bytes()
     }
 
     /// Waits until the store breaks.

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::decide::{self, Refusal, Reported};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;
 
 use crate::intake::{Changed, Claim, Claimed, Renewed, Report};
 use crate::run::Run;
-
-/// Why an order goes back to the queue when its worker does not want it.
-const GIVEN_BACK: &str = "given back by its worker";
 
 impl Run<'_> {
     /// Claims orders for a worker, under its lease or a new one.
@@ -46,19 +43,15 @@ impl Run<'_> {
     /// Ends, or gives back, the work of an external worker on one order.
     pub(crate) fn report(&mut self, report: &Report) -> Result<Changed, Refusal> {
         let seq = *self.set.orders_by_id.get(&report.order_id).ok_or(Refusal::NotFound)?;
-        let is_external = |order: &Order| order.status != Status::Active || order.lease.is_some();
-        if !self.set.orders.get(&seq).is_some_and(is_external) {
-            return Err(Refusal::StaleToken);
-        }
-        let step = match &report.result {
-            Some(result) => {
-                let spread = (&self.rules.retries, self.ids.dice());
-                decide::finish(&mut self.set, (seq, report.token), result, spread, self.now_ms)?
+        let (by, spread) = ((seq, &report.lease, report.token), (&self.rules.retries, self.ids.dice()));
+        match decide::report(&mut self.set, by, report.result.as_ref(), spread, self.now_ms)? {
+            Reported::Step(step, report) => {
+                self.writes.reports.push(report);
+                self.step(&step);
+                Ok(Changed { order: Box::new(step.order), replayed: false })
             }
-            None => decide::requeue(&mut self.set, seq, Some(report.token), GIVEN_BACK, self.now_ms)?,
-        };
-        self.step(&step);
-        Ok(Changed { order: Box::new(step.order), replayed: false })
+            Reported::Repeated(order) => Ok(Changed { order, replayed: true }),
+        }
     }
 
     /// Takes the orders from workers whose leases have ended.

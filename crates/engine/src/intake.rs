@@ -38,6 +38,8 @@ pub enum CommandError {
     ClientFull,
     /// The server has too many commands waiting.
     Full,
+    /// The store could not be written to for a while; nothing was stored.
+    Unavailable,
     /// The server is stopping.
     Stopping,
     /// The store failed; the command may or may not be durable, and was not acknowledged.
@@ -119,6 +121,8 @@ pub struct Renewed {
 pub struct Report {
     /// The order's id.
     pub order_id: Arc<str>,
+    /// The lease it was claimed under.
+    pub lease: Arc<str>,
     /// The token it was claimed with.
     pub token: u32,
     /// `None` gives it back unworked.
@@ -304,6 +308,11 @@ impl Intake {
         Next::Batch(queue.submissions.drain(..count).collect())
     }
 
+    /// Whether the writer is to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.queue().stopped
+    }
+
     /// Makes room for the commands of a batch that was answered.
     pub(crate) fn release(&self, clients: &[(ClientKey, usize)], stats: &Stats) {
         let mut queue = self.queue();
@@ -348,6 +357,11 @@ impl Submission {
     /// A command of the engine itself.
     pub(crate) fn internal(command: Command) -> Self {
         Self { command, client: None, weight: 0 }
+    }
+
+    /// Whether it is a client's, and not one of the engine itself.
+    pub(crate) fn is_external(&self) -> bool {
+        self.client.is_some()
     }
 
     /// Whose room the command takes, and how much of it.

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod encode;
 mod engine;
 mod external;
+mod health;
 mod ids;
 pub mod intake;
 mod outcome;

@@ -263,8 +263,11 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             let order = active.get(nth % active.len().max(1));
             let token = order.map_or(0, |order| order.token) + u32::from(*is_stale);
             let order_id = order.map_or_else(|| text("o", 0), |order| Arc::clone(&order.id));
+            // Now and then of another lease, or again what was said before.
+            let lease = order.and_then(|order| order.lease.clone()).filter(|_| nth % 8 > 0);
+            let lease = lease.unwrap_or_else(|| leases.last().cloned().unwrap_or_else(|| "none".into()));
             Command::Report {
-                report: Box::new(Report { order_id, token, result: result_of(*how) }),
+                report: Box::new(Report { order_id, lease, token, result: result_of(*how) }),
                 reply: Box::new(|_| ()),
             }
         }

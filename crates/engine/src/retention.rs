@@ -119,7 +119,7 @@ mod tests {
     fn committed(count: u64, trimmed: u64) -> Committed {
         let log = Log::Publications;
         let logs = vec![LogRange { log, epoch: Epoch("e".into()), first: 1, count }];
-        Committed { logs, trimmed: vec![Trimmed { log, floor: trimmed, count: trimmed }], sync_us: 1 }
+        Committed { logs, trimmed: vec![Trimmed { log, floor: trimmed, count: trimmed }], ..Committed::default() }
     }
 
     #[test]

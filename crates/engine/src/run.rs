@@ -246,11 +246,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Puts the orders in work that nobody has back into the queue, without charging the attempt: those of this node's own
+    /// workers, and those whose lease is not in the store.
     fn recover(&mut self) {
-        let is_ours = |order: &&Order| order.status == Status::Active && order.lease.is_none();
-        let mut active: Vec<OrderSeq> = self.set.orders.values().filter(is_ours).map(|order| order.seq).collect();
-        active.sort_unstable();
-        for seq in active {
+        let mut unleased = std::mem::take(&mut self.set.unleased);
+        unleased.sort_unstable();
+        for seq in unleased {
+            let Some(order) = self.set.orders.get(&seq) else { continue };
+            // An earlier command of the batch may have moved it on.
+            let is_held = order.lease.as_ref().is_some_and(|id| self.set.leases.contains_key(id));
+            if order.status != Status::Active || is_held {
+                continue;
+            }
             if let Ok(step) = decide::requeue(&mut self.set, seq, None, RECOVERED, self.now_ms) {
                 self.step(&step);
             }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use ordercast_domain::draft::CustomerKey;
 use ordercast_domain::rules::Rules;
 use ordercast_store::read::StartState;
+use ordercast_store::write::Committed;
 use tokio::sync::watch;
 
 use crate::catalogue::CatalogueMirror;
+use crate::health::Health;
 use crate::intake::Intake;
 use crate::retention::Retentions;
 use crate::stats::Stats;
@@ -49,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
     pub(crate) intake: Arc<Intake>,
     pub(crate) stats: Stats,
+    pub(crate) health: Health,
     pub(crate) catalogue: CatalogueMirror,
     pub(crate) customers: CustomerKey,
     pub(crate) start: StartState,
@@ -80,6 +83,14 @@ impl Shared {
     pub(crate) fn wake_waiting(&self) {
         let ready = usize::try_from(self.stats.ready.load(Relaxed)).unwrap_or(usize::MAX);
         self.waiting.wake(self.room().map_or(ready, |room| ready.min(room)));
+    }
+
+    /// Notes what a commit shows of the store.
+    pub(crate) fn note_health(&self, committed: &Committed) {
+        if let Some(for_ms) = self.health.note_available() {
+            tracing::info!(for_ms, "the store can be written to again");
+        }
+        self.health.note_journal(committed.journal_bytes, committed.journal_is_over);
     }
 
     pub(crate) fn fail(&self, error: &str) {

@@ -24,12 +24,19 @@ use crate::retention::Trimmer;
 use crate::shared::Shared;
 use crate::timers::Timers;
 
+/// How long clients wait for a store that cannot be written to, until they are refused.
+const UNAVAILABLE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is tried when no command waits.
+const UNAVAILABLE_POLL: Duration = Duration::from_millis(100);
+
 pub(crate) struct Writer {
     pub(crate) store: Box<dyn WriteStore>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) claims: mpsc::Sender<Vec<Order>>,
     pub(crate) idle: Vec<Arc<str>>,
+    /// Commands of a batch that could not be written yet.
+    pub(crate) waiting: Vec<Submission>,
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
     pub(crate) timers: Timers,
@@ -56,7 +63,7 @@ impl Writer {
             let claims = has_work && has_room && !self.idle.is_empty() && !self.shared.is_draining();
             let has_more = (self.trimmer.has_more() || self.pauses.end) && !self.shared.is_draining();
             let patience = if claims || has_more { Some(Duration::ZERO) } else { self.patience() };
-            let submissions = match self.shared.intake.next(self.shared.config.batch_commands, patience) {
+            let submissions = match self.next_submissions(patience) {
                 Next::Stop => return,
                 Next::Batch(submissions) => submissions,
             };
@@ -69,8 +76,54 @@ impl Writer {
         }
     }
 
+    /// What could not be written yet goes first.
+    fn next_submissions(&mut self, patience: Option<Duration>) -> Next {
+        if self.waiting.is_empty() {
+            return self.shared.intake.next(self.shared.config.batch_commands, patience);
+        }
+        if self.shared.intake.is_stopped() {
+            self.refuse(CommandError::Stopping, |_| true);
+            return Next::Stop;
+        }
+        Next::Batch(std::mem::take(&mut self.waiting))
+    }
+
+    /// Keeps a batch that could not be written for the next attempt. Clients wait for a while; after that they, and all who
+    /// come, are refused at once, until the store can be written to again.
+    fn keep_waiting(&mut self, submissions: Vec<Submission>, reason: &str) {
+        if self.shared.health.note_unavailable() {
+            tracing::warn!(reason, "the store cannot be written to; commands wait, and nothing is lost");
+        }
+        self.waiting = submissions;
+        let for_ms = self.shared.health.unavailable_ms().unwrap_or(0);
+        if Duration::from_millis(for_ms) < UNAVAILABLE_PATIENCE {
+            return;
+        }
+        while let Next::Batch(more) = self.shared.intake.next(self.shared.config.batch_commands, Some(Duration::ZERO)) {
+            if more.is_empty() {
+                break;
+            }
+            self.waiting.extend(more);
+        }
+        self.refuse(CommandError::Unavailable, Submission::is_external);
+    }
+
+    fn refuse(&mut self, error: CommandError, which: impl Fn(&Submission) -> bool) {
+        let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(which);
+        self.waiting = kept;
+        let rooms: Vec<_> = refused.iter().filter_map(Submission::room).collect();
+        self.shared.intake.release(&rooms, &self.shared.stats);
+        for submission in refused {
+            submission.command.refuse(error.clone());
+        }
+    }
+
     /// How long the writer may sleep when no command comes.
     fn patience(&self) -> Option<Duration> {
+        if self.shared.health.unavailable_ms().is_some() {
+            // Whether it can be written to again is seen by trying.
+            return Some(UNAVAILABLE_POLL);
+        }
         let is_draining = self.shared.is_draining();
         let timers = self.timers.patience(system_now_ms()).filter(|_| !is_draining);
         timers.into_iter().chain(self.trimmer.interval()).min()
@@ -97,20 +150,23 @@ impl Writer {
             due: &due,
             decided: Decided::default(),
         };
+        shared.health.begin_commit();
         let outcome = self.runtime.block_on(self.store.commit(&mut batch));
-        let Batch { submissions, decided, .. } = batch;
+        shared.health.end_commit();
+        let Batch { submissions, idle, decided, .. } = batch;
         let committed = match outcome {
             CommitOutcome::Committed(committed) => committed,
+            CommitOutcome::Unavailable(reason) => {
+                self.idle = idle;
+                self.keep_waiting(submissions, &reason);
+                return Ok(());
+            }
             other => {
-                for submission in submissions {
-                    submission.command.refuse(CommandError::StoreFailed);
-                }
-                return Err(match other {
-                    CommitOutcome::Fatal(error) => error.to_string(),
-                    _ => "the outcome of a commit is unknown".to_owned(),
-                });
+                submissions.into_iter().for_each(|submission| submission.command.refuse(CommandError::StoreFailed));
+                return Err(failure_of(other));
             }
         };
+        shared.note_health(&committed);
         self.trimmer.note(&due, &committed, Instant::now());
         self.recent.settle();
         self.timers.note(looks, &decided);
@@ -182,6 +238,13 @@ impl Writer {
             }
             .fetch_add(1, Relaxed);
         }
+    }
+}
+
+fn failure_of(outcome: CommitOutcome) -> String {
+    match outcome {
+        CommitOutcome::Fatal(error) => error.to_string(),
+        _ => "the outcome of a commit is unknown".to_owned(),
     }
 }
 

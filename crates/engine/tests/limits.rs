@@ -50,7 +50,8 @@ async fn claim_so_many(engine: &Engine, count: usize) -> Vec<Order> {
 }
 
 async fn report(engine: &Engine, order: &Order, result: Option<WorkResult>) {
-    let report = Report { order_id: order.id.clone(), token: order.token, result };
+    let report =
+        Report { order_id: order.id.clone(), lease: order.lease.clone().expect("a lease"), token: order.token, result };
     engine.report(CLIENT, report).await.expect("it is the worker's");
 }
 

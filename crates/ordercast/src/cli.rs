@@ -31,7 +31,7 @@ Exit codes:
 pub(crate) enum Command {
     /// Serve the API, the streams and the pages
     #[command(after_long_help = SERVE_HELP)]
-    Serve(SettingFlags),
+    Serve(ServeArgs),
     /// Send a file of orders to a running server
     #[command(after_long_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -151,6 +151,17 @@ pub(crate) struct SettingFlags {
     /// A Redis broker; not in this build
     #[arg(long, value_name = "URL", hide = true)]
     pub broker_url: Option<String>,
+}
+
+/// `ordercast serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// The settings.
+    #[command(flatten)]
+    pub settings: SettingFlags,
+    /// Begin a new epoch: after a snapshot of the whole volume was put back, which cannot be noticed
+    #[arg(long)]
+    pub new_epoch: bool,
 }
 
 /// What both ways of sending a file need.

@@ -40,7 +40,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(flags) => return Ok(serve::run(&settings_commands::resolve(&flags)?.settings)),
+        Command::Serve(args) => {
+            let settings = settings_commands::resolve(&args.settings)?.settings;
+            return Ok(serve::run(&settings, args.new_epoch));
+        }
         Command::Import(args) => import::run(&args.send, None)?,
         Command::Replay(args) => import::run(&args.send, Some(args.speed))?,
         Command::Products(args) => match args.command {

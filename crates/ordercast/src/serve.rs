@@ -28,14 +28,16 @@ const EXIT_IN_USE: u8 = 75;
 /// A second signal cut the stop short.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Serves until a signal or a failure of the store; returns the exit code.
-pub(crate) fn run(settings: &Settings) -> ExitCode {
+/// Serves until a signal or a failure of the store; returns the exit code. With `new_epoch` the store begins another life,
+/// as one does that was put back from a copy.
+pub(crate) fn run(settings: &Settings, new_epoch: bool) -> ExitCode {
     let log = Log::start(&settings.log);
     // Ten thousand sockets need as many files; the soft limit is often 1,024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    let (writer, reader) = match ordercast_store_sqlite::open(&SqliteOptions::new(&settings.data_dir)) {
+    let options = SqliteOptions { new_epoch, ..SqliteOptions::new(&settings.data_dir) };
+    let (writer, reader) = match ordercast_store_sqlite::open(&options) {
         Ok(halves) => halves,
         Err(error) => return give_up(&error),
     };
@@ -47,6 +49,11 @@ pub(crate) fn run(settings: &Settings) -> ExitCode {
         }
     };
     let code = runtime.block_on(async { serve_until_stopped(settings, writer, reader).await });
+    // With its tasks go the last handles of the store.
+    drop(runtime);
+    if code == ExitCode::SUCCESS && !ordercast_store_sqlite::leave(&settings.data_dir) {
+        tracing::info!("another program has the database open; the WAL stays until that ends");
+    }
     log.flush();
     code
 }

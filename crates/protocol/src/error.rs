@@ -29,8 +29,10 @@ pub enum ErrorCode {
     StaleVersion,
     /// The worker's lease has ended.
     LeaseEnded,
-    /// The worker's token is no longer the order's.
+    /// The order is not in work under the worker's lease and token.
     StaleToken,
+    /// The worker has reported another outcome of the same claim before.
+    AlreadyReported,
     /// There is no such thing.
     NotFound,
     /// The route does not know the method.
@@ -69,7 +71,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
@@ -83,6 +85,7 @@ impl ErrorCode {
         Self::StaleVersion,
         Self::LeaseEnded,
         Self::StaleToken,
+        Self::AlreadyReported,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::TooLarge,
@@ -132,6 +135,7 @@ impl ErrorCode {
             Self::OutOfStock => ("out-of-stock", 409, "Not enough in stock"),
             Self::InvalidTransition => ("invalid-transition", 409, "This cannot be done to the order now"),
             Self::StaleToken => ("stale-token", 409, "The order is no longer this worker's"),
+            Self::AlreadyReported => ("already-reported", 409, "Another outcome was reported before"),
             Self::NotFound => ("not-found", 404, "There is no such thing"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "The route does not know this method"),
             Self::TooLarge => ("too-large", 413, "The body is too large"),

@@ -142,8 +142,9 @@ fn if_match(headers: &HeaderMap) -> Option<Vec<u32>> {
             if tag == "*" {
                 return None;
             }
-            let version: Option<u32> =
-                tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+            let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            let version =
+                tag.and_then(|tag| tag.parse().ok()).filter(|version: &u32| tag == Some(&*version.to_string()));
             versions.extend(version);
         }
     }
@@ -164,6 +165,8 @@ mod tests {
             (&["W/\"3\""], Some(vec![])),
             (&["3"], Some(vec![])),
             (&["\"three\""], Some(vec![])),
+            (&["\"+3\""], Some(vec![])),
+            (&["\"03\""], Some(vec![])),
         ] {
             let mut headers = HeaderMap::new();
             for value in values {

@@ -88,6 +88,12 @@ impl Figures {
             ("intake_capacity", "Most of them.", self.0.engine.config().intake_capacity as u64),
             ("work_claims_waiting", "External workers that wait for orders.", self.0.engine.waiting_claims() as u64),
             ("store_failed", "1 once the store has failed.", u64::from(self.0.engine.failure().is_some())),
+            (
+                "store_unavailable_seconds",
+                "How long another program has had the database locked; 0 when it has not.",
+                self.0.engine.unavailable_for().map_or(0, |time| time.as_secs().max(1)),
+            ),
+            ("store_wal_bytes", "Size of the write-ahead log.", self.0.engine.journal_bytes()),
         ] {
             gauge(encoder, name, help, value)?;
         }

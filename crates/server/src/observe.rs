@@ -112,6 +112,9 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.hub.stats().shards_lost > 0 {
         return (StatusCode::SERVICE_UNAVAILABLE, "part of the hub failed; restart\n").into_response();
     }
+    if let Some(trouble) = app.engine.trouble() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response();
+    }
     "ok\n".into_response()
 }
 

@@ -75,6 +75,10 @@ impl Problem {
             ),
             CommandError::Full => Self::new(ErrorCode::Overloaded, "nothing was stored; try again in a moment"),
             CommandError::Stopping => Self::new(ErrorCode::Unavailable, "the server is stopping; try again soon"),
+            CommandError::Unavailable => Self::new(
+                ErrorCode::Unavailable,
+                "another program has the database locked; nothing was stored, try again in a moment",
+            ),
             CommandError::StoreFailed => Self::new(
                 ErrorCode::Unavailable,
                 "the store failed and the outcome is not known; try again with the same id or Idempotency-Key",
@@ -103,7 +107,14 @@ impl Problem {
                 Self::new(ErrorCode::UnknownProduct, format!("{sku} is not in the catalogue; see GET /products"))
             }
             Refusal::NotFound => Self::new(ErrorCode::NotFound, "there is no such order"),
-            Refusal::StaleToken => Self::new(ErrorCode::StaleToken, "the order was given to another worker since"),
+            Refusal::StaleToken => Self::new(
+                ErrorCode::StaleToken,
+                "the order is not in work under this lease and token; it has moved on, and nothing was changed",
+            ),
+            Refusal::AlreadyReported { outcome } => Self::new(
+                ErrorCode::AlreadyReported,
+                format!("{} was reported under this lease and token before, and stands", outcome.name()),
+            ),
             Refusal::StaleVersion { current } => Self {
                 version: Some(current),
                 ..Self::new(

@@ -58,6 +58,6 @@ pub(crate) fn error_of(error: &CommandError) -> Error {
     match error {
         CommandError::ClientFull | CommandError::Full => Error::TooManyRequests,
         CommandError::Refused(_) => Error::BadRequest,
-        CommandError::Stopping | CommandError::StoreFailed => Error::Internal,
+        CommandError::Unavailable | CommandError::Stopping | CommandError::StoreFailed => Error::Internal,
     }
 }

@@ -9,6 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::WorkResult;
 use ordercast_engine::encode;
@@ -19,7 +20,9 @@ use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::principal::Principal;
 
 use crate::app::App;
-use crate::orders::{bad_query, find, json_response, read_body, require_json, whole_order_response};
+use crate::orders::{
+    IDEMPOTENCY_REPLAYED, bad_query, find, json_response, read_body, require_json, whole_order_response,
+};
 use crate::problem::Problem;
 
 /// How long a lease lasts unless it is renewed. A worker renews it every two seconds; when it is gone, its orders are in
@@ -56,7 +59,7 @@ fn check_fields(verb: &str, asked: &WorkRequest<'_>) -> Result<(), Problem> {
     const ENDS: &[&str] = &["complete", "fail", "release"];
     let fields: [(&str, bool, &[&str]); 8] = [
         ("/worker", asked.worker.is_some(), &["claim"]),
-        ("/lease", asked.lease.is_some(), &["claim"]),
+        ("/lease", asked.lease.is_some(), &["claim", "complete", "fail", "release"]),
         ("/capacity", asked.capacity.is_some(), &["claim"]),
         ("/wait_s", asked.wait_s.is_some(), &["claim"]),
         ("/token", asked.token.is_some(), ENDS),
@@ -137,12 +140,30 @@ pub(crate) async fn tell(
         "fail" => Some(failure(&asked)?),
         _ => None,
     };
-    let token = asked.token.and_then(|token| u32::try_from(token).ok());
-    let token = token.ok_or_else(|| invalid("/token", "is required: the one the order was claimed with"))?;
-    let report = Report { order_id: id.into(), token, result };
+    let (lease, token) = claim_of(&asked)?;
+    let report = Report { order_id: id.into(), lease, token, result };
     let changed = app.engine.report(peer.ip(), report).await.map_err(refused)?;
     let (order, details) = find(&app, changed.order.id).await?;
-    whole_order_response(&app, &principal, &order, &details).await
+    let mut response = whole_order_response(&app, &principal, &order, &details).await?;
+    if changed.replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// What proves that an order is the worker's: the lease and the token of its claim.
+fn claim_of(asked: &WorkRequest<'_>) -> Result<(Arc<str>, u32), Problem> {
+    let lease = asked.lease.as_deref().filter(|lease| !lease.is_empty());
+    let token = asked.token.and_then(|token| u32::try_from(token).ok());
+    match (lease, token) {
+        (Some(lease), Some(token)) => Ok((lease.into(), token)),
+        (lease, token) => {
+            let missing =
+                [("/lease", lease.is_none()), ("/token", token.is_none())].into_iter().filter(|(_, gone)| *gone);
+            let wrong = |(pointer, _)| Violation::new(pointer, "is required: that of the order's claim");
+            Err(Problem::violations(ErrorCode::InvalidAction, missing.map(wrong).collect()))
+        }
+    }
 }
 
 async fn heartbeat(app: &App, peer: SocketAddr, lease: Arc<str>) -> Result<Response, Problem> {

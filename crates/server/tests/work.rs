@@ -51,21 +51,34 @@ fn a_worker_claims_and_tells_how_it_ended() {
         let lease = claimed["lease"].as_str().expect("a lease");
         let held = post(&mut client, &format!("/work/{lease}/heartbeat"), json!({})).json();
         assert_eq!(held["orders"].as_array().map(Vec::len), Some(6), "{held}");
-        let failed = |outcome: &str| json!({"token": 1, "outcome": outcome, "reason": "no oven"});
+        let failed = |outcome: &str| json!({"lease": lease, "token": 1, "outcome": outcome, "reason": "no oven"});
+        let by = |lease: &str, token: Value| json!({"lease": lease, "token": token});
         for (path, body, status, expected) in [
-            ("done/complete", json!({"token": 2}), 409, "stale-token"),
-            ("done/complete", json!({}), 422, "invalid-action"),
-            ("done/fail", json!({"token": 1}), 422, "invalid-action"),
+            ("done/complete", by(lease, json!(2)), 409, "stale-token"),
+            ("done/complete", by("another", token.clone()), 409, "stale-token"),
+            ("done/complete", json!({"token": token}), 422, "invalid-action"),
+            ("done/complete", json!({"lease": lease}), 422, "invalid-action"),
+            ("done/fail", by(lease, json!(1)), 422, "invalid-action"),
             ("done/fail", failed("explode"), 422, "invalid-action"),
-            ("done/explode", json!({"token": 1}), 404, "not-found"),
-            ("none/complete", json!({"token": 1}), 404, "not-found"),
-            ("done/complete", json!({"token": token}), 200, "completed"),
-            ("done/complete", json!({"token": token}), 409, "invalid-transition"),
+            ("done/explode", by(lease, json!(1)), 404, "not-found"),
+            ("none/complete", by(lease, json!(1)), 404, "not-found"),
+            ("done/complete", by(lease, token.clone()), 200, "completed"),
+            ("done/complete", by(lease, token.clone()), 200, "completed"),
+            ("done/complete", by("another", token.clone()), 409, "stale-token"),
+            ("done/fail", failed("fail"), 409, "already-reported"),
+            ("done/release", by(lease, token.clone()), 409, "already-reported"),
             ("late/fail", failed("fail"), 200, "failed"),
+            ("late/fail", failed("fail"), 200, "failed"),
+            ("late/fail", failed("retry"), 409, "already-reported"),
+            ("again/fail", failed("retry"), 200, "retrying"),
             ("again/fail", failed("retry"), 200, "retrying"),
             ("bad/fail", failed("reject"), 200, "rejected"),
+            ("bad/fail", failed("reject"), 200, "rejected"),
             ("odd/fail", failed("hold"), 200, "held"),
-            ("back/release", json!({"token": 1}), 200, "pending"),
+            ("odd/fail", failed("hold"), 200, "held"),
+            ("back/release", by(lease, json!(1)), 200, "pending"),
+            ("back/release", by(lease, json!(1)), 200, "pending"),
+            ("back/complete", by(lease, json!(1)), 409, "already-reported"),
         ] {
             let answer = post(&mut client, &format!("/work/{path}"), body);
             let told = if status == 200 { answer.json()["status"].clone() } else { json!(kind(&answer).1) };
@@ -77,6 +90,12 @@ fn a_worker_claims_and_tells_how_it_ended() {
             let claimed = claim(&mut client, 10, 5);
             let orders = claimed["orders"].as_array().expect("orders").clone();
             seen.extend(orders.iter().map(|claim| (claim["order"]["id"].clone(), claim["order"]["attempts"].clone())));
+        }
+        // Somebody has them again: what was reported of the claim before still gets the same answer, and changes nothing.
+        for (id, verb, body) in [("again", "fail", failed("retry")), ("back", "release", by(lease, json!(1)))] {
+            let version = client.get(&format!("/orders/{id}")).json()["version"].clone();
+            let answer = post(&mut client, &format!("/work/{id}/{verb}"), body);
+            assert_eq!((answer.status, &answer.json()["version"]), (200, &version), "{id} {}", answer.text());
         }
         seen.sort_by_key(|(id, _)| id.to_string());
         assert_eq!(seen, [(json!("again"), json!(2)), (json!("back"), json!(1))], "only what failed was charged");
@@ -109,13 +128,14 @@ fn a_claim_waits_for_an_order_and_no_longer_than_asked() {
 #[test]
 fn the_orders_of_a_worker_that_is_gone_are_in_work_again_within_ten_seconds() {
     let dir = tempfile::tempdir().expect("a folder");
-    let begun;
+    let (begun, first);
     {
         let server = Server::start(dir.path(), no_pool);
         let mut client = server.client();
         place(&mut client, "o1");
         begun = Instant::now();
-        assert_eq!(claim(&mut client, 1, 0)["orders"][0]["token"], 1);
+        first = claim(&mut client, 1, 0);
+        assert_eq!(first["orders"][0]["token"], 1);
     }
     let server = Server::start(dir.path(), no_pool);
     let mut client = server.client();
@@ -125,7 +145,7 @@ fn the_orders_of_a_worker_that_is_gone_are_in_work_again_within_ten_seconds() {
     assert_eq!((&claimed["orders"][0]["order"]["id"], &claimed["orders"][0]["token"]), (&json!("o1"), &json!(3)));
     assert!(rescued < Duration::from_secs(10), "in work again after {rescued:?}");
     println!("in work again after {rescued:?}");
-    let late = post(&mut client, "/work/o1/complete", json!({"token": 1}));
+    let late = post(&mut client, "/work/o1/complete", json!({"lease": first["lease"], "token": 1}));
     assert_eq!(kind(&late), (409, "stale-token".to_owned()));
     let lease = claimed["lease"].as_str().expect("a lease");
     let deadline = begun + PATIENCE;
@@ -134,7 +154,8 @@ fn the_orders_of_a_worker_that_is_gone_are_in_work_again_within_ten_seconds() {
         assert!(Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(500));
     }
-    assert_eq!(post(&mut client, "/work/o1/complete", json!({"token": 3})).json()["status"], "completed");
+    let done = json!({"lease": lease, "token": 3});
+    assert_eq!(post(&mut client, "/work/o1/complete", done).json()["status"], "completed");
 }
 
 #[test]
@@ -145,10 +166,10 @@ fn failed_orders_are_counted_and_tried_again_by_filter() {
     for at in 0..7 {
         place(&mut client, &format!("o{at}"));
     }
-    claim(&mut client, 6, 0);
+    let lease = claim(&mut client, 6, 0)["lease"].clone();
     for at in 0..6 {
         let reason = if at % 2 == 0 { "no oven" } else { "no flour left" };
-        let failed = json!({"token": 1, "outcome": "fail", "reason": reason});
+        let failed = json!({"lease": lease, "token": 1, "outcome": "fail", "reason": reason});
         assert_eq!(post(&mut client, &format!("/work/o{at}/fail"), failed).status, 200);
     }
     let versions = |client: &mut support::Client| -> Vec<_> {
@@ -255,6 +276,6 @@ fn a_customer_has_no_more_in_work_than_is_allowed() {
     let limits = json!({"max_active": 9, "max_active_per_customer": 1, "parked": 1});
     assert_eq!((&queues["limits"], &queues["ready"], &queues["active"]), (&limits, &json!(0), &json!(1)), "{queues}");
     let token = claimed["orders"][0]["token"].clone();
-    assert_eq!(post(&mut client, "/work/o1/complete", json!({"token": token})).status, 200);
+    assert_eq!(post(&mut client, "/work/o1/complete", json!({"lease": claimed["lease"], "token": token})).status, 200);
     assert_eq!(claim(&mut client, 5, 30)["orders"][0]["order"]["id"], "o2");
 }

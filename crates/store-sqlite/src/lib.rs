@@ -8,8 +8,10 @@ mod cache;
 mod customers;
 mod events;
 mod in_work;
+mod life;
 mod lists;
 mod load;
+mod lock;
 pub mod open;
 mod options;
 mod pages;
@@ -23,7 +25,7 @@ pub mod verify;
 mod wal;
 pub mod writer;
 
-pub use open::open;
+pub use open::{leave, open};
 pub use options::SqliteOptions;
 pub use readers::SqliteReader;
 pub use writer::SqliteWriter;
@@ -72,6 +74,13 @@ fn position(log: Log, offset: u64) -> i64 {
 /// The offset in a position.
 fn offset_of(position: i64) -> u64 {
     (position & ((1 << OFFSET_BITS) - 1)).unsigned_abs()
+}
+
+/// Whether another program's lock is the reason: nothing is wrong, and later it may go.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, FileLockingProtocolFailed};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
 }
 
 fn failed(error: &rusqlite::Error) -> ordercast_store::StoreError {

@@ -17,6 +17,7 @@ pub(crate) struct Known<'a> {
     /// Without a catalogue no product is looked for.
     pub(crate) has_products: bool,
     pub(crate) next_seq: OrderSeq,
+    pub(crate) token_floor: u32,
     pub(crate) ready: &'a mut ReadyOrders,
     pub(crate) in_work: &'a mut OrdersInWork,
 }
@@ -28,8 +29,8 @@ pub(crate) fn load(
     known: Known<'_>,
     now_ms: i64,
 ) -> rusqlite::Result<WorkingSet> {
-    let Known { has_products, next_seq, ready, in_work } = known;
-    let mut loader = Loader { connection, set: WorkingSet { next_seq, ..WorkingSet::default() } };
+    let Known { has_products, next_seq, token_floor, ready, in_work } = known;
+    let mut loader = Loader { connection, set: WorkingSet { next_seq, token_floor, ..WorkingSet::default() } };
     loader.orders(keys)?;
     if keys.ready > 0 {
         ready.first(connection, keys.ready)?.for_each(|order| loader.set.ready.push(Arc::clone(order)));
@@ -42,6 +43,7 @@ pub(crate) fn load(
     loader.leases(keys, now_ms)?;
     loader.limits(keys, in_work)?;
     loader.idempotency(keys)?;
+    loader.reports(keys)?;
     if has_products {
         loader.products(keys.skus.iter().map(|sku| &**sku))?;
     }
@@ -69,12 +71,14 @@ impl Loader<'_> {
         if !keys.order_seqs.is_empty() {
             self.orders_by_seq(&keys.order_seqs)?;
         }
-        if keys.active {
+        if keys.unleased {
             let sql = format!(
-                "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL AND o.lease IS NULL"
+                "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL \
+                 AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.id = o.lease)"
             );
             for order in self.connection.prepare_cached(&sql)?.query_map([], rows::order)? {
                 let order = order?;
+                self.set.unleased.push(order.seq);
                 self.set.orders.insert(order.seq, order);
             }
         }
@@ -234,14 +238,27 @@ impl Loader<'_> {
             }
         }
         if !keys.action_keys.is_empty() {
-            let sql = "SELECT order_seq, digest FROM action_keys WHERE key = ?1";
+            let sql = "SELECT a.order_seq, a.digest, o.id FROM action_keys a JOIN orders o ON o.seq = a.order_seq \
+                       WHERE a.key = ?1";
             let mut select = self.connection.prepare_cached(sql)?;
             for key in &keys.action_keys {
-                let record = |row: &Row<'_>| Ok(ActionRecord { seq: row.get(0)?, digest: row.get(1)? });
+                let record =
+                    |row: &Row<'_>| Ok(ActionRecord { seq: row.get(0)?, digest: row.get(1)?, order_id: row.get(2)? });
                 if let Some(record) = select.query_row([&**key], record).optional()? {
                     self.set.actions.insert(Arc::clone(key), record);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// After the orders that they are of.
+    fn reports(&mut self, keys: &Keys) -> rusqlite::Result<()> {
+        for (id, token) in &keys.reports {
+            let Some(&seq) = self.set.orders_by_id.get(id) else { continue };
+            let sql = "SELECT order_seq, token, lease, outcome FROM reports WHERE order_seq = ?1 AND token = ?2";
+            let found = self.connection.prepare_cached(sql)?.query_row((seq, token), rows::work_report).optional()?;
+            self.set.reports.extend(found.map(|report| ((seq, *token), report)));
         }
         Ok(())
     }

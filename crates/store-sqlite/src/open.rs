@@ -1,28 +1,33 @@
-//! Opening a data directory: the lock, the pragmas, the two halves.
+//! Opening a data directory: the locks, the pragmas, the two halves; and leaving it behind.
 
-use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::life::Life;
+pub use crate::lock::DATABASE_FILE;
+use crate::lock::DatabaseLock;
 use crate::options::SqliteOptions;
 use crate::readers::SqliteReader;
 use crate::schema::migrate;
 use crate::writer::SqliteWriter;
 use crate::{PAGE_BYTES, failed, wal};
 
-/// The database's file in the data directory.
-pub const DATABASE_FILE: &str = "ordercast.db";
-/// The file that a running server holds locked.
-pub const LOCK_FILE: &str = "ordercast.lock";
-/// How long a connection waits for another one's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection that reads waits for another one's lock.
+const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a start looks whether another program has let go of the database, and how often it says that it waits.
+const START_POLL: Duration = Duration::from_millis(50);
+const START_SAYS_EVERY: Duration = Duration::from_secs(5);
+/// How long the last connections have to close at a stop, until the WAL is left to the next start.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+const CLOSE_POLL: Duration = Duration::from_millis(10);
 
-/// Opens a data directory, creating the store if there is none.
+/// Opens a data directory, creating the store if there is none. While another program has the database locked it waits,
+/// and says so in the log.
 ///
 /// # Errors
 /// [`StoreError::InUse`] when another process has it, [`StoreError::Failed`] when it cannot be opened.
@@ -30,21 +35,57 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     let dir = &options.data_dir;
     std::fs::create_dir_all(dir)
         .map_err(|error| StoreError::Failed(format!("cannot create the data directory {}: {error}", dir.display())))?;
-    let lock = Arc::new(lock(dir)?);
-    let path = dir.join(DATABASE_FILE);
-    let mut connection = Connection::open(&path)
-        .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
+    let lock = Arc::new(DatabaseLock::take(dir)?);
+    let mut connection = Connection::open(&lock.path)
+        .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", lock.path.display())))?;
+    connection.busy_handler(Some(wait_at_start())).map_err(|error| failed(&error))?;
+    // A transaction that begins by reading could not wait for a lock when it comes to write.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     prepare_writer(&connection).map_err(|error| failed(&error))?;
     wal::settle(&connection)?;
     migrate(&mut connection)?;
     let_go_of_limited(&connection).map_err(|error| failed(&error))?;
+    let mut life = Life::of(&lock.path);
+    life.begin(&mut connection, options.new_epoch)?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
     let secret = meta(&connection, "secret")?
         .try_into()
         .map_err(|_| StoreError::Damaged("the secret of the store has a wrong length".to_owned()))?;
-    let readers = (0..options.readers.max(1)).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>()?;
+    let readers = (0..options.readers.max(1)).map(|_| open_reader(&lock.path)).collect::<Result<Vec<_>, _>>()?;
     let reader = SqliteReader::start(readers, epoch.clone(), secret, Arc::clone(&lock))?;
-    Ok((SqliteWriter::new(connection, epoch, options, lock)?, reader))
+    connection.busy_timeout(wal::WRITER_BUSY_TIMEOUT).map_err(|error| failed(&error))?;
+    Ok((SqliteWriter::new(connection, (epoch, life), options, lock)?, reader))
+}
+
+/// Waits for another program's lock for as long as it takes, and says so now and then.
+fn wait_at_start() -> impl FnMut(i32) -> bool + Send + 'static {
+    let mut said_at: Option<Instant> = None;
+    move |_| {
+        if said_at.is_none_or(|said_at| said_at.elapsed() >= START_SAYS_EVERY) {
+            tracing::warn!("another program has the database locked; the start waits until it lets go");
+            said_at = Some(Instant::now());
+        }
+        std::thread::sleep(START_POLL);
+        true
+    }
+}
+
+/// Leaves the data directory without a WAL once both halves are dropped, and says whether it has: the last connection that
+/// closes takes it away, if it can write.
+pub fn leave(data_dir: &Path) -> bool {
+    let Ok(path) = data_dir.join(DATABASE_FILE).canonicalize() else { return true };
+    let wal = PathBuf::from(format!("{}-wal", path.display()));
+    let started = Instant::now();
+    // Threads that read may still have their connections for a moment.
+    while wal.exists() && started.elapsed() < CLOSE_PATIENCE {
+        if let Ok(connection) = Connection::open(&path) {
+            let _ = connection.query_row("SELECT count(*) FROM meta", [], |_| Ok(()));
+        }
+        if wal.exists() {
+            std::thread::sleep(CLOSE_POLL);
+        }
+    }
+    !wal.exists()
 }
 
 /// Puts the orders that limits have parked back into the queue: limits may be others than before. Those that are still
@@ -60,34 +101,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failed(&error))?;
+    connection.busy_timeout(READER_BUSY_TIMEOUT).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
-/// Locks a data directory for this process.
-pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join(LOCK_FILE);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| StoreError::Failed(format!("cannot open {}: {error}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(format!(
-            "another ordercast has the data directory {}; stop it, or use another --data-dir",
-            dir.display()
-        ))),
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(StoreError::Failed(format!("cannot lock {}: {error}", path.display())))
-        }
-    }
-}
-
 fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -22,6 +22,9 @@ pub struct SqliteOptions {
     /// Orders in a segment of that index, to the next fill. A fill writes the pages of one segment, some 800 when it
     /// is full; questions by customer look into each.
     pub customer_segment: u64,
+    /// Whether the store begins a new epoch, as one does that was put back from a copy. What a copy can be told by is
+    /// noticed without this; a snapshot of a whole volume that was put back is not.
+    pub new_epoch: bool,
 }
 
 impl SqliteOptions {
@@ -36,6 +39,7 @@ impl SqliteOptions {
             ready: 1_024,
             customer_tail: 8_192,
             customer_segment: 131_072,
+            new_epoch: false,
         }
     }
 }

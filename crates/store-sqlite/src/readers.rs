@@ -1,6 +1,5 @@
 //! The readers: a few threads with a connection each, which take questions in turn.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
@@ -15,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use crate::lists::{list_orders, order_with_details};
+use crate::lock::DatabaseLock;
 use crate::pages::{log_state, read_page};
 use crate::questions::{Lane, Question, Questions};
 use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
@@ -26,7 +26,7 @@ pub struct SqliteReader {
     questions: Arc<Asking>,
     epoch: Epoch,
     secret: [u8; 32],
-    _lock: Arc<File>,
+    _lock: Arc<DatabaseLock>,
 }
 
 /// Ends the readers when nobody is left to ask.
@@ -65,7 +65,7 @@ impl SqliteReader {
         connections: Vec<Connection>,
         epoch: Epoch,
         secret: [u8; 32],
-        lock: Arc<File>,
+        lock: Arc<DatabaseLock>,
     ) -> Result<Self, StoreError> {
         let questions = Arc::new(Questions::new(connections.len()));
         for (index, mut connection) in connections.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
-use ordercast_domain::lease::Lease;
+use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
     Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, Queue,
@@ -200,6 +200,13 @@ pub(crate) fn ledger_entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 
 pub(crate) fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
     Ok(Lease { id: row.get(0)?, worker: row.get(1)?, expires_at_ms: row.get(2)? })
+}
+
+pub(crate) fn work_report(row: &Row<'_>) -> rusqlite::Result<WorkReport> {
+    let name = row.get_ref(3)?.as_str()?;
+    let outcome =
+        WorkOutcome::ALL.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| unknown(3, name))?;
+    Ok(WorkReport { seq: row.get(0)?, token: row.get(1)?, lease: row.get(2)?, outcome })
 }
 
 pub(crate) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {

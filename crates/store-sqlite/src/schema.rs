@@ -3,11 +3,11 @@
 use ordercast_store::StoreError;
 use rusqlite::Connection;
 
-use crate::failed;
+use crate::{failed, life};
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS];
+const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -291,6 +291,17 @@ DROP INDEX orders_parked;
 CREATE INDEX orders_parked ON orders (parked_by, sort_key) WHERE parked_by IS NOT NULL;
 ";
 
+const REPORTS: &str = "
+-- How workers elsewhere said that their work ended, the last few times of each order: a repetition gets the same answer.
+CREATE TABLE reports (
+  order_seq INTEGER NOT NULL REFERENCES orders (seq),
+  token INTEGER NOT NULL,
+  lease TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN ('complete', 'retry', 'fail', 'reject', 'hold', 'release')),
+  PRIMARY KEY (order_seq, token)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Creates the tables, or brings them up to this build.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_to(connection, MIGRATIONS.len())
@@ -321,10 +332,9 @@ fn migrate_to(connection: &mut Connection, target: usize) -> Result<(), StoreErr
 
 /// Draws what is each store's own.
 fn seed(connection: &Connection) -> rusqlite::Result<()> {
-    let epoch = uuid::Uuid::new_v4().simple().to_string();
     let secret = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
     let mut insert = connection.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;
-    insert.execute(("epoch", &epoch.as_bytes()[..16]))?;
+    insert.execute(("epoch", life::new_epoch()))?;
     insert.execute(("secret", secret))?;
     Ok(())
 }

@@ -10,7 +10,8 @@ use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
 use rusqlite::Connection;
 
 use crate::load::moves_of;
-use crate::open::{DATABASE_FILE, lock, open_reader};
+use crate::lock::DatabaseLock;
+use crate::open::{DATABASE_FILE, open_reader};
 use crate::{failed, log_number, offset_of, position, rows, table};
 
 /// Checks the store of a data directory that no server is using. `progress` hears the name of each check.
@@ -23,8 +24,8 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
     if !path.exists() {
         return Err(StoreError::Failed(format!("there is no store at {}", path.display())));
     }
-    let _lock = lock(data_dir)?;
-    let connection = open_reader(&path)?;
+    let lock = DatabaseLock::take(data_dir)?;
+    let connection = open_reader(&lock.path)?;
     let checks: [(&'static str, Check); 10] = [
         ("database pages", database_pages),
         ("offsets without holes", offsets),

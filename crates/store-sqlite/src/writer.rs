@@ -3,7 +3,6 @@
 //! Statements run once a row: inside SQLite a prepared statement on one key costs what a row of a set would,
 //! and the set-wise form of [`Keys`] and [`Writes`] is kept for stores where it matters.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,14 +20,19 @@ use rusqlite::Connection;
 use crate::cache::PageCache;
 use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
-use crate::failed;
 use crate::in_work::OrdersInWork;
+use crate::life::{self, Life};
 use crate::load::{self, Known};
+use crate::lock::DatabaseLock;
 use crate::options::SqliteOptions;
 use crate::ready::ReadyOrders;
 use crate::retention;
 use crate::rows::{self, order_params, queue_of};
-use crate::wal::WalBound;
+use crate::wal::{self, WalBound};
+use crate::{failed, is_busy};
+
+/// Reports of workers are kept for so many tokens of an order, beside the last.
+const KEPT_TOKENS: u32 = 16;
 
 /// The write half of a SQLite store.
 pub struct SqliteWriter {
@@ -42,24 +46,28 @@ pub struct SqliteWriter {
     customers: CustomerIndex,
     ready: ReadyOrders,
     in_work: OrdersInWork,
+    life: Life,
+    /// Every token that is handed out is above it.
+    token_floor: u32,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
-    _lock: Arc<File>,
+    _lock: Arc<DatabaseLock>,
 }
 
 impl SqliteWriter {
     pub(crate) fn new(
         connection: Connection,
-        epoch: Epoch,
+        (epoch, life): (Epoch, Life),
         options: &SqliteOptions,
-        lock: Arc<File>,
+        lock: Arc<DatabaseLock>,
     ) -> Result<Self, StoreError> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
         let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
         let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
         let customers = CustomerIndex::read(&connection, options.customer_tail, options.customer_segment);
         let customers = customers.map_err(|e| failed(&e))?;
+        let token_floor = life::token_floor(&connection).map_err(|e| failed(&e))?;
         let logs = events::extents(&connection).map_err(|e| failed(&e))?;
         let cache = PageCache::new(&connection, options.cache_kib).map_err(|e| failed(&e))?;
         Ok(Self {
@@ -73,25 +81,35 @@ impl SqliteWriter {
             customers,
             ready: ReadyOrders::new(options.ready),
             in_work: OrdersInWork::default(),
+            life,
+            token_floor,
             broken: None,
             _lock: lock,
         })
     }
 
-    fn commit_now(&mut self, batch: &mut dyn Decider) -> Result<Committed, StoreError> {
+    fn commit_now(&mut self, batch: &mut dyn Decider) -> CommitOutcome {
         if let Some(error) = &self.broken {
-            return Err(error.clone());
+            return CommitOutcome::Fatal(error.clone());
         }
-        let result = self.try_commit(batch).map_err(|error| failed(&error));
-        if let Err(error) = &result {
-            // Whether the failed write reached the disk is unknown; what counts is that nothing follows it.
-            self.broken = Some(error.clone());
+        match self.try_commit(batch) {
+            Ok(committed) => CommitOutcome::Committed(committed),
+            // No transaction had begun: nothing was written, and nothing is unknown.
+            Err(error) if is_busy(&error) && self.connection.is_autocommit() => {
+                CommitOutcome::Unavailable("another program has the database locked".to_owned())
+            }
+            Err(error) => {
+                // Whether the failed write reached the disk is unknown; what counts is that nothing follows it.
+                let error = failed(&error);
+                self.broken = Some(error.clone());
+                CommitOutcome::Fatal(error)
+            }
         }
-        result
     }
 
     fn try_commit(&mut self, batch: &mut dyn Decider) -> rusqlite::Result<Committed> {
-        if self.wal.hold(&self.connection)? {
+        let wal = self.wal.hold(&self.connection)?;
+        if wal.has_copied {
             self.cache.fit(&self.connection)?;
         }
         if self.customers.is_due(self.next_seq) {
@@ -102,6 +120,7 @@ impl SqliteWriter {
         let known = Known {
             has_products: self.has_products,
             next_seq: self.next_seq,
+            token_floor: self.token_floor,
             ready: &mut self.ready,
             in_work: &mut self.in_work,
         };
@@ -110,12 +129,13 @@ impl SqliteWriter {
         let cuts = self.cuts(&writes.trims)?;
         if writes.is_empty() && cuts.is_empty() {
             self.connection.prepare_cached("ROLLBACK")?.execute([])?;
-            return Ok(Committed::default());
+            return Ok(Committed { journal_bytes: wal.bytes, journal_is_over: wal.is_over, ..Committed::default() });
         }
         self.write_orders(&writes)?;
         self.write_products(&writes)?;
         self.write_steps(&writes)?;
         self.write_leases(&writes)?;
+        self.write_reports(&writes)?;
         self.write_pauses(&writes)?;
         let mut logs = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
         retention::remove(&self.connection, &cuts, &mut logs)?;
@@ -128,12 +148,20 @@ impl SqliteWriter {
         self.in_work.follow(&writes);
         self.next_seq += writes.new_orders.len() as u64;
         self.has_products |= !writes.products.is_empty();
+        let heads = self.logs;
+        self.life.note(|| heads.iter().map(|extent| extent.head).sum());
         let range = |log: Log| {
             let (before, head) = (before[log.index()].head, self.logs[log.index()].head);
             let range = LogRange { log, epoch: self.epoch.clone(), first: before + 1, count: head - before };
             (head > before).then_some(range)
         };
-        Ok(Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed: cuts, sync_us })
+        Ok(Committed {
+            logs: Log::ALL.into_iter().filter_map(range).collect(),
+            trimmed: cuts,
+            sync_us,
+            journal_bytes: wal.bytes,
+            journal_is_over: wal.is_over,
+        })
     }
 
     fn cuts(&self, trims: &[Trim]) -> rusqlite::Result<Vec<Trimmed>> {
@@ -288,13 +316,34 @@ impl SqliteWriter {
     }
 }
 
+impl SqliteWriter {
+    fn write_reports(&self, writes: &Writes) -> rusqlite::Result<()> {
+        for report in &writes.reports {
+            let insert = "INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, ?4)";
+            let (seq, token) = (report.seq, report.token);
+            let row = (seq, token, &*report.lease, report.outcome.name());
+            self.connection.prepare_cached(insert)?.execute(row)?;
+            let delete = "DELETE FROM reports WHERE order_seq = ?1 AND token <= ?2";
+            self.connection.prepare_cached(delete)?.execute((seq, token.saturating_sub(KEPT_TOKENS)))?;
+        }
+        Ok(())
+    }
+}
+
 impl WriteStore for SqliteWriter {
     fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
-        Box::pin(async move {
-            match self.commit_now(batch) {
-                Ok(committed) => CommitOutcome::Committed(committed),
-                Err(error) => CommitOutcome::Fatal(error),
-            }
-        })
+        Box::pin(async move { self.commit_now(batch) })
+    }
+}
+
+/// A clean stop is counted, and leaves an empty WAL; [`leave`](crate::leave) takes its file away.
+impl Drop for SqliteWriter {
+    fn drop(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        if let Err(error) = self.life.end(&mut self.connection).and_then(|()| wal::settle(&self.connection)) {
+            tracing::warn!(%error, "the database was not left tidily; the next start does it");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
-use ordercast_domain::lease::Lease;
+use ordercast_domain::lease::{Lease, WorkReport};
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
 use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
@@ -35,6 +35,7 @@ struct State {
     due: BTreeSet<(i64, OrderSeq)>,
     fulfilments: HashMap<OrderSeq, Fulfilment>,
     leases: BTreeMap<Arc<str>, Lease>,
+    reports: HashMap<(OrderSeq, u32), WorkReport>,
     pauses: BTreeMap<Scope, Pause>,
     products: BTreeMap<Arc<str>, Product>,
     adjustments: Vec<Adjustment>,
@@ -109,8 +110,12 @@ impl State {
         }
         for key in &keys.action_keys {
             if let Some(record) = self.actions.get(key) {
-                set.actions.insert(Arc::clone(key), *record);
+                set.actions.insert(Arc::clone(key), record.clone());
             }
+        }
+        for (id, token) in &keys.reports {
+            let report = self.ids.get(id).and_then(|&seq| self.reports.get(&(seq, *token)));
+            set.reports.extend(report.map(|report| ((report.seq, *token), report.clone())));
         }
         for sku in &keys.skus {
             if let Some(product) = self.products.get(sku) {
@@ -123,8 +128,10 @@ impl State {
         self.load_ready(keys, &mut set);
         self.load_pauses(keys, &mut set);
         wanted.extend(set.unparked.iter().map(|&(_, seq)| seq));
-        if keys.active {
-            wanted.extend(self.active().filter(|order| order.lease.is_none()).map(|order| order.seq));
+        if keys.unleased {
+            let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|id| self.leases.contains_key(id));
+            set.unleased = self.active().filter(|order| !is_held(order)).map(|order| order.seq).collect();
+            wanted.extend(&set.unleased);
         }
         for seq in wanted {
             if let Some((order, _)) = self.orders.get(&seq) {
@@ -237,6 +244,7 @@ impl State {
             self.fulfilments.entry(entry.seq).or_default().ledger.push(entry);
         }
         self.leases.extend(writes.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
+        self.reports.extend(writes.reports.into_iter().map(|report| ((report.seq, report.token), report)));
         for id in writes.ended_leases {
             self.leases.remove(&id);
         }
@@ -257,7 +265,7 @@ impl State {
             let (before, after) = (heads[log.index()], self.logs[log.index()].head());
             (after > before).then(|| LogRange { log, epoch: epoch(), first: before + 1, count: after - before })
         };
-        Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed, sync_us: 0 }
+        Committed { logs: Log::ALL.into_iter().filter_map(range).collect(), trimmed, ..Committed::default() }
     }
 
     fn dequeue(&mut self, seq: OrderSeq) {

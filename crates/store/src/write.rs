@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, WorkingSet};
-use ordercast_domain::lease::Lease;
+use ordercast_domain::lease::{Lease, WorkReport};
 use ordercast_domain::order::{Details, LedgerEntry, LineMove, Order, OrderSeq};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::Product;
@@ -40,6 +40,8 @@ pub struct Keys {
     pub action_keys: Vec<Arc<str>>,
     /// Leases by id, with the orders they hold.
     pub leases: Vec<Arc<str>>,
+    /// What workers outside reported, by the order's id and the token; the orders are named elsewhere too.
+    pub reports: Vec<(Arc<str>, u32)>,
     /// Whether the leases that have ended by the store's clock are loaded, likewise; and when the next one does.
     pub ended_leases: bool,
     /// Products.
@@ -57,8 +59,9 @@ pub struct Keys {
     pub pauses: bool,
     /// At most so many of the orders that each lifted pause has parked.
     pub unparked: usize,
-    /// Whether every order in work without a lease is loaded, for recovery.
-    pub active: bool,
+    /// Whether every order in work is loaded that no lease holds, for recovery: those of workers in the process, and those
+    /// whose lease is not in the store.
+    pub unleased: bool,
 }
 
 /// A new order.
@@ -119,6 +122,8 @@ pub struct Writes {
     pub ledger: Vec<LedgerEntry>,
     /// Leases, new or renewed, each once.
     pub leases: Vec<Lease>,
+    /// Reports of workers outside, to be remembered; a store may forget an order's older ones.
+    pub reports: Vec<WorkReport>,
     /// Leases that are no more.
     pub ended_leases: Vec<Arc<str>>,
     /// Pauses, new or lifted, each once.
@@ -194,6 +199,10 @@ pub struct Committed {
     pub trimmed: Vec<Trimmed>,
     /// Time spent making it durable, in microseconds; 0 when nothing changed.
     pub sync_us: u64,
+    /// Size of what is not yet in its place, such as a write-ahead log, in bytes; 0 for a store without one.
+    pub journal_bytes: u64,
+    /// Whether something outside keeps that from staying within its bound.
+    pub journal_is_over: bool,
 }
 
 /// What became of a commit.
@@ -201,6 +210,8 @@ pub struct Committed {
 pub enum CommitOutcome {
     /// It is durable.
     Committed(Committed),
+    /// Nothing was written: the store cannot be written to now, and can be tried again. Says why.
+    Unavailable(String),
     /// The connection was lost in the commit: nobody may be answered before the batch was looked up.
     Unknown,
     /// The store can no longer be trusted to write: stop, and recover at the next start. Nothing of the batch

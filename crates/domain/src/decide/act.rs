@@ -53,14 +53,15 @@ pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) 
         // What a worker does to an order in work goes by its token.
         return Err(Refusal::StaleToken);
     }
-    let key = request.key.clone().map(|key| (key, ActionRecord { seq, digest: request.digest() }));
+    let record = |key| (key, ActionRecord { seq, order_id: Arc::clone(&order.id), digest: request.digest() });
+    let key = request.key.clone().map(record);
     if let Some((key, asked)) = &key
         && let Some(known) = set.actions.get(key)
     {
         // A repeated request finds the order changed: by itself. Its version is not looked at.
         return match known == asked {
             true => Ok(Acted::Unchanged { order: Box::new(order.clone()), replayed: true }),
-            false => Err(Refusal::Conflict { order_id: Arc::clone(&order.id) }),
+            false => Err(Refusal::Conflict { order_id: Arc::clone(&known.order_id) }),
         };
     }
     if request.if_versions.as_ref().is_some_and(|versions| !versions.contains(&order.version)) {
@@ -72,7 +73,7 @@ pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) 
     }
     let step = take(set, seq, request, rules, now_ms)?;
     if let Some((key, record)) = &key {
-        set.actions.insert(Arc::clone(key), *record);
+        set.actions.insert(Arc::clone(key), record.clone());
     }
     set.orders.insert(seq, step.order.clone());
     Ok(Acted::Step { step: Box::new(step), key })
@@ -101,7 +102,7 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
         Action::Cancel if row.to == Status::Active => order.cancel_requested = true,
         Action::Hold { until_ms } => {
             due_at_ms = match until_ms {
-                Some(until_ms) => Some(check_instant("/until", *until_ms)?),
+                Some(until_ms) => Some(check_future("/until", *until_ms, now_ms)?),
                 None => rules.hold_ms.map(|hold_ms| now_ms.saturating_add(hold_ms)),
             };
         }
@@ -147,6 +148,14 @@ fn check_instant(pointer: &str, at_ms: i64) -> Result<i64, Refusal> {
     match (0..=MAX_INSTANT_MS).contains(&at_ms) {
         true => Ok(at_ms),
         false => Err(Refusal::Invalid(vec![Violation::new(pointer, "must lie between 1970 and 9999")])),
+    }
+}
+
+/// An order that is held until a time that has passed would be rejected at once: nobody means that.
+fn check_future(pointer: &str, at_ms: i64, now_ms: i64) -> Result<i64, Refusal> {
+    match check_instant(pointer, at_ms)? {
+        at_ms if at_ms > now_ms => Ok(at_ms),
+        _ => Err(Refusal::Invalid(vec![Violation::new(pointer, "has passed; name a time to come, or leave it out")])),
     }
 }
 

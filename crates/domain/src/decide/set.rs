@@ -7,7 +7,7 @@ use super::in_work::InWork;
 use super::window::Window;
 use crate::Violation;
 use crate::adjustment::Adjustment;
-use crate::lease::Lease;
+use crate::lease::{Lease, WorkOutcome, WorkReport};
 use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress, Queue};
 use crate::pause::{Pause, Scope};
 use crate::product::Product;
@@ -46,6 +46,12 @@ pub struct WorkingSet {
     pub next_due_ms: Option<i64>,
     /// The leases that were asked for, or have ended; the orders of those are loaded in `orders` too.
     pub leases: HashMap<Arc<str>, Lease>,
+    /// What workers outside reported before, by order and token; known of those that were asked for.
+    pub reports: HashMap<(OrderSeq, u32), WorkReport>,
+    /// Every token of a claim is above it: a store that was put back from a copy has skipped those up to here.
+    pub token_floor: u32,
+    /// Orders in work that no lease in the store holds; known when they were asked for.
+    pub unleased: Vec<OrderSeq>,
     /// When the next lease after those that have ended does; known when ended ones were asked for.
     pub next_lease_end_ms: Option<i64>,
     /// The pauses; known when they were asked for, or orders that are next to start.
@@ -106,10 +112,12 @@ pub struct KeyRecord {
 }
 
 /// What an idempotency key of an action stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionRecord {
     /// The order it was done to.
     pub seq: OrderSeq,
+    /// Its id.
+    pub order_id: Arc<str>,
     /// What was asked for then.
     pub digest: Digest,
 }
@@ -145,8 +153,13 @@ pub enum Refusal {
         /// Its version now.
         current: u32,
     },
-    /// The worker's token is no longer the order's.
+    /// The order is not in work under the worker's lease and token.
     StaleToken,
+    /// The worker has reported another outcome of the same claim before.
+    AlreadyReported {
+        /// Which.
+        outcome: WorkOutcome,
+    },
     /// The lease has ended, or there never was one.
     NoLease,
     /// The transition table does not allow the step.

@@ -8,6 +8,7 @@ use super::set::{Refusal, WorkingSet};
 use super::step::{Step, advance, row_of};
 use super::stock::release;
 use super::window::RecentClaims;
+use crate::lease::{WorkOutcome, WorkReport};
 use crate::order::{Order, OrderSeq, Queue};
 use crate::rules::{Concurrency, Retries};
 use crate::status::Status;
@@ -18,6 +19,8 @@ const MAX_ERROR_BYTES: usize = 500;
 /// Longest wait of an order whose worker is gone, in milliseconds: the order is seldom at fault, and must be in work again
 /// within ten seconds, of which its lease takes six.
 const MOST_AFTER_LEASE_MS: i64 = 1_000;
+/// Why an order goes back to the queue when its worker does not want it.
+const GIVEN_BACK: &str = "given back by its worker";
 /// Why work ends with its lease.
 const LEASE_ENDED: &str = "the lease of its worker ended";
 
@@ -30,6 +33,7 @@ pub fn claim(
     (limits, recent): (&Concurrency, &mut RecentClaims),
     now_ms: i64,
 ) -> Option<Step> {
+    let token_floor = set.token_floor;
     while !limits::is_full(set, limits) {
         let next = set.ready.next(recent)?;
         let seq = next.seq;
@@ -44,6 +48,7 @@ pub fn claim(
             continue;
         }
         let Ok(row) = row_of(order, Status::Active, ActionName::Claim, &actor) else { continue };
+        order.token = order.token.max(token_floor);
         order.attempts += 1;
         order.worker = Some(Arc::clone(worker));
         order.lease = lease.cloned();
@@ -83,6 +88,61 @@ pub enum WorkResult {
         /// Why, likewise.
         reason: Arc<str>,
     },
+}
+
+impl WorkResult {
+    /// The outcome; `None` gives an order back unworked.
+    fn outcome(result: Option<&Self>) -> WorkOutcome {
+        match result {
+            Some(Self::Completed) => WorkOutcome::Complete,
+            Some(Self::Failed { .. }) => WorkOutcome::Fail,
+            Some(Self::Retry { .. }) => WorkOutcome::Retry,
+            Some(Self::Rejected { .. }) => WorkOutcome::Reject,
+            Some(Self::Held { .. }) => WorkOutcome::Hold,
+            None => WorkOutcome::Release,
+        }
+    }
+}
+
+/// What became of the report of a worker outside.
+#[derive(Clone, Debug)]
+pub enum Reported {
+    /// The order took a step, and the report is to be remembered.
+    Step(Box<Step>, WorkReport),
+    /// The same was reported before; the order as it is now.
+    Repeated(Box<Order>),
+}
+
+/// Ends the work of a worker outside on an order, or gives it back (`None`). The worker proves by lease and token that
+/// the order is its own. The same report again changes nothing, also when the order has moved on since.
+///
+/// # Errors
+/// [`Refusal::NotFound`], [`Refusal::StaleToken`], [`Refusal::AlreadyReported`] or those of [`finish`].
+pub fn report(
+    set: &mut WorkingSet,
+    (seq, lease, token): (OrderSeq, &Arc<str>, u32),
+    result: Option<&WorkResult>,
+    (retries, dice): (&Retries, u64),
+    now_ms: i64,
+) -> Result<Reported, Refusal> {
+    let order = set.orders.get(&seq).ok_or(Refusal::NotFound)?;
+    let outcome = WorkResult::outcome(result);
+    if let Some(known) = set.reports.get(&(seq, token)).filter(|known| known.lease == *lease) {
+        return match known.outcome == outcome {
+            true => Ok(Reported::Repeated(Box::new(order.clone()))),
+            false => Err(Refusal::AlreadyReported { outcome: known.outcome }),
+        };
+    }
+    if order.status != Status::Active || order.token != token || order.lease.as_ref() != Some(lease) {
+        return Err(Refusal::StaleToken);
+    }
+    let step = match result {
+        Some(result) => finish(set, (seq, token), result, (retries, dice), now_ms)?,
+        None => requeue(set, seq, Some(token), GIVEN_BACK, now_ms)?,
+    };
+    let report = WorkReport { seq, token, lease: Arc::clone(lease), outcome };
+    set.reports.insert((seq, token), report.clone());
+    Ok(Reported::Step(Box::new(step), report))
 }
 
 /// Ends the work on an order. `dice` is a random number that spreads what is tried again. For an order that may be

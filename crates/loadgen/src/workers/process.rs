@@ -1,7 +1,7 @@
 //! A worker process: claims orders, works for a moment on each, and says what the server answered.
 //!
 //! Each line that it writes is what it was told of one order: `done` (200), `stale` (409: somebody else has it) or
-//! `unsure` (no answer came; it asks again, and is then told that there is nothing left to do).
+//! `unsure` (no answer came; it asks again, and gets the same answer again).
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -68,9 +68,10 @@ impl Process {
             let Some(mut http) = connect(&self.address_file) else { continue };
             // An answer that cannot be had means a new connection, to a new server perhaps.
             while let Ok(orders) = self.claim(&mut http, &lease) {
+                let Some(held) = lease.lock().unwrap_or_else(PoisonError::into_inner).clone() else { continue };
                 for ClaimedOrder { token, order } in orders {
                     std::thread::sleep(Duration::from_millis(dice.within(0, WORK_MS)));
-                    self.complete(&mut http, &order.id, token)?;
+                    self.complete(&mut http, &order.id, (&held, token))?;
                 }
             }
         }
@@ -94,8 +95,8 @@ impl Process {
     }
 
     /// Says that the work is done until an answer comes.
-    fn complete(&self, http: &mut Http, id: &str, token: u32) -> Result<(), LoadError> {
-        let (path, body) = (format!("/work/{id}/complete"), format!("{{\"token\":{token}}}"));
+    fn complete(&self, http: &mut Http, id: &str, (lease, token): (&str, u32)) -> Result<(), LoadError> {
+        let (path, body) = (format!("/work/{id}/complete"), format!("{{\"lease\":\"{lease}\",\"token\":{token}}}"));
         loop {
             let said = match http.ask("POST", &path, "", &body) {
                 Ok(answer) if answer.status == 200 => "done",

@@ -79,9 +79,15 @@ const PAGES: [(ErrorCode, &str, &str); ErrorCode::ALL.len()] = [
     ),
     (
         ErrorCode::StaleToken,
-        "The order was given to another worker, or taken away by a person, since this worker claimed it. What \
-         the worker wanted to write was not written.",
+        "The order is not in work under the lease and the token that the worker gave: it was given to another worker, \
+         taken away by a person, or its lease has ended. What the worker wanted to write was not written.",
         "Drop the order; it is somebody else's now. Undo what was done outside if that matters.",
+    ),
+    (
+        ErrorCode::AlreadyReported,
+        "The worker reported how its work on this claim ended before, with another outcome, which the detail names. \
+         The first report stands, and nothing was changed.",
+        "Report each claim once. The same report again is harmless: it gets the same answer.",
     ),
     (
         ErrorCode::NotFound,

@@ -135,7 +135,9 @@ pub(super) fn work(schemas: &mut Map<String, Value>) {
         "capacity": bounded(MAX_CAPACITY),
         "wait_s": bounded(MAX_WAIT_S),
     });
+    let lease = || about(text(MAX_NAME_BYTES), "The lease that the order was claimed under.");
     let failure = json!({
+        "lease": lease(),
         "token": token(),
         "outcome": or_null(one_of(&["retry", "fail", "reject", "hold"])),
         "reason": text(MAX_TEXT_BYTES),
@@ -161,8 +163,8 @@ pub(super) fn work(schemas: &mut Map<String, Value>) {
             "Renewed".to_owned(),
             answer(&["expires_at", "orders"], json!({"expires_at": instant(), "orders": list(held)})),
         ),
-        ("WorkDone".to_owned(), strict(&["token"], json!({"token": token()}))),
-        ("WorkFailed".to_owned(), strict(&["token", "reason"], failure)),
+        ("WorkDone".to_owned(), strict(&["lease", "token"], json!({"lease": lease(), "token": token()}))),
+        ("WorkFailed".to_owned(), strict(&["lease", "token", "reason"], failure)),
     ]);
 }
 

@@ -219,7 +219,8 @@ pub(super) fn work() -> Vec<Operation> {
             .takes(named(schema))
             .gives(200, "The order once that is durable.", named("WholeOrder"))
             .with_header("ETag", true, etag())
-            .fails(&[ErrorCode::InvalidAction, ErrorCode::StaleToken, ErrorCode::InvalidTransition])
+            .with_header("Idempotency-Replayed", false, replayed())
+            .fails(&[ErrorCode::InvalidAction, ErrorCode::StaleToken, ErrorCode::AlreadyReported])
             .commands()
     };
     vec![

@@ -101,7 +101,7 @@ fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn Rea
     });
     let start = wait(reader.start_state()).expect("readable");
     assert!(start.active == 2 && start.next_lease_end_ms.is_some(), "{start:?}");
-    run(writer, Keys { active: true, ..Keys::default() }, |set, _| {
+    run(writer, Keys { unleased: true, ..Keys::default() }, |set, _| {
         assert!(set.orders.is_empty(), "recovery is not for those that a lease holds");
         Writes::default()
     });
@@ -144,13 +144,13 @@ fn keeps_what_was_moved(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
         reason: Some("broken".into()),
         at_ms,
     };
-    let record = ActionRecord { seq: 3, digest: [9; 16] };
+    let record = ActionRecord { seq: 3, order_id: "third".into(), digest: [9; 16] };
     run(writer, Keys { order_seqs: vec![3], ..Keys::default() }, |set, _| {
         let (_, writes) = changed(&set, 3, |order| {
             (order.refunded, order.cancel_requested, order.last_error) = (250, true, Some("late".into()));
         });
         let (moves, ledger) = (moves.clone(), vec![entry.clone()]);
-        Writes { moves, ledger, action_keys: vec![("k".into(), record)], ..writes }
+        Writes { moves, ledger, action_keys: vec![("k".into(), record.clone())], ..writes }
     });
     let expected = Fulfilment { moves, ledger: vec![entry] };
     assert_eq!(wait(reader.fulfilment(3)).expect("readable"), expected, "oldest first");
@@ -167,7 +167,7 @@ fn keeps_what_was_moved(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
         assert_eq!((set.orders_by_id.len(), set.orders_by_id["third"]), (1, 3));
         assert_eq!(set.lines[&3].progress, [Progress { shipped: 1, cancelled: 1, returned: 1 }]);
         assert!(set.lines.contains_key(&4) && set.orders.contains_key(&4) && set.products.contains_key("tea"));
-        assert_eq!((set.actions.len(), set.actions["k"]), (1, record));
+        assert_eq!((set.actions.len(), &set.actions["k"]), (1, &record));
         Writes::default()
     });
 }
