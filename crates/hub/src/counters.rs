@@ -35,7 +35,7 @@ const COUNTERS: usize = Counter::CommitsSkipped as usize + 1;
 pub(crate) struct Backlog {
     /// Wrapped events that anybody holds; a buffer that many share counts once.
     events: AtomicU64,
-    /// Replies and what else is queued for one connection alone.
+    /// What is held for one connection alone: replies, and messages of its client that are not whole.
     replies: AtomicU64,
 }
 
@@ -169,7 +169,7 @@ pub struct HubStats {
     pub commits_skipped: u64,
     /// Bytes of events that wait for clients or are kept for those who come back, each buffer once.
     pub waiting_event_bytes: u64,
-    /// Bytes of replies that wait for clients.
+    /// Bytes of replies that wait for clients, and of their messages that are not whole.
     pub waiting_reply_bytes: u64,
     /// The ceiling over both; beyond it new connections are refused.
     pub max_waiting_bytes: u64,

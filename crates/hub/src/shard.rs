@@ -490,6 +490,11 @@ impl Shard {
         }
     }
 
+    /// Whether more bytes wait for all connections than may.
+    fn is_over_ceiling(&self) -> bool {
+        self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64
+    }
+
     /// Tells sessions something of the rest of the program.
     fn on_signal(&mut self, audience: &Audience, signal: &Signal) {
         for key in self.subscribers.keys().collect::<Vec<_>>() {

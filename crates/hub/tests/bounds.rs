@@ -148,3 +148,23 @@ fn events_that_wait_are_counted_once_however_many_share_them() {
     assert!(stats.waiting_event_bytes < 20 * 1024 * 1024, "{stats:?}");
     clients.iter_mut().for_each(|client| client.expect("orders", 1..=1));
 }
+
+#[test]
+fn messages_that_are_not_whole_count_and_large_ones_are_given_up_beyond_the_ceiling() {
+    const CEILING: usize = 1024 * 1024;
+    let rig = Rig::start(HubConfig { shards: 1, waiting_bytes: CEILING, ..config() });
+    let mut clients: Vec<_> = (0..20).map(|_| rig.connect()).collect();
+    // The head of a message of 200,000 bytes, and most of it.
+    let mut begun = vec![0x81, 0x80 | 127];
+    begun.extend_from_slice(&200_000_u64.to_be_bytes());
+    begun.extend_from_slice(&[0; 4]);
+    begun.resize(begun.len() + 150_000, b'x');
+    for client in &mut clients {
+        // The server may have closed it before it has sent everything.
+        let _ = std::io::Write::write_all(&mut client.stream, &begun);
+    }
+    rig.wait("some are given up", |hub| hub.stats().closes.get(&1013).is_some_and(|count| *count > 0));
+    rig.wait("the rest fits", |hub| hub.stats().waiting_reply_bytes <= CEILING as u64 + 300_000);
+    drop(clients);
+    rig.wait("nothing is held", |hub| hub.stats().waiting_reply_bytes == 0);
+}

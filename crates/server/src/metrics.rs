@@ -122,7 +122,11 @@ impl Figures {
                 "Bytes of events that wait for clients or are kept for those who come back, each buffer once.",
                 stats.waiting_event_bytes,
             ),
-            ("waiting_reply_bytes", "Bytes of replies that wait for clients.", stats.waiting_reply_bytes),
+            (
+                "waiting_reply_bytes",
+                "Bytes of replies that wait for clients, and of their messages that are not whole.",
+                stats.waiting_reply_bytes,
+            ),
             ("waiting_bytes_limit", "Most bytes of both; new connections are refused beyond.", stats.max_waiting_bytes),
             ("memory_channels", "Channels in memory.", count(stats.memory_channels)),
             ("memory_channel_bytes", "Bytes of publications that channels in memory keep.", stats.memory_bytes),

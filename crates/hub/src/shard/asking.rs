@@ -72,7 +72,7 @@ impl Shard {
             }
             return;
         }
-        let is_over_ceiling = self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64;
+        let is_over_ceiling = self.is_over_ceiling();
         let Some(questions) = &mut subscriber.questions else {
             return;
         };

@@ -114,7 +114,7 @@ impl Shard {
 
     fn delivery(&mut self) -> (&mut Wrapper, Delivery<'_>) {
         // When too much waits for all, those that are behind read the log instead.
-        let is_over_ceiling = self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64;
+        let is_over_ceiling = self.is_over_ceiling();
         let delivery = Delivery {
             subscribers: &mut self.subscribers,
             heads: Heads { feeds: &self.feeds, index: &self.index },

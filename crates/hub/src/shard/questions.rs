@@ -64,6 +64,10 @@ impl Questions {
         std::mem::take(&mut self.unread)
     }
 
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.unread.len()
+    }
+
     /// Whether there is something to read that was left; says so once of the socket.
     pub(super) fn take_has_more(&mut self) -> bool {
         std::mem::take(&mut self.has_more) || !self.unread.is_empty()

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
 
+use ordercast_protocol::close;
+
 use super::subscriber::{Sink, Subscriber};
 use super::{SCRATCH_BYTES, Shard};
 use crate::counters::Counter;
@@ -13,6 +15,8 @@ use crate::ws::{self, Flow, Item, Violation};
 
 /// The code that stands for "no code was given" (RFC 6455 §7.4.1); counted, never sent.
 const NO_CODE: u16 = 1005;
+/// Bytes of a message that is not whole which a connection may hold while too many bytes wait for all.
+const MAX_HELD_OVER_CEILING: usize = 16 * 1024;
 
 impl Shard {
     /// Reads once from each ready socket; those with more to read stay ready.
@@ -92,6 +96,11 @@ impl Shard {
         let left = *result.as_ref().unwrap_or(&0);
         if left > 0 && subscriber.is_held() {
             subscriber.keep_unread(&bytes[bytes.len() - left..]);
+        }
+        let is_large = subscriber.received_bytes() > MAX_HELD_OVER_CEILING;
+        if is_large && self.is_over_ceiling() {
+            self.begin_close(key, subscriber, close::TRY_AGAIN_LATER, "too many bytes wait for all clients", false);
+            subscriber.forget_received();
         }
         if let Err(Violation { code, reason }) = result {
             self.tally.add(Counter::Errors, 1);

@@ -106,7 +106,7 @@ pub(super) struct Subscriber {
     pub(super) page_in_flight: Option<PageTicket>,
     /// None for those that ask nothing, as nearly all.
     pub(super) questions: Option<Box<Questions>>,
-    /// Bytes of replies that the backlog of all connections has of it.
+    /// Bytes that the backlog of all connections counts for it.
     pub(super) counted_bytes: usize,
     /// The shared page did not reach as far as this subscriber is.
     pub(super) wants_exact_page: bool,
@@ -187,6 +187,24 @@ impl Subscriber {
         }
     }
 
+    /// Bytes of a message that is not whole.
+    pub(super) fn received_bytes(&self) -> usize {
+        match &self.sink {
+            Sink::Socket(socket) => socket.decoder.held_bytes(),
+            Sink::Stream(_) => 0,
+        }
+    }
+
+    /// Forgets a message that is not whole, and understands nothing that comes.
+    pub(super) fn forget_received(&mut self) {
+        if let Sink::Socket(socket) = &mut self.sink {
+            socket.decoder = Decoder::default();
+        }
+        if let Some(closing) = &mut self.closing {
+            closing.is_decoding = false;
+        }
+    }
+
     /// As [`Subscriber::control_bytes`], without the largest reply.
     pub(super) fn reply_backlog(&self) -> usize {
         match &self.sink {
@@ -195,9 +213,11 @@ impl Subscriber {
         }
     }
 
-    /// Has the backlog of all connections count what waits for this one now.
+    /// Has the backlog of all connections count what is held for this one alone: replies, and what came of a message
+    /// that is not whole.
     pub(super) fn count_replies(&mut self, backlog: &Backlog) {
-        let now = self.control_bytes();
+        let unread = self.questions.as_ref().map_or(0, |questions| questions.unread_bytes());
+        let now = self.control_bytes() + unread + self.received_bytes();
         backlog.add_replies(std::mem::replace(&mut self.counted_bytes, now), now);
     }
 
