@@ -10,6 +10,7 @@ use ordercast_loadgen::client::dialect::Dialect;
 use ordercast_loadgen::failure::LoadError;
 use ordercast_loadgen::loads::chaos::Chaos;
 use ordercast_loadgen::loads::fanout::{self, Fanout, Feed};
+use ordercast_loadgen::loads::hoard::Hoard;
 use ordercast_loadgen::loads::idle::Idle;
 use ordercast_loadgen::loads::paced_orders::PacedOrders;
 use ordercast_loadgen::loads::resume::Resume;
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     Storm(StormArgs),
     /// Subscribers that stop reading, break off and come back; each must get every event exactly once
     Chaos(ChaosArgs),
+    /// Clients that do everything except read: memory of the server against the sum of its bounds, and what a fresh
+    /// client finds meanwhile
+    Hoard(HoardArgs),
     /// Orders at a fixed rate, timed from when each was due
     Orders(OrdersArgs),
     /// Kill the server at random moments under load, and look for anything lost
@@ -127,6 +131,28 @@ impl IdleArgs {
             dialect: self.protocol,
             watch: Duration::from_secs(self.watch),
             quiet: SETTLED_AFTER,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HoardArgs {
+    /// Clients
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..MOST_CONNECTIONS))]
+    clients: u64,
+    /// For so many seconds
+    #[arg(long, value_name = "S", default_value_t = 300, value_parser = value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+impl HoardArgs {
+    pub(crate) fn load(self) -> Result<Hoard, LoadError> {
+        Ok(Hoard {
+            place: self.place.place()?,
+            clients: self.clients as usize,
+            duration: Duration::from_secs(self.seconds),
         })
     }
 }

@@ -3,6 +3,7 @@
 pub mod chaos;
 pub mod fanout;
 pub mod floor_process;
+pub mod hoard;
 pub mod idle;
 pub mod paced_orders;
 pub mod resume;

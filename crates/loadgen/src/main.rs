@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<bool, LoadError> {
         Command::Resume(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Storm(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Chaos(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
+        Command::Hoard(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Orders(args) => args.load()?.run().and_then(|report| told(&report, true)),
         Command::Workers(args) => args.load()?.run(&mut note).and_then(|report| told(&report, report.is_clean())),
         Command::Worker(args) => args.process().run().map(|()| true),

@@ -9,6 +9,7 @@ use ordercast_loadgen::bench::peers::Peers;
 use ordercast_loadgen::client::dialect::Dialect;
 use ordercast_loadgen::loads::chaos::Chaos;
 use ordercast_loadgen::loads::fanout::{Effort, Fanout, Feed};
+use ordercast_loadgen::loads::hoard::Hoard;
 use ordercast_loadgen::loads::idle::Idle;
 use ordercast_loadgen::loads::paced_orders::PacedOrders;
 use ordercast_loadgen::loads::resume::Resume;
@@ -33,6 +34,12 @@ fn idle_connections_are_told_one_event_and_leave() {
         assert!(report.is_clean(), "{report}");
         assert!(report.opened.resident > 0 && report.opened.resident >= report.opened.anonymous, "{report}");
     }
+}
+
+#[test]
+fn clients_that_never_read_cost_no_more_than_the_bounds_say() {
+    let report = Hoard { place: place(), clients: 200, duration: Duration::from_secs(8) }.run(&mut silent).unwrap();
+    assert!(report.is_clean(), "{report}");
 }
 
 #[test]

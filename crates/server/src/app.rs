@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::Problem;
 use crate::access::Access;
+use crate::body_room::BodyRoom;
 use crate::channels::Channels;
 use crate::idempotency::PublishedKeys;
 use crate::snapshot_pages::{PAGE_BYTES, SnapshotPages};
@@ -33,6 +34,7 @@ const PRODUCT_BYTES: usize = 128;
 pub(crate) const MAX_BULK_REQUESTS: usize = 512;
 const DEFAULT_HANDSHAKES_PER_S: u32 = 20_000;
 const DEFAULT_HTTP_CONNECTIONS: usize = 1_024;
+const DEFAULT_BODY_BYTES: usize = 256 * 1024 * 1024;
 
 /// The settings of the entrances.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct ServerConfig {
     pub handshakes_per_s: u32,
     /// Most HTTP connections beside those that carry streams and sockets.
     pub max_http_connections: usize,
+    /// Most bytes of request bodies that are on their way, over all connections.
+    pub body_bytes: usize,
     /// Whether made-up orders are placed.
     pub demo: bool,
     /// Which channels there are.
@@ -75,6 +79,7 @@ impl Default for ServerConfig {
             echo: false,
             handshakes_per_s: DEFAULT_HANDSHAKES_PER_S,
             max_http_connections: DEFAULT_HTTP_CONNECTIONS,
+            body_bytes: DEFAULT_BODY_BYTES,
             demo: false,
             channels: Channels::default(),
             access: Access::default(),
@@ -124,6 +129,8 @@ pub struct App {
     pub(crate) errors: ErrorCounts,
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
+    /// Room for bodies that are on their way.
+    pub(crate) bodies: BodyRoom,
     /// Turns for bulk requests.
     pub(crate) bulk_requests: Arc<Semaphore>,
     /// HTTP connections that are open, streams included.
@@ -156,6 +163,7 @@ pub(crate) type Products = Vec<(String, Product)>;
 impl App {
     /// Puts the parts together. Must be called on the runtime that serves.
     pub fn new(engine: Engine, hub: Hub, store: Arc<dyn ReadStore>, config: ServerConfig) -> Arc<Self> {
+        let bodies = BodyRoom::new(config.body_bytes);
         Arc::new(Self {
             engine,
             hub,
@@ -164,6 +172,7 @@ impl App {
             runtime: Handle::current(),
             errors: ErrorCounts::default(),
             ticks: Mutex::default(),
+            bodies,
             bulk_requests: Arc::new(Semaphore::new(MAX_BULK_REQUESTS)),
             http_connections: Arc::default(),
             http_refused: AtomicU64::new(0),

@@ -14,6 +14,7 @@ mod admission;
 mod api;
 pub mod app;
 mod begun;
+mod body_room;
 mod bulk;
 mod centrifuge;
 pub mod channels;

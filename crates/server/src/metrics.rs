@@ -130,6 +130,7 @@ impl Figures {
             ("waiting_bytes_limit", "Most bytes of both; new connections are refused beyond.", stats.max_waiting_bytes),
             ("memory_channels", "Channels in memory.", count(stats.memory_channels)),
             ("memory_channel_bytes", "Bytes of publications that channels in memory keep.", stats.memory_bytes),
+            ("request_body_bytes", "Bytes of request bodies on their way.", count(self.0.bodies.bytes())),
             ("http_connections_active", "HTTP connections open now.", count(self.0.http_connections.load(Relaxed))),
             (
                 "kernel_tcp_memory_bytes",

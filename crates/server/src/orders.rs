@@ -35,6 +35,7 @@ use serde::Deserialize;
 
 use crate::actor::actor_of;
 use crate::app::App;
+use crate::body_room::Part;
 use crate::problem::Problem;
 
 /// Most orders or events of one page of a list.
@@ -131,7 +132,7 @@ where
     B::Error: std::fmt::Display,
 {
     let timeout = app.config.handshake_timeout;
-    match tokio::time::timeout(timeout, collect(&mut body)).await {
+    match tokio::time::timeout(timeout, collect(&mut body, app.bodies.part())).await {
         Ok(Err(problem)) if problem.code == ErrorCode::TooLarge => {
             discard(body).await;
             Err(problem)
@@ -160,7 +161,7 @@ async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
     let _ = tokio::time::timeout(DISCARD_TIME, read).await;
 }
 
-async fn collect<B>(body: &mut B) -> Result<Bytes, Problem>
+async fn collect<B>(body: &mut B, mut room: Part<'_>) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -175,6 +176,7 @@ where
         let frame =
             frame.map_err(|error| Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
+        room.grow(data.len())?;
         if first.is_empty() && rest.is_empty() {
             first = data;
         } else {

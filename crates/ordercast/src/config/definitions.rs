@@ -30,6 +30,7 @@ const DEFAULT_MAX_CONNECTIONS: i64 = 10_000;
 const DEFAULT_OUTBOX_BYTES: i64 = 1024 * 1024;
 const DEFAULT_WAITING_BYTES: i64 = 512 * 1024 * 1024;
 const DEFAULT_SEND_BUFFER_BYTES: i64 = 128 * 1024;
+const DEFAULT_BODY_BYTES: i64 = 256 * 1024 * 1024;
 const DEFAULT_HTTP_CONNECTIONS: i64 = 1_024;
 const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
 const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
@@ -290,7 +291,17 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let handshakes_per_s = u32::try_from(rate).unwrap_or(u32::MAX);
     let http = setting("server.max_http_connections");
     let max_http_connections = size(layers.read(http, DEFAULT_HTTP_CONNECTIONS, within(1..=10_000_000)));
-    ServerSettings { allowed_origins, echo, drain_timeout, drain_spread, handshakes_per_s, max_http_connections }
+    let bodies = setting("server.body_bytes");
+    let body_bytes = size(layers.read(bodies, DEFAULT_BODY_BYTES, within(1024 * 1024..=1024 * 1024 * 1024 * 1024)));
+    ServerSettings {
+        allowed_origins,
+        echo,
+        drain_timeout,
+        drain_spread,
+        handshakes_per_s,
+        max_http_connections,
+        body_bytes,
+    }
 }
 
 /// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.

@@ -143,6 +143,8 @@ pub(crate) struct ServerSettings {
     pub handshakes_per_s: u32,
     /// Most HTTP connections beside those that carry sockets and streams.
     pub max_http_connections: usize,
+    /// Most bytes of request bodies that are on their way, over all connections.
+    pub body_bytes: usize,
 }
 
 /// Who comes in.
