@@ -196,7 +196,9 @@ fn said() -> Vec<Frame> {
     let next = json!({"type": ["integer", "null"]});
     let place = json!({"channel": string(), "epoch": string(), "offset": count()});
     let subscribed = json!({"recovered": flag(), "floor": about(count(), "The last offset that is gone.")});
-    let snapshot = json!({"orders": list(named("Order")), "products": list(named("Product")), "more": flag()});
+    let continues = about(flag(), "Another frame of the same follows.");
+    let catalogue = json!({"products": list(named("Product")), "message": string(), "continues": continues});
+    let snapshot = json!({"orders": list(named("Order")), "products": list(named("Product")), "more": flag(), "continues": continues});
     let history = json!({"ref": {}, "floor": count(), "events": list(json!({"type": "object"})), "next": next});
     let members = json!({
         "ref": {}, "channel": string(), "clients": count(), "users": count(), "members": list(named("ClientInfo")),
@@ -204,11 +206,7 @@ fn said() -> Vec<Frame> {
     });
     vec![
         ("connect", "The connection's id.", frame("connect", &["id"], json!({"id": string()}))),
-        (
-            "products",
-            "The catalogue.",
-            frame("products", &["products"], json!({"products": list(named("Product")), "message": string()})),
-        ),
+        ("products", "The catalogue.", frame("products", &["products"], catalogue)),
         (
             "orderAck",
             "It is durable.",
