@@ -1,7 +1,7 @@
 //! One client that does everything except read.
 
 use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::client::frames::push_text;
@@ -9,6 +9,8 @@ use crate::orders;
 
 /// What the kernel keeps for a client that does not read, in bytes.
 const RECEIVE_BUFFER_BYTES: usize = 4 * 1024;
+/// Where they come from.
+const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// How long a connection may take to stand.
 const CONNECT_TIME: Duration = Duration::from_secs(1);
 /// Bytes of a message that never becomes whole.
@@ -158,6 +160,10 @@ impl Hoarder {
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    if address.is_ipv4() {
+        // Another client than those that come fresh: what one address may have under way is bounded.
+        socket.bind(&SocketAddr::from((OWN_ADDRESS, 0)).into())?;
+    }
     socket.connect_timeout(&address.into(), CONNECT_TIME)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
