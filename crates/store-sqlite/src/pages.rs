@@ -188,7 +188,9 @@ impl<'a> Page<'a> {
             select.raw_bind_parameter(*index, value)?;
         }
         let mut rows = select.raw_query();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next()?
+            && self.damage.is_none()
+        {
             let body = row.get_ref(3)?.as_bytes()?;
             self.is_full = self.events.len() >= events || self.bodies.len() + body.len() > bytes;
             if self.is_full && !self.events.is_empty() {
@@ -203,8 +205,10 @@ impl<'a> Page<'a> {
     fn add(&mut self, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
         let offset = offset_of(row.get(0)?);
         if crc32fast::hash(body) != row.get::<_, u32>(2)? {
-            let text = format!("the checksum of event {offset} does not match its body");
-            self.damage.get_or_insert(StoreError::Damaged(text));
+            self.damage = Some(StoreError::DamagedEvent { log: self.query.log.name(), offset });
+            // What was found before it is a page that ends there.
+            self.is_full = true;
+            return Ok(());
         }
         let from = self.bodies.len();
         self.bodies.extend_from_slice(body);
@@ -226,7 +230,7 @@ impl<'a> Page<'a> {
 
     /// The page, which ends at its last event when it is full and at `end` when it is not.
     fn end(self, state: LogState, end: u64) -> Result<LogPage, StoreError> {
-        if let Some(damage) = self.damage {
+        if let Some(damage) = self.damage.filter(|_| self.events.is_empty()) {
             return Err(damage);
         }
         let last = self.events.last().map(|(event, _)| event.offset);
