@@ -12,8 +12,10 @@ pub struct Lease {
     pub id: Arc<str>,
     /// What the worker calls itself.
     pub worker: Arc<str>,
-    /// When it ends, by the store's clock, in milliseconds since 1970.
+    /// When it ends, by steady time, in milliseconds.
     pub expires_at_ms: i64,
+    /// How long it lasts from each sign of life on, in milliseconds: after a restart of the server too.
+    pub ttl_ms: i64,
 }
 
 /// How a worker outside said that its work on an order ended.

@@ -59,6 +59,9 @@ pub struct Order {
     pub lease: Option<Arc<str>>,
     /// When a timer moves it on, in milliseconds since 1970: it starts, is tried again, or is no longer held.
     pub due_at_ms: Option<i64>,
+    /// The same by steady time, for a wait that began some time ago; `None` for a time that somebody named, which the wall
+    /// clock decides. Where it is set, `due_at_ms` only says about when that will be.
+    pub steady_due_ms: Option<i64>,
     /// Whether its customer has called it off while a worker had it.
     pub cancel_requested: bool,
     /// Why the last attempt failed.
@@ -71,6 +74,27 @@ pub struct Order {
     pub demo: bool,
     /// What the client asked for.
     pub digest: Digest,
+}
+
+/// When a timer moves an order on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// In milliseconds since 1970.
+    pub at_ms: i64,
+    /// By steady time, for a wait; see [`Order::steady_due_ms`].
+    pub steady_ms: Option<i64>,
+}
+
+impl Timer {
+    /// At a time that somebody named.
+    pub fn at(at_ms: i64) -> Self {
+        Self { at_ms, steady_ms: None }
+    }
+
+    /// After a wait from now on; `steady_ms` is steady time now.
+    pub fn after(wait_ms: i64, now_ms: i64, steady_ms: i64) -> Self {
+        Self { at_ms: now_ms.saturating_add(wait_ms), steady_ms: Some(steady_ms.saturating_add(wait_ms)) }
+    }
 }
 
 /// What of the queue an order is in.

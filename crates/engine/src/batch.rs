@@ -39,6 +39,10 @@ pub(crate) struct Batch<'a> {
     pub(crate) ids: &'a mut IdSource,
     /// Whether timers may have come, and leases ended.
     pub(crate) looks: Looks,
+    /// Steady time now, in milliseconds.
+    pub(crate) steady_ms: i64,
+    /// By how much what is stored may look older than it is, in milliseconds: the wall clock was set forward by that.
+    pub(crate) set_forward_ms: i64,
     /// What is known of pauses.
     pub(crate) pauses: Pauses,
     /// How many orders are ready, as far as is known.
@@ -88,7 +92,7 @@ impl Decider for Batch<'_> {
                     keys.leases.extend(claim.lease.clone());
                 }
                 Command::Pause { .. } | Command::Resume { .. } => keys.pauses = true,
-                Command::Renew { lease, .. } => keys.leases.push(Arc::clone(lease)),
+                Command::Renew { beat, .. } => keys.leases.push(Arc::clone(&beat.lease)),
                 Command::Report { report, .. } => {
                     keys.acted_on.push(Arc::clone(&report.order_id));
                     keys.reports.push((Arc::clone(&report.order_id), report.token));
@@ -113,6 +117,7 @@ impl Decider for Batch<'_> {
             keys.due = MAX_DUE;
         }
         keys.ended_leases = self.looks.leases;
+        keys.steady_ms = self.steady_ms;
         keys
     }
 
@@ -127,9 +132,13 @@ impl Decider for Batch<'_> {
             run.set.ready.take_turns();
         }
         run.keeps_lines = self.submissions.iter().any(acts);
-        run.writes.trims = self.due.iter().map(|due| due.at(now_ms)).collect();
+        run.writes.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
         run.decided.idle.clone_from(&self.idle);
         run.timers();
+        // Who gave a sign of life in time keeps its lease, however long that waited for this commit.
+        for submission in &self.submissions {
+            run.hear(&submission.command);
+        }
         run.end_leases();
         if self.pauses.end {
             run.unpark();

@@ -25,15 +25,15 @@ use crate::catalogue::CatalogueMirror;
 use crate::health::Health;
 use crate::ids::IdSource;
 use crate::intake::{
-    Adjusted, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed, Reply,
-    Report,
+    Adjusted, Beat, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed,
+    Reply, Report,
 };
 use crate::outcome::Pauses;
 use crate::processor::Processor;
 use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
-use crate::timers::Timers;
+use crate::timers::{Clocks, Timers};
 use crate::waiting::{WaitingClaims, Woken};
 use crate::{pool, writer::Writer};
 
@@ -86,6 +86,7 @@ impl Engine {
             intake: Arc::new(Intake::new(config.intake_capacity, config.client_capacity)),
             stats: Stats::new(),
             health: Health::new(),
+            clocks: Clocks::new(start.steady_ms),
             catalogue: CatalogueMirror::default(),
             customers: CustomerKey::new(start.secret),
             in_pool: AtomicUsize::new(0),
@@ -111,7 +112,12 @@ impl Engine {
             claims,
             idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
             ids: IdSource::new(),
-            timers: Timers { due_ms: shared.start.next_due_ms, lease_end_ms: shared.start.next_lease_end_ms },
+            timers: Timers {
+                due_ms: shared.start.next_due_ms,
+                steady_due_ms: shared.start.next_steady_due_ms,
+                lease_end_ms: shared.start.next_lease_end_ms,
+            },
+            is_deaf: false,
             pauses: Pauses::of(shared.start.pauses.iter()),
             recent: RecentClaims::default(),
             waiting: Vec::new(),
@@ -197,9 +203,9 @@ impl Engine {
             let is_last = tokio::time::Instant::now() >= deadline;
             let is_ready = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
             if is_last || woken.is_some() || (is_first && (is_ready || claim.lease.is_some())) {
-                let claim = claim.clone();
+                let (claim, arrived_ms) = (claim.clone(), self.shared.clocks.arrival_ms());
                 let claimed = ask(|reply| {
-                    self.shared.intake.submit(client, Command::Claim { claim, reply }, &self.shared.stats);
+                    self.shared.intake.submit(client, Command::Claim { claim, arrived_ms, reply }, &self.shared.stats);
                 });
                 let claimed = claimed.await?;
                 if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
@@ -271,7 +277,8 @@ impl Engine {
     pub async fn renew(&self, client: ClientKey, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         ask(|reply| {
-            self.shared.intake.submit(client, Command::Renew { lease, ttl_ms, reply }, &self.shared.stats);
+            let beat = Beat { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() };
+            self.shared.intake.submit(client, Command::Renew { beat, reply }, &self.shared.stats);
         })
         .await
     }

@@ -7,16 +7,19 @@ use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;
 
-use crate::intake::{Changed, Claim, Claimed, Renewed, Report};
+use crate::intake::{Beat, Changed, Claim, Claimed, Command, Renewed, Report};
 use crate::run::Run;
 
 impl Run<'_> {
     /// Claims orders for a worker, under its lease or a new one.
-    pub(crate) fn claim_for(&mut self, claim: &Claim) -> Result<Claimed, Refusal> {
-        let end_ms = self.now_ms.saturating_add(claim.ttl_ms);
+    pub(crate) fn claim_for(&mut self, claim: &Claim, arrived_ms: i64) -> Result<Claimed, Refusal> {
+        let (ttl_ms, now_ms) = (claim.ttl_ms, self.now_ms);
+        let end_ms = self.end_of_lease(arrived_ms, ttl_ms);
         let lease = match &claim.lease {
             Some(id) => self.live_lease(id)?,
-            None => Lease { id: self.ids.draw(self.now_ms), worker: Arc::clone(&claim.worker), expires_at_ms: end_ms },
+            None => {
+                Lease { id: self.ids.draw(now_ms), worker: Arc::clone(&claim.worker), expires_at_ms: end_ms, ttl_ms }
+            }
         };
         let mut orders = Vec::new();
         let parked_before = self.set.parked.len();
@@ -29,15 +32,42 @@ impl Run<'_> {
             self.extend_lease(&lease, end_ms);
         }
         let parked = self.set.parked.len() - parked_before;
-        Ok(Claimed { lease: lease.id, expires_at_ms: end_ms, orders, parked })
+        Ok(Claimed { lease: lease.id, expires_at_ms: self.outward_ms(end_ms), orders, parked })
     }
 
     /// Renews a lease; tells which orders it holds.
-    pub(crate) fn renew(&mut self, id: &Arc<str>, ttl_ms: i64) -> Result<Renewed, Refusal> {
-        let lease = self.live_lease(id)?;
-        let expires_at_ms = self.now_ms.saturating_add(ttl_ms);
-        self.extend_lease(&lease, expires_at_ms);
-        Ok(Renewed { expires_at_ms, orders: self.held_by(id).into_iter().cloned().collect() })
+    pub(crate) fn renew(&mut self, beat: &Beat) -> Result<Renewed, Refusal> {
+        let lease = self.live_lease(&beat.lease)?;
+        let end_ms = self.end_of_lease(beat.arrived_ms, beat.ttl_ms);
+        self.extend_lease(&Lease { ttl_ms: beat.ttl_ms, ..lease }, end_ms);
+        let orders = self.held_by(&beat.lease).into_iter().cloned().collect();
+        Ok(Renewed { expires_at_ms: self.outward_ms(end_ms), orders })
+    }
+
+    /// Takes a sign of life into account before any lease of the batch ends: one that came in time counts.
+    pub(crate) fn hear(&mut self, command: &Command) {
+        let (id, arrived_ms, ttl_ms) = match command {
+            Command::Renew { beat, .. } => (&beat.lease, beat.arrived_ms, beat.ttl_ms),
+            Command::Claim { claim: Claim { lease: Some(id), ttl_ms, .. }, arrived_ms, .. } => {
+                (id, *arrived_ms, *ttl_ms)
+            }
+            _ => return,
+        };
+        let end_ms = self.end_of_lease(arrived_ms, ttl_ms);
+        let in_time = |lease: &&Lease| arrived_ms < lease.expires_at_ms && lease.expires_at_ms < end_ms;
+        if let Some(lease) = self.set.leases.get(id).filter(in_time).cloned() {
+            self.extend_lease(&lease, end_ms);
+        }
+    }
+
+    /// When a lease ends that was heard of at `arrived_ms`: between two looks at the clock that may lie ahead of it.
+    fn end_of_lease(&self, arrived_ms: i64, ttl_ms: i64) -> i64 {
+        arrived_ms.min(self.set.steady_ms).saturating_add(ttl_ms)
+    }
+
+    /// About when it is what steady time will be `steady_ms`, in milliseconds since 1970.
+    fn outward_ms(&self, steady_ms: i64) -> i64 {
+        self.set.wall_ms.saturating_add(steady_ms - self.set.steady_ms)
     }
 
     /// Ends, or gives back, the work of an external worker on one order.
@@ -57,7 +87,7 @@ impl Run<'_> {
     /// Takes the orders from workers whose leases have ended.
     pub(crate) fn end_leases(&mut self) {
         self.decided.next_lease_end_ms = self.set.next_lease_end_ms;
-        let has_ended = |lease: &&Lease| lease.expires_at_ms <= self.now_ms;
+        let has_ended = |lease: &&Lease| lease.expires_at_ms <= self.set.steady_ms;
         let mut ended: Vec<Lease> = self.set.leases.values().filter(has_ended).cloned().collect();
         // A batch that is decided again must come to the same.
         ended.sort_unstable_by(|one, other| (one.expires_at_ms, &one.id).cmp(&(other.expires_at_ms, &other.id)));

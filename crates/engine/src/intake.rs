@@ -94,12 +94,22 @@ pub struct Claim {
     pub ttl_ms: i64,
 }
 
+/// A sign of life of an external worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    pub(crate) lease: Arc<str>,
+    /// How long the lease lasts from this on, in milliseconds.
+    pub(crate) ttl_ms: i64,
+    /// When it arrived, by steady time: how long it then waits for its commit does not count.
+    pub(crate) arrived_ms: i64,
+}
+
 /// What an external worker got.
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// Its lease: it must be renewed before it ends.
     pub lease: Arc<str>,
-    /// When it ends, by the store's clock, in milliseconds since 1970.
+    /// About when it ends, in milliseconds since 1970.
     pub expires_at_ms: i64,
     /// The orders, with their tokens.
     pub orders: Vec<Order>,
@@ -110,7 +120,7 @@ pub struct Claimed {
 /// A renewed lease.
 #[derive(Clone, Debug)]
 pub struct Renewed {
-    /// When it ends, by the store's clock, in milliseconds since 1970.
+    /// About when it ends, in milliseconds since 1970.
     pub expires_at_ms: i64,
     /// The orders it holds; any other is the worker's no longer.
     pub orders: Vec<Order>,
@@ -149,17 +159,54 @@ pub(crate) struct WorkDone {
 }
 
 pub(crate) enum Command {
-    Place { draft: Box<Draft>, principal: Principal, reply: Reply<Placed> },
-    PutProducts { products: Vec<Product>, reply: Reply<usize> },
-    Adjust { adjustment: Box<Adjustment>, reply: Reply<Adjusted> },
-    Publish { publication: Publication, reply: Reply<Position> },
-    Act { request: Box<Request>, reply: Reply<Changed> },
-    PatchProduct { sku: Arc<str>, patch: ProductPatch, reply: Reply<Box<Product>> },
-    Claim { claim: Claim, reply: Reply<Claimed> },
-    Renew { lease: Arc<str>, ttl_ms: i64, reply: Reply<Renewed> },
-    Report { report: Box<Report>, reply: Reply<Changed> },
-    Pause { pause: Box<Pause>, reply: Reply<bool> },
-    Resume { scope: Scope, reply: Reply<bool> },
+    Place {
+        draft: Box<Draft>,
+        principal: Principal,
+        reply: Reply<Placed>,
+    },
+    PutProducts {
+        products: Vec<Product>,
+        reply: Reply<usize>,
+    },
+    Adjust {
+        adjustment: Box<Adjustment>,
+        reply: Reply<Adjusted>,
+    },
+    Publish {
+        publication: Publication,
+        reply: Reply<Position>,
+    },
+    Act {
+        request: Box<Request>,
+        reply: Reply<Changed>,
+    },
+    PatchProduct {
+        sku: Arc<str>,
+        patch: ProductPatch,
+        reply: Reply<Box<Product>>,
+    },
+    /// `arrived_ms` is when it came, by steady time.
+    Claim {
+        claim: Claim,
+        arrived_ms: i64,
+        reply: Reply<Claimed>,
+    },
+    Renew {
+        beat: Beat,
+        reply: Reply<Renewed>,
+    },
+    Report {
+        report: Box<Report>,
+        reply: Reply<Changed>,
+    },
+    Pause {
+        pause: Box<Pause>,
+        reply: Reply<bool>,
+    },
+    Resume {
+        scope: Scope,
+        reply: Reply<bool>,
+    },
     Finish(Vec<WorkDone>),
     Recover,
 }

@@ -27,6 +27,8 @@ mod writer;
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod time_tests;
 
 pub use engine::{Engine, EngineParts};
 pub use intake::{ClientKey, CommandError};

@@ -29,7 +29,7 @@ use proptest::sample::select;
 
 use crate::batch::{Batch, Looks};
 use crate::ids::IdSource;
-use crate::intake::{Claim, Command, Report, Submission, WorkDone};
+use crate::intake::{Beat, Claim, Command, Report, Submission, WorkDone};
 use crate::outcome::{Decided, Outcome, Pauses};
 
 const SEQUENCES: u32 = 256;
@@ -114,7 +114,7 @@ impl Decider for At<'_, '_> {
     }
 
     fn decide(&mut self, set: WorkingSet, _: i64) -> Writes {
-        self.0.decide(set, self.1)
+        self.0.decide(WorkingSet { wall_ms: self.1, ..set }, self.1)
     }
 }
 
@@ -155,6 +155,8 @@ impl Side {
             rules: &rules,
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
+            steady_ms: now_ms,
+            set_forward_ms: 0,
             pauses: self.pauses,
             ready,
             room: Some(MAX_ACTIVE.saturating_sub(active)),
@@ -252,11 +254,12 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
         Wish::Claim { with_lease, most, ends } => {
             let lease = leases.last().filter(|_| *with_lease).cloned();
             let claim = Claim { worker: "out".into(), lease, most: *most, ttl_ms: ttl_ms(*ends) };
-            Command::Claim { claim, reply: Box::new(|_| ()) }
+            Command::Claim { claim, arrived_ms: now_ms, reply: Box::new(|_| ()) }
         }
         Wish::Renew { ends } => {
             let lease = leases.last().cloned().unwrap_or_else(|| "none".into());
-            Command::Renew { lease, ttl_ms: ttl_ms(*ends), reply: Box::new(|_| ()) }
+            let beat = Beat { lease, ttl_ms: ttl_ms(*ends), arrived_ms: now_ms };
+            Command::Renew { beat, reply: Box::new(|_| ()) }
         }
         Wish::Report { nth, is_stale, how } => {
             let active = side.active(true);
@@ -323,7 +326,8 @@ fn contents(reader: &dyn ReadStore) -> String {
     let start = wait(reader.start_state()).expect("readable");
     let bodies: Vec<Vec<String>> = [Log::Orders, Log::Products].map(|log| events(reader, log)).to_vec();
     let pauses = wait(reader.pauses()).expect("readable");
-    let start = (pauses, start.ready, start.active, start.next_due_ms, start.next_lease_end_ms);
+    let start =
+        (pauses, start.ready, start.active, start.next_due_ms, start.next_steady_due_ms, start.next_lease_end_ms);
     format!("{orders:#?} {moved:#?} {products:#?} {start:?} {bodies:#?}")
 }
 

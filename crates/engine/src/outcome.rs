@@ -65,10 +65,14 @@ pub(crate) struct Decided {
     pub(crate) lanes: Vec<Lane>,
     /// The first timer that the batch set, in milliseconds since 1970.
     pub(crate) first_due_ms: Option<i64>,
+    /// The first wait that the batch set, by steady time.
+    pub(crate) first_steady_due_ms: Option<i64>,
     /// The first end of a lease that the batch set, likewise.
     pub(crate) first_lease_end_ms: Option<i64>,
     /// When timers were looked at: when the next one comes.
     pub(crate) next_due_ms: Option<i64>,
+    /// The same of waits.
+    pub(crate) next_steady_due_ms: Option<i64>,
     /// When ended leases were looked at: when the next one ends.
     pub(crate) next_lease_end_ms: Option<i64>,
     /// Whether claims were to be made and no order was ready when the batch began: their count starts over.

@@ -115,10 +115,10 @@ impl<'a> Run<'a> {
             Command::PatchProduct { sku, patch, .. } => {
                 Outcome::Patched(self.patch_product(sku, patch).map_err(CommandError::Refused))
             }
-            Command::Claim { claim, .. } => Outcome::Claimed(self.claim_for(claim).map_err(CommandError::Refused)),
-            Command::Renew { lease, ttl_ms, .. } => {
-                Outcome::Renewed(self.renew(lease, *ttl_ms).map_err(CommandError::Refused))
+            Command::Claim { claim, arrived_ms, .. } => {
+                Outcome::Claimed(self.claim_for(claim, *arrived_ms).map_err(CommandError::Refused))
             }
+            Command::Renew { beat, .. } => Outcome::Renewed(self.renew(beat).map_err(CommandError::Refused)),
             Command::Pause { pause, .. } => Outcome::Paused(self.pause(pause).map_err(CommandError::Refused)),
             Command::Resume { scope, .. } => Outcome::Paused(Ok(self.resume(scope))),
             Command::Report { report, .. } => Outcome::Changed(self.report(report).map_err(CommandError::Refused)),
@@ -267,6 +267,7 @@ impl<'a> Run<'a> {
     /// Moves on whatever waited for a time that has come.
     pub(crate) fn timers(&mut self) {
         self.decided.next_due_ms = self.set.next_due_ms;
+        self.decided.next_steady_due_ms = self.set.next_steady_due_ms;
         for seq in std::mem::take(&mut self.set.due) {
             match decide::come_due(&mut self.set, seq, self.now_ms) {
                 Some(Due::Step(step)) => self.step(&step),
@@ -328,10 +329,11 @@ impl<'a> Run<'a> {
         } else {
             self.decided.moves[order.status as usize] += 1;
         }
-        if let Some(due_at_ms) = order.due_at_ms {
-            let first = self.decided.first_due_ms;
-            self.decided.first_due_ms = Some(first.map_or(due_at_ms, |first| first.min(due_at_ms)));
-        }
+        let (first, due_ms) = match order.steady_due_ms {
+            Some(due_ms) => (&mut self.decided.first_steady_due_ms, Some(due_ms)),
+            None => (&mut self.decided.first_due_ms, order.due_at_ms),
+        };
+        *first = first.iter().copied().chain(due_ms).min();
     }
 
     fn order_event(&mut self, order: &Order, from: usize) {

@@ -14,6 +14,7 @@ use crate::health::Health;
 use crate::intake::Intake;
 use crate::retention::Retentions;
 use crate::stats::Stats;
+use crate::timers::Clocks;
 use crate::waiting::WaitingClaims;
 
 /// The settings of an engine.
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) intake: Arc<Intake>,
     pub(crate) stats: Stats,
     pub(crate) health: Health,
+    pub(crate) clocks: Clocks,
     pub(crate) catalogue: CatalogueMirror,
     pub(crate) customers: CustomerKey,
     pub(crate) start: StartState,

@@ -11,7 +11,7 @@ use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Position;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -40,6 +40,8 @@ pub(crate) struct Writer {
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
     pub(crate) timers: Timers,
+    /// Whether the last batch could not be written: what workers say meanwhile is not heard.
+    pub(crate) is_deaf: bool,
     pub(crate) pauses: Pauses,
     pub(crate) recent: RecentClaims,
     pub(crate) runtime: Handle,
@@ -67,6 +69,11 @@ impl Writer {
                 Next::Stop => return,
                 Next::Batch(submissions) => submissions,
             };
+            self.shared.clocks.look(!std::mem::take(&mut self.is_deaf));
+            // Nothing came and nothing is due.
+            if submissions.is_empty() && !claims && !has_more && self.is_idle() {
+                continue;
+            }
             // Work that ends in this batch frees a worker, who may claim in the same one.
             let claims = has_work && !self.shared.is_draining();
             if let Err(error) = self.commit(submissions, claims) {
@@ -74,6 +81,13 @@ impl Writer {
                 return;
             }
         }
+    }
+
+    /// Whether a batch without commands would do nothing.
+    fn is_idle(&self) -> bool {
+        let steady_ms = self.shared.clocks.steady_ms();
+        let looks_at_nothing = self.timers.looks(wall_now_ms(), steady_ms) == Looks::default();
+        looks_at_nothing && self.shared.health.unavailable_ms().is_none() && self.trimmer.due(Instant::now()).is_empty()
     }
 
     /// What could not be written yet goes first.
@@ -94,7 +108,7 @@ impl Writer {
         if self.shared.health.note_unavailable() {
             tracing::warn!(reason, "the store cannot be written to; commands wait, and nothing is lost");
         }
-        self.waiting = submissions;
+        (self.waiting, self.is_deaf) = (submissions, true);
         let for_ms = self.shared.health.unavailable_ms().unwrap_or(0);
         if Duration::from_millis(for_ms) < UNAVAILABLE_PATIENCE {
             return;
@@ -125,7 +139,8 @@ impl Writer {
             return Some(UNAVAILABLE_POLL);
         }
         let is_draining = self.shared.is_draining();
-        let timers = self.timers.patience(system_now_ms()).filter(|_| !is_draining);
+        let timers = self.timers.patience(wall_now_ms(), self.shared.clocks.steady_ms());
+        let timers = if is_draining { None } else { Some(timers) };
         timers.into_iter().chain(self.trimmer.interval()).min()
     }
 
@@ -133,7 +148,8 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let due = self.trimmer.due(Instant::now());
         // A server that stops begins nothing new.
-        let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(system_now_ms()) };
+        let steady_ms = shared.clocks.steady_ms();
+        let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(wall_now_ms(), steady_ms) };
         let mut batch = Batch {
             submissions,
             idle: std::mem::take(&mut self.idle),
@@ -142,6 +158,8 @@ impl Writer {
             rules: &shared.config.rules,
             ids: &mut self.ids,
             looks,
+            steady_ms,
+            set_forward_ms: shared.clocks.set_forward_ms(),
             pauses: if shared.is_draining() { Pauses { end: false, ..self.pauses } } else { self.pauses },
             ready: usize::try_from(shared.stats.ready.load(Relaxed)).unwrap_or(usize::MAX),
             room: shared.room(),

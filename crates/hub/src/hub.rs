@@ -24,10 +24,11 @@ use crate::mailbox::Mailbox;
 use crate::memory::{History, HistoryQuery, MAX_SHARDS, MemoryChannels};
 use crate::pages::read_pages;
 use crate::presence::{ANNOUNCE_INTERVAL, Changes, PresenceStats, PresenceTable};
-use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot, unix_ms};
+use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot};
 use crate::session::{Session, Signal};
 use crate::shard::{Adoption, Audience, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
 use crate::slab::Key;
+use crate::steady;
 use crate::stream::{EventStream, Inlet, Pipe};
 
 /// Most connections that [`Hub::connections`] lists.
@@ -315,6 +316,7 @@ impl Hub {
             errors: counters.get(Counter::Errors),
             pages_read: counters.get(Counter::PagesRead),
             repairs: counters.get(Counter::Repairs),
+            damaged_reads: counters.get(Counter::DamagedReads),
             commits_skipped: counters.get(Counter::CommitsSkipped),
             waiting_event_bytes: counters.backlog.events(),
             waiting_reply_bytes: counters.backlog.replies(),
@@ -478,7 +480,7 @@ async fn look_at_logs(logs: Arc<dyn ReadLogs>, distributor: Weak<Distributor>, i
         let Some(distributor) = distributor.upgrade() else {
             return;
         };
-        distributor.memory.sweep(unix_ms());
+        distributor.memory.sweep(steady::now_ms());
         match states {
             Ok(states) => distributor.look(states),
             Err(error) => tracing::warn!(%error, "cannot look at the logs; trying again"),
@@ -492,6 +494,7 @@ async fn tell_changes(presence: Arc<PresenceTable>, distributor: Weak<Distributo
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        steady::look();
         let Some(distributor) = distributor.upgrade() else {
             return;
         };

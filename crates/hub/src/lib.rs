@@ -28,6 +28,7 @@ mod registry;
 pub mod session;
 mod shard;
 mod slab;
+mod steady;
 mod stream;
 mod subscription;
 mod wheel;

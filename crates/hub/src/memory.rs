@@ -12,7 +12,7 @@ use ordercast_protocol::channel::Retention;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::PageLimit;
 
-use crate::registry::unix_ms;
+use crate::steady;
 use crate::subscription::{Extent, Page};
 
 /// Most shards: each is a bit of [`MemoryChannel`]'s list of listeners.
@@ -133,7 +133,7 @@ impl MemoryChannel {
 
     /// Numbers a publication, keeps it as long as it may be, and calls `deliver` for each listening shard.
     pub(crate) fn publish(&self, retention: Retention, body: &Bytes, mut deliver: impl FnMut(usize, u64)) -> Position {
-        let now_ms = unix_ms();
+        let now_ms = steady::now_ms();
         let mut stream = self.lock();
         stream.retention = retention;
         stream.used_at_ms = now_ms;
@@ -156,7 +156,7 @@ impl MemoryChannel {
 
     /// Has the shard told of what is published from now on; gives where the channel stands.
     pub(crate) fn listen(&self, shard: usize, retention: Retention) -> Extent {
-        let now_ms = unix_ms();
+        let now_ms = steady::now_ms();
         let mut stream = self.lock();
         (stream.retention, stream.used_at_ms) = (retention, now_ms);
         stream.listeners |= 1 << shard;
@@ -167,7 +167,7 @@ impl MemoryChannel {
     pub(crate) fn unlisten(&self, shard: usize) {
         let mut stream = self.lock();
         stream.listeners &= !(1 << shard);
-        stream.used_at_ms = unix_ms();
+        stream.used_at_ms = steady::now_ms();
     }
 
     /// Counts a subscriber.
@@ -182,14 +182,14 @@ impl MemoryChannel {
 
     pub(crate) fn extent(&self) -> Extent {
         let mut stream = self.lock();
-        stream.expire(unix_ms());
+        stream.expire(steady::now_ms());
         stream.extent()
     }
 
     /// What is kept above `after`.
     pub(crate) fn page(&self, after: u64, limit: PageLimit) -> Page {
         let mut stream = self.lock();
-        stream.expire(unix_ms());
+        stream.expire(steady::now_ms());
         let mut page = Page { events: Vec::new(), read_to: stream.head, extent: stream.extent() };
         let mut bytes = 0;
         for (offset, body) in stream.above(after) {
@@ -287,7 +287,7 @@ impl MemoryChannels {
                 kept: VecDeque::new(),
                 retention: Retention::NONE,
                 listeners: 0,
-                used_at_ms: unix_ms(),
+                used_at_ms: steady::now_ms(),
                 room: Arc::clone(&self.room),
             };
             let channel = MemoryChannel {
@@ -304,7 +304,7 @@ impl MemoryChannels {
     pub(crate) fn history(&self, name: &Arc<str>, query: HistoryQuery) -> History {
         let channel = self.open(name);
         let mut stream = channel.lock();
-        stream.expire(unix_ms());
+        stream.expire(steady::now_ms());
         let limit = query.limit.unwrap_or(usize::MAX);
         let events = match query.reverse {
             false => stream.above(query.since.unwrap_or(0)).take(limit).collect(),
@@ -405,15 +405,15 @@ mod tests {
         let channels = MemoryChannels::new(7, 100, 1 << 20);
         let name: Arc<str> = "news".into();
         let first = channels.open(&name).publish(Retention::NONE, &Bytes::from_static(b"{}"), |_, _| {});
-        channels.sweep(unix_ms());
+        channels.sweep(steady::now_ms());
         assert!(channels.find(&name).is_some(), "it was just used");
-        channels.sweep(unix_ms() + EPHEMERAL_AGE_MS);
+        channels.sweep(steady::now_ms() + EPHEMERAL_AGE_MS);
         assert!(channels.find(&name).is_none(), "nobody listens and nothing is kept");
         let second = channels.open(&name).publish(KEEP_3, &Bytes::from_static(b"{}"), |_, _| {});
         assert_eq!((first.offset, second.offset), (1, 1));
         assert_ne!(first.epoch, second.epoch);
         channels.remove_history(&name);
-        channels.sweep(unix_ms() + EPHEMERAL_AGE_MS);
+        channels.sweep(steady::now_ms() + EPHEMERAL_AGE_MS);
         let third = channels.open(&name).publish(KEEP_3, &Bytes::from_static(b"{}"), |_, _| {});
         assert_eq!((third.offset, third.epoch), (2, second.epoch), "its counter is kept for those who come back");
     }
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(channels.figures(), (2, 0));
         (0..100).for_each(|_| drop(publish("b")));
         assert_eq!(kept("b"), 9);
-        channels.sweep(unix_ms() + COUNTER_AGE_MS);
+        channels.sweep(steady::now_ms() + COUNTER_AGE_MS);
         assert!(channels.has_room_for("c"), "a channel that is of no use any more makes room");
     }
 }

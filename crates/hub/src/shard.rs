@@ -315,6 +315,8 @@ impl Shard {
             match self.poll.poll(&mut events, Some(self.until_next_turn())) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                     tracing::error!(%error, "the poll of a shard failed; its connections are lost");
+                    self.port.mailbox.close();
+                    self.port.counters.shards_lost.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     break;
                 }
                 _ => {}

@@ -117,6 +117,8 @@ fn a_store_of_0_1_0_that_was_killed() {
         assert!(orders.iter().any(|(id, ..)| id == "last"), "the WAL holds what was acknowledged: {orders:?}");
         let pending: Vec<_> = orders.iter().filter(|order| order.1 == "pending").collect();
         assert!(pending.iter().all(|order| order.2 == 0), "no attempt is charged: {pending:?}");
+        let active = |order: &&(String, String, u64)| order.1 == "processing" || order.1 == "expedited";
+        assert_eq!(orders.iter().filter(active).count(), 2, "a lease has its whole length at a start: {orders:?}");
         assert_eq!(pending.len(), 7, "what workers in the process had is back: {orders:?}");
     });
 }

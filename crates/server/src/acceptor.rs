@@ -119,6 +119,7 @@ impl Accepting {
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the poll of the acceptor failed; nobody new comes in");
+                self.app.has_acceptor_failed.store(true, Relaxed);
                 return;
             }
             self.is_acceptable |= events.iter().any(|event| event.token() == LISTENER);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -135,6 +135,8 @@ pub struct App {
     pub(crate) bulk_requests: Arc<Semaphore>,
     /// HTTP connections that are open, streams included.
     pub(crate) http_connections: Arc<AtomicUsize>,
+    /// Whether nobody new comes in any more.
+    pub(crate) has_acceptor_failed: AtomicBool,
     /// HTTP connections that were closed at once, because too many were open.
     pub(crate) http_refused: AtomicU64,
     /// What the server API has published, by the callers' keys.
@@ -175,6 +177,7 @@ impl App {
             bodies,
             bulk_requests: Arc::new(Semaphore::new(MAX_BULK_REQUESTS)),
             http_connections: Arc::default(),
+            has_acceptor_failed: AtomicBool::new(false),
             http_refused: AtomicU64::new(0),
             published_keys: PublishedKeys::default(),
             snapshots: SnapshotPages::default(),

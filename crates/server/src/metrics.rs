@@ -163,6 +163,7 @@ impl Figures {
                 "Announcements that a shard too busy reads from the log instead.",
                 stats.commits_skipped,
             ),
+            ("log_damaged_reads", "Readers told of a gap because an event is damaged.", stats.damaged_reads),
             ("log_repairs", "Pages read because an announcement was lost.", stats.repairs),
         ] {
             counter(encoder, name, help, value)?;

@@ -112,6 +112,13 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.hub.stats().shards_lost > 0 {
         return (StatusCode::SERVICE_UNAVAILABLE, "part of the hub failed; restart\n").into_response();
     }
+    if app.has_acceptor_failed.load(Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no new connections are accepted; restart\n").into_response();
+    }
+    if app.hub.stats().damaged_reads > 0 {
+        let text = "an event of a log is damaged and was not delivered; `ordercast verify` lists all, after a stop\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
     if let Some(trouble) = app.engine.trouble() {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response();
     }

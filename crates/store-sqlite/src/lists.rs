@@ -1,6 +1,7 @@
 //! Lists of orders, newest first.
 
 use ordercast_domain::order::{Details, Order, OrderSeq};
+use ordercast_domain::status::Status;
 use ordercast_store::read::OrderQuery;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -8,7 +9,9 @@ use crate::customers;
 use crate::rows::{self, DETAIL_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
 
 /// Orders looked through for one page where no index leads to those that are asked for: about 10 ms.
-const MAX_LOOKED_THROUGH: u32 = 20_000;
+const MAX_LOOKED_THROUGH: u64 = 20_000;
+/// Orders of a customer looked through for one page that wants only some of them: about 10 ms.
+const MAX_OF_CUSTOMER: u64 = 4_096;
 /// How far the clock may have been set back for orders to be found by their time, in milliseconds.
 const CLOCK_SLACK_MS: i64 = 3_600_000;
 
@@ -24,6 +27,8 @@ pub(crate) fn order_with_details(row: &Row<'_>) -> rusqlite::Result<(Order, Deta
 enum Source {
     /// All of them.
     All,
+    /// Those in work: no more than workers have hands.
+    InWork,
     /// Those above the index of customers.
     Tail,
     /// The index of customers, from its newest segment on.
@@ -36,6 +41,10 @@ impl Source {
     fn sql(self) -> (&'static str, &'static str) {
         match self {
             Self::All => ("orders o CROSS JOIN order_details d", "o.seq < ?1"),
+            Self::InWork => (
+                "orders o INDEXED BY orders_queue CROSS JOIN order_details d",
+                "o.seq < ?1 AND o.queue = 1 AND o.parked_by IS NULL",
+            ),
             Self::Tail => (
                 "orders o CROSS JOIN order_details d",
                 "o.seq < ?1 AND o.customer_id = ?3 AND o.seq > (SELECT customers_indexed_to FROM progress)",
@@ -50,7 +59,7 @@ impl Source {
 
     fn order(self) -> &'static str {
         match self {
-            Self::All | Self::Tail => "o.seq DESC",
+            Self::All | Self::InWork | Self::Tail => "o.seq DESC",
             Self::Index => "s.first_seq DESC, c.seq DESC",
         }
     }
@@ -61,7 +70,7 @@ struct Bounds {
     before: OrderSeq,
     /// The first order that may be young enough.
     first: OrderSeq,
-    /// How far back the page looks where no index leads.
+    /// How far back the page looks where no index leads to what it wants.
     looked_to: OrderSeq,
     /// The first segment of the index of customers that it looks into.
     first_segment: OrderSeq,
@@ -77,8 +86,11 @@ impl Bounds {
             Some(from_ms) => seq_at(connection, from_ms.saturating_sub(CLOCK_SLACK_MS))?,
             None => 0,
         };
-        let looked_to =
-            if query.priority.is_some() && query.customer_id.is_none() { looked_to(connection, before)? } else { 0 };
+        let looked_to = match &query.customer_id {
+            Some(customer_id) if is_partial(query) => looked_to_of_customer(connection, customer_id, before)?,
+            None if !is_led(query) => looked_to(connection, before)?,
+            _ => 0,
+        };
         let first_segment = if query.customer_id.is_some() { customers::looked_to(connection, before)? } else { 0 };
         Ok(Self { before, first, looked_to, first_segment })
     }
@@ -96,7 +108,11 @@ pub(crate) fn list_orders(
     query: &OrderQuery,
 ) -> rusqlite::Result<(OrderRows, Option<OrderSeq>)> {
     let bounds = Bounds::of(connection, query)?;
-    let sources = if query.customer_id.is_some() { &[Source::Tail, Source::Index][..] } else { &[Source::All] };
+    let sources = match (&query.customer_id, query.status) {
+        (Some(_), _) => &[Source::Tail, Source::Index][..],
+        (None, Some((Status::Active, _))) => &[Source::InWork],
+        _ => &[Source::All],
+    };
     let mut orders = Vec::new();
     for source in sources {
         let left = query.limit - orders.len();
@@ -130,6 +146,27 @@ fn read_orders(
     Ok(())
 }
 
+/// Whether only some of the orders are wanted to which the customer leads.
+fn is_partial(query: &OrderQuery) -> bool {
+    query.status.is_some() || query.priority.is_some() || query.from_ms.is_some() || query.to_ms.is_some()
+}
+
+/// Whether each order that is looked at is wanted, or few are looked at: without a filter, by the index of the statuses
+/// that few orders are in, or among those in work.
+fn is_led(query: &OrderQuery) -> bool {
+    use Status::{Completed, Fulfilled, PartiallyFulfilled, Pending};
+    let is_active = query.status.is_some_and(|(status, _)| status == Status::Active);
+    let is_frequent =
+        query.status.is_some_and(|(status, _)| matches!(status, Pending | Completed | PartiallyFulfilled | Fulfilled));
+    let has_more = query.priority.is_some() || query.from_ms.is_some() || query.to_ms.is_some();
+    is_active || !(is_frequent || has_more)
+}
+
+/// Whether a page looks back only so far.
+fn is_bounded(query: &OrderQuery) -> bool {
+    if query.customer_id.is_some() { is_partial(query) } else { !is_led(query) }
+}
+
 fn sql_of(query: &OrderQuery, source: Source) -> String {
     // Each condition stands only when it is asked for, so that SQLite picks the index of those that are.
     let (tables, lead) = source.sql();
@@ -142,7 +179,12 @@ fn sql_of(query: &OrderQuery, source: Source) -> String {
         }
     }
     if let Some(priority) = query.priority {
-        conditions.push_str(&format!(" AND o.priority = {} AND o.seq >= ?4", priority.number()));
+        conditions.push_str(&format!(" AND o.priority = {}", priority.number()));
+    }
+    if is_bounded(query) {
+        // Through the index of customers it must end where the index is read, not where the order is.
+        let bound = if matches!(source, Source::Index) { "c.seq" } else { "o.seq" };
+        conditions.push_str(&format!(" AND {bound} >= ?4"));
     }
     if query.from_ms.is_some() || query.to_ms.is_some() {
         conditions.push_str(" AND o.accepted_at_ms >= ?5 AND o.accepted_at_ms < ?6 AND o.seq >= ?7");
@@ -174,12 +216,21 @@ fn seq_at(connection: &Connection, at_ms: i64) -> rusqlite::Result<OrderSeq> {
     Ok(low)
 }
 
-/// How far back a page looks that no index leads.
+/// How far back a page looks that no index leads. Numbers have few gaps.
 fn looked_to(connection: &Connection, before: OrderSeq) -> rusqlite::Result<OrderSeq> {
-    let sql = "SELECT min(seq) FROM (SELECT seq FROM orders WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2)";
-    let first: Option<OrderSeq> =
-        connection.prepare_cached(sql)?.query_row((before, MAX_LOOKED_THROUGH), |row| row.get(0))?;
-    Ok(first.unwrap_or(0))
+    let last: Option<OrderSeq> =
+        connection.prepare_cached("SELECT max(seq) FROM orders")?.query_row([], |row| row.get(0))?;
+    Ok(before.min(last.unwrap_or(0) + 1).saturating_sub(MAX_LOOKED_THROUGH))
+}
+
+/// How far back a page looks into the orders of a customer that are in the index.
+fn looked_to_of_customer(connection: &Connection, customer_id: &str, before: OrderSeq) -> rusqlite::Result<OrderSeq> {
+    let sql = "SELECT c.seq FROM customer_segments s CROSS JOIN customer_orders c ON c.segment = s.first_seq \
+               WHERE s.first_seq < ?1 AND c.customer_id = ?2 AND c.seq < ?1 \
+               ORDER BY s.first_seq DESC, c.seq DESC LIMIT 1 OFFSET ?3";
+    let mut select = connection.prepare_cached(sql)?;
+    let last = select.query_row((before, customer_id, MAX_OF_CUSTOMER - 1), |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -39,3 +39,74 @@ fn lists_by_customer_are_seeks_in_their_order() {
         assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{query:?}: {steps:?}");
     }
 }
+
+/// Fewer than a page looks through, and more.
+const ORDERS: u64 = 2 * MAX_LOOKED_THROUGH + 100;
+
+/// Completed orders of one customer, all but the last few of them in the index.
+fn many_orders() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let indexed_to = ORDERS - 10;
+    let fill = format!(
+        "INSERT INTO orders (seq, id, customer_id, status, lane, priority, version, token, attempts, sort_key, amount, \
+         rounding, currency, item_count, accepted_at_ms, updated_at_ms, demo, digest) \
+         WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {ORDERS}) \
+         SELECT x, 'o' || x, 'c', iif(x = 7, 'fulfilled', 'completed'), 0, 2, 3, 1, 1, x, 500, 0, 'USD', 1, 5, 5, 0, \
+         zeroblob(16) FROM n; \
+         INSERT INTO order_details (seq, customer, address, lines) SELECT seq, 'x', 'y', '[]' FROM orders; \
+         INSERT INTO customer_segments VALUES (1), (10001); \
+         INSERT INTO customer_orders SELECT iif(seq < 10001, 1, 10001), customer_id, seq FROM orders \
+         WHERE seq <= {indexed_to}; UPDATE progress SET customers_indexed_to = {indexed_to};"
+    );
+    connection.execute_batch(&fill).unwrap();
+    connection
+}
+
+/// Follows the cursors to the end; gives what was found, and in how many pages.
+fn follow(connection: &Connection, query: &OrderQuery) -> (Vec<OrderSeq>, u64) {
+    let (mut query, mut found, mut pages) = (query.clone(), Vec::new(), 0);
+    loop {
+        let (orders, next) = list_orders(connection, &query).unwrap();
+        found.extend(orders.iter().map(|(order, _)| order.seq));
+        pages += 1;
+        match next {
+            Some(_) => query.before = next,
+            None => return (found, pages),
+        }
+    }
+}
+
+/// What few or none match is not looked for from end to end at once: a page looks through so many and says where the next
+/// one goes on.
+#[test]
+fn a_page_looks_through_a_bounded_number_of_orders() {
+    let connection = many_orders();
+    let of = |status: Status| OrderQuery { status: Some((status, None)), limit: 10, ..OrderQuery::default() };
+    let all = ORDERS.div_ceil(MAX_LOOKED_THROUGH);
+    let of_customer = (ORDERS - 10).div_ceil(MAX_OF_CUSTOMER);
+    for (query, found, pages) in [
+        (of(Status::Pending), vec![], all),
+        (of(Status::PartiallyFulfilled), vec![], all),
+        (of(Status::Fulfilled), vec![7], all),
+        // An index leads to these.
+        (of(Status::Failed), vec![], 1),
+        (of(Status::Active), vec![], 1),
+        (OrderQuery { priority: Some(Priority::High), limit: 10, ..OrderQuery::default() }, vec![], all),
+        (OrderQuery { from_ms: Some(6), to_ms: Some(9), limit: 10, ..OrderQuery::default() }, vec![], all),
+        (OrderQuery { customer_id: Some("c".into()), ..of(Status::Pending) }, vec![], of_customer),
+        (OrderQuery { customer_id: Some("c".into()), ..of(Status::Fulfilled) }, vec![7], of_customer),
+        (OrderQuery { customer_id: Some("c".into()), ..of(Status::Failed) }, vec![], of_customer),
+    ] {
+        assert_eq!(follow(&connection, &query), (found, pages), "{query:?}");
+    }
+}
+
+#[test]
+fn orders_in_work_are_found_by_the_queue() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let query = OrderQuery { status: Some((Status::Active, None)), limit: 10, ..OrderQuery::default() };
+    let steps = plan(&connection, &sql_of(&query, Source::InWork));
+    assert!(steps[0].starts_with("SEARCH o USING INDEX orders_queue (queue=?"), "{steps:?}");
+}

@@ -18,19 +18,17 @@ pub(crate) struct Known<'a> {
     pub(crate) has_products: bool,
     pub(crate) next_seq: OrderSeq,
     pub(crate) token_floor: u32,
+    /// The present by the wall clock.
+    pub(crate) wall_ms: i64,
     pub(crate) ready: &'a mut ReadyOrders,
     pub(crate) in_work: &'a mut OrdersInWork,
 }
 
 /// Loads what the keys name.
-pub(crate) fn load(
-    connection: &Connection,
-    keys: &Keys,
-    known: Known<'_>,
-    now_ms: i64,
-) -> rusqlite::Result<WorkingSet> {
-    let Known { has_products, next_seq, token_floor, ready, in_work } = known;
-    let mut loader = Loader { connection, set: WorkingSet { next_seq, token_floor, ..WorkingSet::default() } };
+pub(crate) fn load(connection: &Connection, keys: &Keys, known: Known<'_>) -> rusqlite::Result<WorkingSet> {
+    let Known { has_products, next_seq, token_floor, wall_ms, ready, in_work } = known;
+    let set = WorkingSet { next_seq, token_floor, wall_ms, steady_ms: keys.steady_ms, ..WorkingSet::default() };
+    let mut loader = Loader { connection, set };
     loader.orders(keys)?;
     if keys.ready > 0 {
         ready.first(connection, keys.ready)?.for_each(|order| loader.set.ready.push(Arc::clone(order)));
@@ -38,9 +36,9 @@ pub(crate) fn load(
             loader.set.ready.end();
         }
     }
-    loader.orders_with_lines(keys, now_ms)?;
+    loader.orders_with_lines(keys)?;
     loader.pauses(keys)?;
-    loader.leases(keys, now_ms)?;
+    loader.leases(keys)?;
     loader.limits(keys, in_work)?;
     loader.idempotency(keys)?;
     loader.reports(keys)?;
@@ -108,25 +106,19 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn orders_with_lines(&mut self, keys: &Keys, now_ms: i64) -> rusqlite::Result<()> {
+    fn orders_with_lines(&mut self, keys: &Keys) -> rusqlite::Result<()> {
         let mut with_lines = keys.lines_of.clone();
         if !keys.acted_on.is_empty() {
             self.orders_by_id(&keys.acted_on)?;
             with_lines.extend(keys.acted_on.iter().filter_map(|id| self.set.orders_by_id.get(id)));
         }
         if keys.due > 0 {
-            // One more than asked for: the next timer.
-            let sql = "SELECT seq, due_at_ms FROM orders WHERE queue = 2 ORDER BY due_at_ms, seq LIMIT ?1 + 1";
-            let mut select = self.connection.prepare_cached(sql)?;
-            let read = |row: &Row<'_>| Ok((row.get::<_, OrderSeq>(0)?, row.get::<_, i64>(1)?));
-            for timer in select.query_map([keys.due], read)? {
-                let (seq, due_at_ms) = timer?;
-                if due_at_ms > now_ms || self.set.due.len() == keys.due {
-                    self.set.next_due_ms = Some(due_at_ms);
-                    break;
-                }
-                self.set.due.push(seq);
-            }
+            let waits = "SELECT seq, steady_due_ms FROM orders WHERE steady_due_ms IS NOT NULL \
+                         ORDER BY steady_due_ms, seq LIMIT ?1 + 1";
+            self.set.next_steady_due_ms = self.due(waits, keys.due, keys.steady_ms)?;
+            let times = "SELECT seq, due_at_ms FROM orders WHERE queue = 2 AND steady_due_ms IS NULL \
+                         ORDER BY due_at_ms, seq LIMIT ?1 + 1";
+            self.set.next_due_ms = self.due(times, keys.due - self.set.due.len(), self.set.wall_ms)?;
             with_lines.extend(&self.set.due);
         }
         if with_lines.is_empty() {
@@ -143,6 +135,20 @@ impl Loader<'_> {
             self.set.lines.insert(seq, lines);
         }
         Ok(())
+    }
+
+    /// The first timers that have come, at most so many; gives when the next one does, which `sql` has to find too.
+    fn due(&mut self, sql: &str, most: usize, now_ms: i64) -> rusqlite::Result<Option<i64>> {
+        let mut select = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((row.get::<_, OrderSeq>(0)?, row.get::<_, i64>(1)?));
+        for (found, timer) in select.query_map([most], read)?.enumerate() {
+            let (seq, due_ms) = timer?;
+            if due_ms > now_ms || found == most {
+                return Ok(Some(due_ms));
+            }
+            self.set.due.push(seq);
+        }
+        Ok(None)
     }
 
     fn pauses(&mut self, keys: &Keys) -> rusqlite::Result<()> {
@@ -193,14 +199,14 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn leases(&mut self, keys: &Keys, now_ms: i64) -> rusqlite::Result<()> {
+    fn leases(&mut self, keys: &Keys) -> rusqlite::Result<()> {
         if keys.leases.is_empty() && !keys.ended_leases {
             return Ok(());
         }
-        let mut select = self.connection.prepare_cached("SELECT id, worker, expires_at_ms FROM leases")?;
+        let mut select = self.connection.prepare_cached("SELECT id, worker, expires_at_ms, ttl_ms FROM leases")?;
         for lease in select.query_map([], rows::lease)? {
             let lease = lease?;
-            let has_ended = lease.expires_at_ms <= now_ms;
+            let has_ended = lease.expires_at_ms <= keys.steady_ms;
             if keys.ended_leases && !has_ended {
                 let (next, end_ms) = (self.set.next_lease_end_ms, lease.expires_at_ms);
                 self.set.next_lease_end_ms = Some(next.map_or(end_ms, |next| next.min(end_ms)));

@@ -45,6 +45,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     wal::settle(&connection)?;
     migrate(&mut connection)?;
     let_go_of_limited(&connection).map_err(|error| failed(&error))?;
+    renew_leases(&connection).map_err(|error| failed(&error))?;
     let mut life = Life::of(&lock.path);
     life.begin(&mut connection, options.new_epoch)?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
@@ -92,6 +93,13 @@ pub fn leave(data_dir: &Path) -> bool {
 /// held back are parked again as their turns come.
 fn let_go_of_limited(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "UPDATE orders SET parked_by = NULL WHERE parked_by >= 'limit:' AND parked_by < 'limit;'";
+    connection.execute(sql, [])?;
+    Ok(())
+}
+
+/// Gives each lease its whole length again: nobody could be heard while the server was down.
+fn renew_leases(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE leases SET expires_at_ms = (SELECT steady_ms FROM clock) + ttl_ms";
     connection.execute(sql, [])?;
     Ok(())
 }

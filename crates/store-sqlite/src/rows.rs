@@ -19,9 +19,9 @@ use rusqlite::{Row, ToSql};
 pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.queue, o.lane, o.priority, \
      o.version, o.token, o.attempts, o.sort_key, o.amount, o.rounding, o.currency, o.item_count, \
      o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest, \
-     o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded, o.parked_by";
+     o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded, o.parked_by, o.steady_due_ms";
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
-pub(crate) const ORDER_COLUMN_COUNT: usize = 29;
+pub(crate) const ORDER_COLUMN_COUNT: usize = 30;
 
 /// The columns of an adjustment, in the order that [`adjustment`] reads them.
 pub(crate) const ADJUSTMENT_COLUMNS: &str = "id, kind, amount, rounding, currency, customer_id, lines, notes, \
@@ -68,6 +68,7 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         last_error: row.get(26)?,
         refunded: row.get(27)?,
         parked_by: named(row, 28, Parked::from_name)?,
+        steady_due_ms: row.get(29)?,
     })
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
         &order.last_error.as_deref(),
         &order.refunded,
         &order.parked_by.as_ref().map(Parked::name),
+        &order.steady_due_ms,
     ])
 }
 
@@ -199,7 +201,7 @@ pub(crate) fn ledger_entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 }
 
 pub(crate) fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
-    Ok(Lease { id: row.get(0)?, worker: row.get(1)?, expires_at_ms: row.get(2)? })
+    Ok(Lease { id: row.get(0)?, worker: row.get(1)?, expires_at_ms: row.get(2)?, ttl_ms: row.get(3)? })
 }
 
 pub(crate) fn work_report(row: &Row<'_>) -> rusqlite::Result<WorkReport> {

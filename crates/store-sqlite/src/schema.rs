@@ -7,7 +7,8 @@ use crate::{failed, life};
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] = &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS];
+const MIGRATIONS: &[&str] =
+    &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS, STEADY_TIME];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -300,6 +301,25 @@ CREATE TABLE reports (
   outcome TEXT NOT NULL CHECK (outcome IN ('complete', 'retry', 'fail', 'reject', 'hold', 'release')),
   PRIMARY KEY (order_seq, token)
 ) STRICT, WITHOUT ROWID;
+";
+
+const STEADY_TIME: &str = "
+-- Steady time, in milliseconds, as it was left: waits and leases go by it, and it stands still while the server is down.
+-- It begins as the wall clock, which they went by before.
+CREATE TABLE clock (
+  steady_ms INTEGER NOT NULL
+) STRICT;
+INSERT INTO clock VALUES (CAST(unixepoch('subsec') * 1000 AS INTEGER));
+
+-- When a wait is over, by steady time; due_at_ms only says about when that will be. NULL for a time that somebody named.
+ALTER TABLE orders ADD COLUMN steady_due_ms INTEGER CHECK (steady_due_ms IS NULL OR queue = 2);
+UPDATE orders SET steady_due_ms = due_at_ms WHERE queue = 2 AND (status = 'retrying' OR status = 'pending');
+DROP INDEX orders_due;
+CREATE INDEX orders_due ON orders (due_at_ms) WHERE queue = 2 AND steady_due_ms IS NULL;
+CREATE INDEX orders_steady_due ON orders (steady_due_ms) WHERE steady_due_ms IS NOT NULL;
+
+-- How long a lease lasts from each sign of life on; expires_at_ms is by steady time from now on.
+ALTER TABLE leases ADD COLUMN ttl_ms INTEGER NOT NULL DEFAULT 6000 CHECK (ttl_ms >= 0);
 ";
 
 /// Creates the tables, or brings them up to this build.

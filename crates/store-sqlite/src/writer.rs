@@ -4,14 +4,14 @@
 //! and the set-wise form of [`Keys`] and [`Writes`] is kept for stores where it matters.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ordercast_domain::order::OrderSeq;
 use ordercast_domain::pause::Parked;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::{StampClock, wall_now_ms};
 use ordercast_store::write::{
     CommitFuture, CommitOutcome, Committed, Decider, LogRange, Trim, Trimmed, WriteStore, Writes,
 };
@@ -34,6 +34,9 @@ use crate::{failed, is_busy};
 /// Reports of workers are kept for so many tokens of an order, beside the last.
 const KEPT_TOKENS: u32 = 16;
 
+/// How often steady time is written.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The write half of a SQLite store.
 pub struct SqliteWriter {
     connection: Connection,
@@ -49,6 +52,11 @@ pub struct SqliteWriter {
     life: Life,
     /// Every token that is handed out is above it.
     token_floor: u32,
+    /// The times of what is stored.
+    stamps: StampClock,
+    /// Steady time of the last batch, and when it was last written.
+    steady_ms: i64,
+    clock_written_at: Option<Instant>,
     /// Set by the first failed write; nothing is written after it.
     broken: Option<StoreError>,
     /// Keeps other processes away for as long as either half lives.
@@ -68,6 +76,9 @@ impl SqliteWriter {
         let customers = CustomerIndex::read(&connection, options.customer_tail, options.customer_segment);
         let customers = customers.map_err(|e| failed(&e))?;
         let token_floor = life::token_floor(&connection).map_err(|e| failed(&e))?;
+        let stamps = StampClock::new(last_stamp_ms(&connection).map_err(|e| failed(&e))?);
+        let steady_ms = connection.query_row("SELECT steady_ms FROM clock", [], |row| row.get(0));
+        let steady_ms = steady_ms.map_err(|e| failed(&e))?;
         let logs = events::extents(&connection).map_err(|e| failed(&e))?;
         let cache = PageCache::new(&connection, options.cache_kib).map_err(|e| failed(&e))?;
         Ok(Self {
@@ -83,6 +94,9 @@ impl SqliteWriter {
             in_work: OrdersInWork::default(),
             life,
             token_floor,
+            stamps,
+            steady_ms,
+            clock_written_at: None,
             broken: None,
             _lock: lock,
         })
@@ -115,16 +129,19 @@ impl SqliteWriter {
         if self.customers.is_due(self.next_seq) {
             self.customers.fill(&mut self.connection, self.next_seq)?;
         }
-        let now_ms = system_now_ms();
+        let wall_ms = wall_now_ms();
+        let now_ms = self.stamps.read(wall_ms, Instant::now());
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let known = Known {
             has_products: self.has_products,
             next_seq: self.next_seq,
             token_floor: self.token_floor,
+            wall_ms,
             ready: &mut self.ready,
             in_work: &mut self.in_work,
         };
-        let set = load::load(&self.connection, &batch.keys(), known, now_ms)?;
+        let keys = batch.keys();
+        let set = load::load(&self.connection, &keys, known)?;
         let writes = batch.decide(set, now_ms);
         let cuts = self.cuts(&writes.trims)?;
         if writes.is_empty() && cuts.is_empty() {
@@ -136,6 +153,7 @@ impl SqliteWriter {
         self.write_steps(&writes)?;
         self.write_leases(&writes)?;
         self.write_reports(&writes)?;
+        self.write_clock(keys.steady_ms)?;
         self.write_pauses(&writes)?;
         let mut logs = events::append(&self.connection, &self.logs, &writes.events, now_ms)?;
         retention::remove(&self.connection, &cuts, &mut logs)?;
@@ -174,7 +192,7 @@ impl SqliteWriter {
             let connection = &self.connection;
             let mut order = connection.prepare_cached(
                 "INSERT INTO orders VALUES \
-                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)",
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
             )?;
             let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
             for insert in &writes.new_orders {
@@ -195,7 +213,7 @@ impl SqliteWriter {
             let mut update = self.connection.prepare_cached(
                 "UPDATE orders SET status = ?2, queue = ?3, version = ?4, token = ?5, attempts = ?6, sort_key = ?7, \
                  updated_at_ms = ?8, worker = ?9, started_at_ms = ?10, duration_ms = ?11, due_at_ms = ?12, lease = ?13, \
-                 cancel_requested = ?14, last_error = ?15, refunded = ?16, parked_by = ?17 WHERE seq = ?1",
+                 cancel_requested = ?14, last_error = ?15, refunded = ?16, parked_by = ?17, steady_due_ms = ?18 WHERE seq = ?1",
             )?;
             for order in &writes.changed_orders {
                 update.execute(rusqlite::params![
@@ -216,6 +234,7 @@ impl SqliteWriter {
                     order.last_error.as_deref(),
                     order.refunded,
                     order.parked_by.as_ref().map(Parked::name),
+                    order.steady_due_ms,
                 ])?;
             }
         }
@@ -300,10 +319,10 @@ impl SqliteWriter {
     fn write_leases(&self, writes: &Writes) -> rusqlite::Result<()> {
         if !writes.leases.is_empty() {
             let mut upsert = self.connection.prepare_cached(
-                "INSERT INTO leases VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET expires_at_ms = ?3",
+                "INSERT INTO leases VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET expires_at_ms = ?3, ttl_ms = ?4",
             )?;
             for lease in &writes.leases {
-                upsert.execute((&*lease.id, &*lease.worker, lease.expires_at_ms))?;
+                upsert.execute((&*lease.id, &*lease.worker, lease.expires_at_ms, lease.ttl_ms))?;
             }
         }
         if !writes.ended_leases.is_empty() {
@@ -317,6 +336,17 @@ impl SqliteWriter {
 }
 
 impl SqliteWriter {
+    /// Steady time goes along with a commit now and then: what passes between the last time and the end of the process
+    /// passes once more, which makes waits longer and never shorter.
+    fn write_clock(&mut self, steady_ms: i64) -> rusqlite::Result<()> {
+        self.steady_ms = self.steady_ms.max(steady_ms);
+        if self.clock_written_at.is_none_or(|written_at| written_at.elapsed() >= CLOCK_INTERVAL) {
+            self.connection.prepare_cached("UPDATE clock SET steady_ms = ?1")?.execute([self.steady_ms])?;
+            self.clock_written_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
     fn write_reports(&self, writes: &Writes) -> rusqlite::Result<()> {
         for report in &writes.reports {
             let insert = "INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, ?4)";
@@ -336,12 +366,21 @@ impl WriteStore for SqliteWriter {
     }
 }
 
+/// The time of what was stored last.
+fn last_stamp_ms(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max(coalesce((SELECT accepted_at_ms FROM orders ORDER BY seq DESC LIMIT 1), 0), \
+               coalesce((SELECT at_ms FROM events ORDER BY position DESC LIMIT 1), 0))";
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
 /// A clean stop is counted, and leaves an empty WAL; [`leave`](crate::leave) takes its file away.
 impl Drop for SqliteWriter {
     fn drop(&mut self) {
         if self.broken.is_some() {
             return;
         }
+        // Of no consequence when it fails: waits are longer then.
+        let _ = self.connection.execute("UPDATE clock SET steady_ms = ?1", [self.steady_ms]);
         if let Err(error) = self.life.end(&mut self.connection).and_then(|()| wal::settle(&self.connection)) {
             tracing::warn!(%error, "the database was not left tidily; the next start does it");
         }

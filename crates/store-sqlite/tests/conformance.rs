@@ -3,7 +3,7 @@
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{check, check_reopened, check_retention, check_steps, run, wait};
-use ordercast_store::log::{PageLimit, PageQuery, ReadLogs};
+use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::write::{Keys, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 
@@ -171,7 +171,14 @@ fn a_damaged_body_is_told_and_not_served() {
     connection.execute("UPDATE events SET body = x'7b7d' WHERE order_seq = 2", []).unwrap();
     drop(connection);
     let (_writer, reader) = open(&options(&dir)).unwrap();
-    let page =
-        wait(reader.log_page(PageQuery::after(Log::Orders, View::All, 0, PageLimit { events: 10, bytes: 1000 })));
-    assert!(matches!(page, Err(StoreError::Damaged(_))), "{page:?}");
+    let page = |start: Start| {
+        let limit = PageLimit { events: 10, bytes: 1_000 };
+        wait(reader.log_page(PageQuery { start, ..PageQuery::after(Log::Orders, View::All, 0, limit) }))
+    };
+    let before = page(Start::After(0)).unwrap();
+    assert_eq!((before.events.len(), before.read_to), (1, 1), "what is before it is served");
+    assert!(matches!(page(Start::After(1)), Err(StoreError::DamagedEvent { offset: 2, .. })));
+    let behind = page(Start::After(2)).unwrap();
+    assert!(behind.events[0].offset == 3, "and what is behind it, to whoever begins there");
+    assert!(matches!(page(Start::Before(3)), Err(StoreError::DamagedEvent { offset: 2, .. })));
 }

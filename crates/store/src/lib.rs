@@ -4,6 +4,7 @@
 //! [`read::ReadStore`] are what readers live on. [`model`] is the store in memory that the drivers are
 //! compared with, and [`conformance`] is the suite that every one of them passes.
 
+pub mod clock;
 pub mod conformance;
 pub mod log;
 pub mod model;
@@ -20,6 +21,14 @@ pub enum StoreError {
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// An event is not what was written. What is before and behind it can be read.
+    #[error("event {offset} of {log} is damaged: its checksum does not match its body; `ordercast verify` lists all")]
+    DamagedEvent {
+        /// Name of the log.
+        log: &'static str,
+        /// Its place in the log.
+        offset: u64,
+    },
     /// Another process has the store.
     #[error("the store is in use: {0}")]
     InUse(String),

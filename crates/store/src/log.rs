@@ -131,6 +131,7 @@ pub trait ReadLogs: Send + Sync + 'static {
     /// A page of events, and the log as it was in the same instant.
     ///
     /// # Errors
-    /// When the store cannot be read, or an event's checksum does not match.
+    /// When the store cannot be read; [`StoreError::DamagedEvent`] when the first event of the page is damaged: a page ends
+    /// before such an event.
     fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage>;
 }

@@ -3,8 +3,9 @@
 //! It keeps the promises of a store except durability: it is gone with the process.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
@@ -16,6 +17,7 @@ use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 
 use crate::StoreError;
+use crate::clock::StampClock;
 use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
 use crate::write::{CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, WriteStore, Writes};
@@ -33,18 +35,22 @@ struct State {
     actions: HashMap<Arc<str>, ActionRecord>,
     ready: BTreeSet<(i64, OrderSeq)>,
     due: BTreeSet<(i64, OrderSeq)>,
+    steady_due: BTreeSet<(i64, OrderSeq)>,
     fulfilments: HashMap<OrderSeq, Fulfilment>,
     leases: BTreeMap<Arc<str>, Lease>,
     reports: HashMap<(OrderSeq, u32), WorkReport>,
     pauses: BTreeMap<Scope, Pause>,
     products: BTreeMap<Arc<str>, Product>,
     adjustments: Vec<Adjustment>,
+    stamps: Option<StampClock>,
 }
 
 /// A store in memory. Clones are handles to the same store.
 #[derive(Clone, Default)]
 pub struct ModelStore {
     state: Arc<Mutex<State>>,
+    /// A wall clock that somebody sets.
+    wall_ms: Option<Arc<AtomicI64>>,
 }
 
 impl ModelStore {
@@ -53,23 +59,25 @@ impl ModelStore {
         Self::default()
     }
 
+    /// An empty store whose wall clock is set from outside, in milliseconds since 1970.
+    pub fn with_wall_clock(wall_ms: Arc<AtomicI64>) -> Self {
+        Self { wall_ms: Some(wall_ms), ..Self::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The present by the system's clock, in milliseconds since 1970.
-pub fn system_now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
+pub use crate::clock::wall_now_ms as system_now_ms;
 
 impl WriteStore for ModelStore {
     fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
         Box::pin(async move {
             let mut state = self.state();
-            let now_ms = system_now_ms();
-            let set = state.load(&batch.keys(), now_ms);
+            let wall_ms = self.wall_ms.as_ref().map_or_else(system_now_ms, |wall_ms| wall_ms.load(Relaxed));
+            let set = state.load(&batch.keys(), wall_ms);
+            let now_ms = state.stamps.get_or_insert_with(|| StampClock::new(0)).read(wall_ms, Instant::now());
             let writes = batch.decide(set, now_ms);
             CommitOutcome::Committed(state.write(writes, now_ms))
         })
@@ -77,9 +85,9 @@ impl WriteStore for ModelStore {
 }
 
 impl State {
-    fn load(&self, keys: &Keys, now_ms: i64) -> WorkingSet {
+    fn load(&self, keys: &Keys, wall_ms: i64) -> WorkingSet {
         let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
-        let mut set = WorkingSet { next_seq, ..WorkingSet::default() };
+        let mut set = WorkingSet { next_seq, wall_ms, steady_ms: keys.steady_ms, ..WorkingSet::default() };
         let mut wanted: Vec<OrderSeq> = keys.order_seqs.clone();
         let mut with_lines = keys.lines_of.clone();
         for id in &keys.order_ids {
@@ -95,14 +103,15 @@ impl State {
             }
         }
         if keys.due > 0 {
-            let is_due = |&&(due_at_ms, _): &&(i64, OrderSeq)| due_at_ms <= now_ms;
-            set.due = self.due.iter().take_while(is_due).take(keys.due).map(|&(_, seq)| seq).collect();
-            set.next_due_ms = self.due.iter().nth(set.due.len()).map(|&(due_at_ms, _)| due_at_ms);
+            let steady = first_due(&self.steady_due, keys.due, keys.steady_ms);
+            let wall = first_due(&self.due, keys.due - steady.0.len(), wall_ms);
+            (set.next_steady_due_ms, set.next_due_ms) = (steady.1, wall.1);
+            set.due = [steady.0, wall.0].concat();
             with_lines.extend(&set.due);
         }
         self.load_lines(&with_lines, &mut set);
         wanted.extend(with_lines);
-        self.load_leases(keys, now_ms, &mut set, &mut wanted);
+        self.load_leases(keys, &mut set, &mut wanted);
         for key in &keys.idempotency {
             if let Some(record) = self.keys.get(key) {
                 set.keys.insert(Arc::clone(key), record.clone());
@@ -113,10 +122,8 @@ impl State {
                 set.actions.insert(Arc::clone(key), record.clone());
             }
         }
-        for (id, token) in &keys.reports {
-            let report = self.ids.get(id).and_then(|&seq| self.reports.get(&(seq, *token)));
-            set.reports.extend(report.map(|report| ((report.seq, *token), report.clone())));
-        }
+        let reports = keys.reports.iter().filter_map(|(id, token)| self.reports.get(&(*self.ids.get(id)?, *token)));
+        set.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
         for sku in &keys.skus {
             if let Some(product) = self.products.get(sku) {
                 set.products.insert(Arc::clone(sku), product.clone());
@@ -190,9 +197,9 @@ impl State {
         }
     }
 
-    fn load_leases(&self, keys: &Keys, now_ms: i64, set: &mut WorkingSet, wanted: &mut Vec<OrderSeq>) {
+    fn load_leases(&self, keys: &Keys, set: &mut WorkingSet, wanted: &mut Vec<OrderSeq>) {
         for lease in self.leases.values() {
-            let has_ended = lease.expires_at_ms <= now_ms;
+            let has_ended = lease.expires_at_ms <= keys.steady_ms;
             if keys.leases.contains(&lease.id) || (keys.ended_leases && has_ended) {
                 set.leases.insert(Arc::clone(&lease.id), lease.clone());
             }
@@ -272,12 +279,14 @@ impl State {
         let Some((before, _)) = self.orders.get(&seq) else { return };
         self.ready.remove(&(before.sort_key, seq));
         self.due.remove(&(before.due_at_ms.unwrap_or(0), seq));
+        self.steady_due.remove(&(before.steady_due_ms.unwrap_or(0), seq));
     }
 
     fn enqueue(&mut self, order: &Order) {
-        match (order.queue(), order.due_at_ms) {
-            (Some(Queue::Ready), _) => self.ready.insert((order.sort_key, order.seq)),
-            (Some(Queue::Timed), Some(due_at_ms)) => self.due.insert((due_at_ms, order.seq)),
+        match (order.queue(), order.due_at_ms, order.steady_due_ms) {
+            (Some(Queue::Ready), ..) => self.ready.insert((order.sort_key, order.seq)),
+            (Some(Queue::Timed), _, Some(due_ms)) => self.steady_due.insert((due_ms, order.seq)),
+            (Some(Queue::Timed), Some(due_at_ms), None) => self.due.insert((due_at_ms, order.seq)),
             _ => false,
         };
     }
@@ -293,6 +302,14 @@ impl State {
         let next = orders.last().filter(|_| orders.len() == query.limit).map(|(order, _)| order.seq);
         OrderPage { orders, next, as_of: self.log_state(Log::Orders) }
     }
+}
+
+/// The first timers that have come, at most so many, and when the next one does.
+fn first_due(timers: &BTreeSet<(i64, OrderSeq)>, most: usize, now_ms: i64) -> (Vec<OrderSeq>, Option<i64>) {
+    let has_come = |&&(due_ms, _): &&(i64, OrderSeq)| due_ms <= now_ms;
+    let due: Vec<OrderSeq> = timers.iter().take_while(has_come).take(most).map(|&(_, seq)| seq).collect();
+    let next_ms = timers.iter().nth(due.len()).map(|&(due_ms, _)| due_ms);
+    (due, next_ms)
 }
 
 fn epoch() -> Epoch {
@@ -322,6 +339,8 @@ impl ReadStore for ModelStore {
             pauses: state.pauses.values().cloned().collect(),
             active: state.active().count() as u64,
             next_due_ms: state.due.first().map(|&(due_at_ms, _)| due_at_ms),
+            steady_ms: 0,
+            next_steady_due_ms: state.steady_due.first().map(|&(due_ms, _)| due_ms),
             next_lease_end_ms: state.leases.values().map(|lease| lease.expires_at_ms).min(),
             secret: [7; 32],
             durability: "none: in memory".to_owned(),

@@ -76,8 +76,12 @@ pub struct StartState {
     pub pauses: Vec<Pause>,
     /// Orders in work, left over from the last run or held by leases.
     pub active: u64,
-    /// When the first timer of an order comes, in milliseconds since 1970.
+    /// When the first timer of an order comes that goes by the wall clock, in milliseconds since 1970.
     pub next_due_ms: Option<i64>,
+    /// Steady time as it was left, in milliseconds: it goes on from here, and leases have been given their whole length.
+    pub steady_ms: i64,
+    /// When the first wait of an order is over, by steady time.
+    pub next_steady_due_ms: Option<i64>,
     /// When the first lease ends, likewise.
     pub next_lease_end_ms: Option<i64>,
     /// 32 random bytes, drawn when the store was created, that customers' opaque ids are made with.

@@ -32,8 +32,11 @@ pub struct Keys {
     pub acted_on: Vec<Arc<str>>,
     /// Orders by number, likewise.
     pub lines_of: Vec<OrderSeq>,
-    /// At most so many of the orders whose time has come by the store's clock, likewise; and when the next one's does.
+    /// At most so many of the orders whose time has come, by the wall clock or by steady time, likewise; and when the next
+    /// one's does.
     pub due: usize,
+    /// Steady time now, in milliseconds, by which waits and leases end.
+    pub steady_ms: i64,
     /// Idempotency keys.
     pub idempotency: Vec<Arc<str>>,
     /// Idempotency keys of actions.
@@ -42,7 +45,7 @@ pub struct Keys {
     pub leases: Vec<Arc<str>>,
     /// What workers outside reported, by the order's id and the token; the orders are named elsewhere too.
     pub reports: Vec<(Arc<str>, u32)>,
-    /// Whether the leases that have ended by the store's clock are loaded, likewise; and when the next one does.
+    /// Whether the leases that have ended are loaded, likewise; and when the next one does.
     pub ended_leases: bool,
     /// Products.
     pub skus: Vec<Arc<str>>,
@@ -162,7 +165,8 @@ pub trait Decider: Send {
     /// What the batch touches.
     fn keys(&self) -> Keys;
 
-    /// Decides every command of the batch. `now_ms` is the store's clock, in milliseconds since 1970.
+    /// Decides every command of the batch. `now_ms` is the time of what is stored, in milliseconds since 1970: the store's
+    /// clock, which never runs backwards.
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes;
 }
 

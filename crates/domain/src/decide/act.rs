@@ -9,7 +9,7 @@ use super::set::{ActionRecord, Refusal, WorkingSet};
 use super::step::{Step, advance, refused};
 use super::stock::release;
 use crate::Violation;
-use crate::order::{LedgerKind, Order, OrderSeq};
+use crate::order::{LedgerKind, Order, OrderSeq, Timer};
 use crate::rules::Rules;
 use crate::status::Status;
 use crate::transition::{Actor, MOVES, Move, StockEffect};
@@ -97,19 +97,19 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
         }
         _ => {}
     }
-    let mut due_at_ms = None;
+    let mut timer = None;
     match &request.action {
         Action::Cancel if row.to == Status::Active => order.cancel_requested = true,
         Action::Hold { until_ms } => {
-            due_at_ms = match until_ms {
-                Some(until_ms) => Some(check_future("/until", *until_ms, now_ms)?),
-                None => rules.hold_ms.map(|hold_ms| now_ms.saturating_add(hold_ms)),
+            timer = match until_ms {
+                Some(until_ms) => Some(Timer::at(check_future("/until", *until_ms, set.wall_ms)?)),
+                None => rules.hold_ms.map(|hold_ms| Timer::after(hold_ms, now_ms, set.steady_ms)),
             };
         }
         Action::Reschedule { at_ms } => {
             let at_ms = check_instant("/run_at", *at_ms)?;
             order.sort_key += at_ms - order.due_at_ms.unwrap_or(at_ms);
-            due_at_ms = Some(at_ms);
+            timer = Some(Timer::at(at_ms));
         }
         Action::Start => order.sort_key += now_ms - order.due_at_ms.unwrap_or(now_ms),
         // Whoever lets it go on has decided against what its customer asked for.
@@ -123,7 +123,7 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
     }
     let given_back = if row.from == Status::Completed && row.to == Status::Cancelled { left(&order) } else { 0 };
     order.refunded += given_back;
-    let mut step = advance(&mut order, row, by, due_at_ms, now_ms);
+    let mut step = advance(&mut order, row, by, timer, now_ms);
     if given_back > 0 {
         step.entry = Some(entry(&step, LedgerKind::Void, given_back, now_ms));
     }

@@ -35,7 +35,7 @@ fn draft(run_at_ms: Option<i64>) -> Draft {
 fn placed(run_at_ms: Option<i64>) -> WorkingSet {
     let (currency, name) = (Currency::parse("USD").unwrap(), "Tea".to_owned());
     let tea = Product { sku: "tea".into(), name, price: 10_000_000, currency, stock: Some(10), reserved: 0 };
-    let mut set = WorkingSet { next_seq: 1, ..WorkingSet::default() };
+    let mut set = WorkingSet { next_seq: 1, wall_ms: NOW, steady_ms: NOW, ..WorkingSet::default() };
     set.products.insert("tea".into(), tea);
     let Ok(Placement::Accepted { order, details, .. }) =
         place(&mut set, &draft(run_at_ms), &rules(), NOW, || unreachable!())
@@ -61,6 +61,12 @@ fn done(set: &mut WorkingSet, action: Action, actor: Actor) -> Result<Step, Refu
 
 fn customer() -> Actor {
     Actor::Customer(CustomerKey::new([1; 32]).opaque("ann"))
+}
+
+/// Both clocks say `now_ms`.
+fn due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due> {
+    (set.wall_ms, set.steady_ms) = (now_ms, now_ms);
+    come_due(set, seq, now_ms)
 }
 
 fn claimed(set: &mut WorkingSet, now_ms: i64) -> Option<Step> {
@@ -157,7 +163,7 @@ fn an_order_in_work_is_called_off_by_staff_at_once_and_by_its_customer_when_it_c
     let retry = WorkResult::Retry { reason: "busy".into(), after_ms: Some(60_000) };
     let step = finished(&mut set, retry).unwrap();
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Retrying, Some(NOW + 2)), "it does not wait");
-    let Some(Due::Step(step)) = come_due(&mut set, 1, NOW + 2) else { panic!("its time has come") };
+    let Some(Due::Step(step)) = due(&mut set, 1, NOW + 2) else { panic!("its time has come") };
     assert_eq!((step.order.status, step.actor.to_string()), (Status::Cancelled, "customer".to_owned()));
     assert_eq!(tea(&set), (Some(10), 0));
 }
@@ -171,11 +177,11 @@ fn failed_work_waits_is_tried_again_and_parked_at_last() {
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Retrying, Some(NOW + 2 + 500)));
     assert_eq!(step.order.last_error.as_deref().map(str::len), Some(500));
     assert_eq!((step.was, step.order.queue()), (Some(Queue::InWork), Some(Queue::Timed)));
-    assert!(come_due(&mut set, 1, NOW).is_none(), "not yet");
+    assert!(due(&mut set, 1, NOW).is_none(), "not yet");
     let order = set.orders[&1].clone();
     set.ready.push(order.into());
     assert!(claimed(&mut set, NOW).is_none(), "it waits");
-    let Some(Due::Ready(seq)) = come_due(&mut set, 1, NOW + 502) else { panic!("it may be claimed") };
+    let Some(Due::Ready(seq)) = due(&mut set, 1, NOW + 502) else { panic!("it may be claimed") };
     let order = set.orders[&seq].clone();
     assert_eq!((order.version, order.queue()), (3, Some(Queue::Ready)));
     let order = set.orders[&1].clone();
@@ -199,10 +205,14 @@ fn late_rules_reject_or_hold_and_held_orders_end_when_their_time_has_passed() {
     assert_eq!((set.orders[&1].status, tea(&set)), (Status::Rejected, (Some(10), 0)));
 
     let mut set = placed(None);
+    for until_ms in [0, NOW] {
+        let past = done(&mut set, Action::Hold { until_ms: Some(until_ms) }, Actor::Staff);
+        assert!(matches!(past, Err(Refusal::Invalid(_))), "{past:?}");
+    }
     done(&mut set, Action::Hold { until_ms: Some(NOW + 100) }, Actor::Staff).unwrap();
     assert_eq!(set.orders[&1].queue(), Some(Queue::Timed));
-    assert!(come_due(&mut set, 1, NOW + 99).is_none());
-    let Some(Due::Step(step)) = come_due(&mut set, 1, NOW + 100) else { panic!("its time has passed") };
+    assert!(due(&mut set, 1, NOW + 99).is_none());
+    let Some(Due::Step(step)) = due(&mut set, 1, NOW + 100) else { panic!("its time has passed") };
     assert_eq!((step.order.status, tea(&set)), (Status::Rejected, (Some(10), 0)));
 
     let mut set = placed(None);
@@ -220,8 +230,8 @@ fn schedules_move_start_and_come_due() {
     done(&mut set, Action::Reschedule { at_ms: NOW + 9_000 }, customer()).unwrap();
     assert_eq!((set.orders[&1].due_at_ms, set.orders[&1].sort_key), (Some(NOW + 9_000), key + 4_000));
     assert!(matches!(done(&mut set, Action::Reschedule { at_ms: -1 }, Actor::Staff), Err(Refusal::Invalid(_))));
-    assert!(come_due(&mut set.clone(), 1, NOW + 8_999).is_none());
-    let Some(Due::Step(step)) = come_due(&mut set.clone(), 1, NOW + 9_000) else { panic!("its time has come") };
+    assert!(due(&mut set.clone(), 1, NOW + 8_999).is_none());
+    let Some(Due::Step(step)) = due(&mut set.clone(), 1, NOW + 9_000) else { panic!("its time has come") };
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Pending, None));
     let step = done(&mut set, Action::Start, Actor::Staff).unwrap();
     assert_eq!((step.order.status, step.order.sort_key), (Status::Pending, key - 5_000 + 10), "in line as of now");
@@ -299,4 +309,22 @@ fn a_repeated_request_is_done_once_and_versions_are_looked_at() {
     assert_eq!(set.orders[&1].refunded, 500);
     let other = act(&mut set, &keyed("6", 4), &rules(), NOW).unwrap_err();
     assert_eq!(other, Refusal::Conflict { order_id: "a1".into() });
+}
+
+#[test]
+fn waits_go_by_steady_time_and_named_times_by_the_wall_clock() {
+    let far = NOW + 1_000_000;
+    let mut set = placed(None);
+    let token = claimed(&mut set, NOW).unwrap().order.token;
+    let retry = WorkResult::Retry { reason: "busy".into(), after_ms: Some(500) };
+    finish(&mut set, (1, token), &retry, (&rules().retries, 0), NOW).unwrap();
+    (set.wall_ms, set.steady_ms) = (far, NOW + 499);
+    assert!(come_due(&mut set, 1, far).is_none(), "the wall clock does not end a wait");
+    (set.wall_ms, set.steady_ms) = (0, NOW + 501);
+    assert!(matches!(come_due(&mut set, 1, NOW), Some(Due::Ready(1))), "nor does it make one longer");
+    let mut set = placed(Some(NOW + 5_000));
+    (set.wall_ms, set.steady_ms) = (NOW + 4_999, far);
+    assert!(come_due(&mut set, 1, far).is_none());
+    set.wall_ms += 1;
+    assert!(matches!(come_due(&mut set, 1, NOW), Some(Due::Step(_))));
 }

@@ -6,7 +6,7 @@ use super::set::{KeyRecord, Refusal, WorkingSet};
 use super::stock::reserve;
 use crate::Violation;
 use crate::draft::{Draft, Pricing, check_amount, sum_order};
-use crate::order::{Details, Line, Order, OrderSeq};
+use crate::order::{Details, Line, Order, OrderSeq, Timer};
 use crate::rules::Rules;
 use crate::status::Status;
 
@@ -29,6 +29,21 @@ pub enum Placement {
         /// The store's number, when it was found by id under a key that is new: the key is then remembered too.
         key_for: Option<OrderSeq>,
     },
+}
+
+/// Where a new order begins, and the timer that moves it on from there.
+fn first_status(
+    set: &WorkingSet,
+    draft: &Draft,
+    (is_held, hold_ms): (bool, Option<i64>),
+    now_ms: i64,
+) -> (Status, Option<Timer>) {
+    match draft.run_at_ms.filter(|&run_at_ms| run_at_ms > set.wall_ms) {
+        // Released, it queues up at once, whatever time it was for: who lets it go on can move it.
+        _ if is_held => (Status::Held, hold_ms.map(|hold_ms| Timer::after(hold_ms, now_ms, set.steady_ms))),
+        Some(run_at_ms) => (Status::Scheduled, Some(Timer::at(run_at_ms))),
+        None => (Status::Pending, None),
+    }
 }
 
 /// Accepts an order, or finds the one that was accepted for the same request before.
@@ -58,14 +73,10 @@ pub fn place(
         reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
     let reason = rules.holds(amount, draft.currency);
-    let (status, due_at_ms) = match draft.run_at_ms.filter(|&run_at_ms| run_at_ms > now_ms) {
-        // Released, it queues up at once, whatever time it was for: who lets it go on can move it.
-        _ if reason.is_some() => (Status::Held, rules.hold_ms.map(|hold_ms| now_ms.saturating_add(hold_ms))),
-        Some(run_at_ms) => (Status::Scheduled, Some(run_at_ms)),
-        None => (Status::Pending, None),
-    };
+    let (status, timer) = first_status(set, draft, (reason.is_some(), rules.hold_ms), now_ms);
     // A scheduled order queues up when its time comes, not when it was accepted.
-    let queues_up_ms = due_at_ms.filter(|_| status == Status::Scheduled).unwrap_or(now_ms);
+    let scheduled = timer.filter(|_| status == Status::Scheduled);
+    let queues_up_ms = scheduled.map_or(now_ms, |timer| timer.at_ms);
     let order = Order {
         seq: set.next_seq,
         id: draft.id.clone().unwrap_or_else(new_id),
@@ -88,7 +99,8 @@ pub fn place(
         started_at_ms: None,
         duration_ms: None,
         lease: None,
-        due_at_ms,
+        due_at_ms: timer.map(|timer| timer.at_ms),
+        steady_due_ms: timer.and_then(|timer| timer.steady_ms),
         cancel_requested: false,
         last_error: None,
         parked_by: None,

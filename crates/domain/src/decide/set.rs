@@ -44,6 +44,8 @@ pub struct WorkingSet {
     pub due: Vec<OrderSeq>,
     /// When the next timer after those in `due` comes, in milliseconds since 1970; known when due ones were asked for.
     pub next_due_ms: Option<i64>,
+    /// The same of waits, by steady time.
+    pub next_steady_due_ms: Option<i64>,
     /// The leases that were asked for, or have ended; the orders of those are loaded in `orders` too.
     pub leases: HashMap<Arc<str>, Lease>,
     /// What workers outside reported before, by order and token; known of those that were asked for.
@@ -62,6 +64,10 @@ pub struct WorkingSet {
     pub unparked: Vec<(Scope, OrderSeq)>,
     /// The number of the next new order.
     pub next_seq: OrderSeq,
+    /// The present by the wall clock, in milliseconds since 1970, which times that people name go by.
+    pub wall_ms: i64,
+    /// Steady time, in milliseconds, which waits and leases go by: it stands still while nobody could be heard.
+    pub steady_ms: i64,
 }
 
 impl WorkingSet {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::set::Refusal;
-use crate::order::{LedgerEntry, LineMove, Order, Queue};
+use crate::order::{LedgerEntry, LineMove, Order, Queue, Timer};
 use crate::status::Status;
 use crate::transition::{ActionName, Actor, Move, actions_from, find};
 
@@ -39,13 +39,13 @@ pub(super) fn refused(order: &Order, action: ActionName, actor: &Actor) -> Refus
     Refusal::InvalidTransition { from: order.status, action, allowed: actions_from(order.status, actor) }
 }
 
-/// Takes a step: everything that each step does, and what its row says of status and token; a timer may move the order
-/// on at `due_at_ms`. Stock is the caller's to move, by the row.
+/// Takes a step: everything that each step does, and what its row says of status and token; `timer` may move the order
+/// on. Stock is the caller's to move, by the row.
 pub(super) fn advance(
     order: &mut Order,
     row: &Move,
     (actor, reason): (Actor, Option<Arc<str>>),
-    due_at_ms: Option<i64>,
+    timer: Option<Timer>,
     now_ms: i64,
 ) -> Step {
     let (from, was) = (order.outward_status(), order.queue());
@@ -55,7 +55,8 @@ pub(super) fn advance(
     order.status = row.to;
     order.version += 1;
     order.token += u32::from(row.fences);
-    order.due_at_ms = due_at_ms;
+    order.due_at_ms = timer.map(|timer| timer.at_ms);
+    order.steady_due_ms = timer.and_then(|timer| timer.steady_ms);
     order.parked_by = None;
     // A clock that was set back must not make a change look older than the one before.
     order.updated_at_ms = now_ms.max(order.updated_at_ms);

@@ -25,8 +25,13 @@ pub enum Due {
 
 /// Moves an order whose time has come; `None` when it has been moved since. Its lines must be in the set.
 pub fn come_due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due> {
+    let (wall_ms, steady_ms) = (set.wall_ms, set.steady_ms);
     let order = set.orders.get_mut(&seq)?;
-    if order.due_at_ms.is_none_or(|due_at_ms| due_at_ms > now_ms) {
+    let is_due = match order.steady_due_ms {
+        Some(due_ms) => due_ms <= steady_ms,
+        None => order.due_at_ms.is_some_and(|due_at_ms| due_at_ms <= wall_ms),
+    };
+    if !is_due {
         return None;
     }
     let (to, action, actor, reason) = match order.status {
@@ -37,7 +42,7 @@ pub fn come_due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due>
         Status::Scheduled => (Status::Pending, ActionName::Start, Actor::System, TIME_CAME),
         Status::Held => (Status::Rejected, ActionName::Reject, Actor::System, HOLD_ENDED),
         _ => {
-            order.due_at_ms = None;
+            (order.due_at_ms, order.steady_due_ms) = (None, None);
             return Some(Due::Ready(seq));
         }
     };

@@ -29,6 +29,7 @@ fn order() -> Order {
         duration_ms: None,
         lease: None,
         due_at_ms: None,
+        steady_due_ms: None,
         cancel_requested: false,
         last_error: None,
         parked_by: None,

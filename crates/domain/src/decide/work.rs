@@ -9,7 +9,7 @@ use super::step::{Step, advance, row_of};
 use super::stock::release;
 use super::window::RecentClaims;
 use crate::lease::{WorkOutcome, WorkReport};
-use crate::order::{Order, OrderSeq, Queue};
+use crate::order::{Order, OrderSeq, Queue, Timer};
 use crate::rules::{Concurrency, Retries};
 use crate::status::Status;
 use crate::transition::{ActionName, Actor, StockEffect};
@@ -158,6 +158,7 @@ pub fn finish(
     (retries, dice): (&Retries, u64),
     now_ms: i64,
 ) -> Result<Step, Refusal> {
+    let steady_ms = set.steady_ms;
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
     if order.token != token {
         return Err(Refusal::StaleToken);
@@ -165,7 +166,8 @@ pub fn finish(
     let actor = Actor::Worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
     let (to, action, reason) = match result {
         WorkResult::Retry { reason, after_ms } => {
-            return give_up_attempt(order, (actor, reason), (retries, dice, after_ms.unwrap_or(0)), now_ms);
+            let spread = (retries, dice, after_ms.unwrap_or(0));
+            return give_up_attempt(order, (actor, reason), spread, (now_ms, steady_ms));
         }
         WorkResult::Completed => (Status::Completed, ActionName::Finish, None),
         WorkResult::Failed { reason } => (Status::Failed, ActionName::Fail, Some(reason)),
@@ -190,7 +192,7 @@ fn give_up_attempt(
     order: &mut Order,
     (actor, reason): (Actor, &Arc<str>),
     (retries, dice, least_ms): (&Retries, u64, i64),
-    now_ms: i64,
+    (now_ms, steady_ms): (i64, i64),
 ) -> Result<Step, Refusal> {
     let is_last = order.attempts >= retries.max_attempts;
     let (to, action) = match is_last {
@@ -204,8 +206,8 @@ fn give_up_attempt(
     let delay_ms = retries.delay_ms(order.attempts, dice).max(least_ms);
     // A customer who called it off need not wait for the next attempt.
     let delay_ms = if order.cancel_requested { 0 } else { delay_ms };
-    let due_at_ms = (!is_last).then_some(now_ms.saturating_add(delay_ms));
-    Ok(advance(order, row, (actor, Some(reason)), due_at_ms, now_ms))
+    let timer = (!is_last).then(|| Timer::after(delay_ms, now_ms, steady_ms));
+    Ok(advance(order, row, (actor, Some(reason)), timer, now_ms))
 }
 
 /// Takes an order from a worker whose lease has ended.
@@ -218,9 +220,10 @@ pub fn end_lease(
     (retries, dice): (&Retries, u64),
     now_ms: i64,
 ) -> Result<Step, Refusal> {
+    let steady_ms = set.steady_ms;
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
     let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..*retries };
-    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (&retries, dice, 0), now_ms)
+    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (&retries, dice, 0), (now_ms, steady_ms))
 }
 
 /// Puts an order back into the queue, without charging the attempt: its worker gives it back, and proves by the
@@ -235,6 +238,7 @@ pub fn requeue(
     reason: &str,
     now_ms: i64,
 ) -> Result<Step, Refusal> {
+    let steady_ms = set.steady_ms;
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
     if token.is_some_and(|token| token != order.token) {
         return Err(Refusal::StaleToken);
@@ -244,8 +248,8 @@ pub fn requeue(
     order.worker = None;
     order.started_at_ms = None;
     // What its customer asked for meanwhile is a timer's to do, at once.
-    let due_at_ms = order.cancel_requested.then_some(now_ms);
-    Ok(advance(order, row, (Actor::System, Some(reason.into())), due_at_ms, now_ms))
+    let timer = order.cancel_requested.then(|| Timer::after(0, now_ms, steady_ms));
+    Ok(advance(order, row, (Actor::System, Some(reason.into())), timer, now_ms))
 }
 
 fn shortened(reason: &Arc<str>) -> Arc<str> {

@@ -215,6 +215,10 @@ impl Shard {
                 match &result {
                     // Large events: it did not reach as far as this subscriber is.
                     Ok(last) => subscriber.wants_exact_page = *last <= after,
+                    Err(StoreError::DamagedEvent { .. }) if after > from => subscriber.wants_exact_page = true,
+                    Err(error @ StoreError::DamagedEvent { .. }) => {
+                        shard.on_damage(key, subscriber, (subscription, after), (log, error));
+                    }
                     Err(error) => shard.on_page_failure(subscriber, after, error),
                 }
             });
@@ -261,6 +265,9 @@ impl Shard {
                     shard.on_page_failure(subscriber, after, &error);
                 }
                 Ok(page) => shard.take_page(key, subscriber, subscription, after, page),
+                Err(error @ StoreError::DamagedEvent { .. }) => {
+                    shard.on_damage(key, subscriber, (subscription, after), (log, &error));
+                }
                 Err(error) => shard.on_page_failure(subscriber, after, &error),
             }
         });
@@ -325,6 +332,25 @@ impl Shard {
         let heads = Heads { feeds: &self.feeds, index: &self.index };
         // Bounded by the low water mark and one page, so that even one huge event gets through.
         subscriber.tell(id, &telling, heads, &mut self.tally);
+    }
+
+    /// An event cannot be delivered, ever: the subscriber is told of a gap, as when retention has passed it, and goes on at
+    /// the head of the log.
+    fn on_damage(
+        &mut self,
+        key: Key,
+        subscriber: &mut Subscriber,
+        (subscription, after): (u32, u64),
+        (log, error): (Log, &StoreError),
+    ) {
+        self.tally.add(Counter::Errors, 1);
+        self.tally.add(Counter::DamagedReads, 1);
+        let connection = subscriber.entry.record().id();
+        tracing::error!(%error, connection, after, "an event cannot be delivered; its reader is told of a gap");
+        let known = self.feeds[log.index()].known();
+        let extent = Extent { floor: known.head, ..Extent::of(known) };
+        let page = Page { events: Vec::new(), read_to: after, extent };
+        self.take_page(key, subscriber, subscription, after, page);
     }
 
     fn on_page_failure(&mut self, subscriber: &mut Subscriber, after: u64, error: &StoreError) {

@@ -13,11 +13,14 @@ use ordercast_domain::product::Product;
 use ordercast_domain::status::Status;
 
 use super::{claimed, draft, event, place, run, wait};
+use crate::clock::wall_now_ms;
 use crate::read::{OrderQuery, ReadStore};
 use crate::write::{Keys, WriteStore, Writes};
 
 /// So far away that it never comes.
 const FAR_MS: i64 = 1_000_000_000;
+/// Some steady time.
+const STEADY_MS: i64 = 5_000_000;
 
 /// Runs the part of the suite about steps on an empty store.
 ///
@@ -25,6 +28,7 @@ const FAR_MS: i64 = 1_000_000_000;
 /// When the store does not conform.
 pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     finds_what_is_due(writer, reader);
+    finds_waits_that_are_over(writer, reader);
     finds_leases_and_what_they_hold(writer, reader);
     keeps_what_was_moved(writer, reader);
     keeps_pauses_and_what_they_park(writer, reader);
@@ -87,15 +91,34 @@ fn finds_what_is_due(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     assert_eq!(wait(reader.start_state()).expect("readable").next_due_ms, far.due_at_ms);
 }
 
+/// A wait goes by steady time, whatever the wall clock says of it.
+fn finds_waits_that_are_over(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
+    run(writer, Keys { order_seqs: vec![2], ..Keys::default() }, |set, now_ms| {
+        let wait = |order: &mut Order| (order.due_at_ms, order.steady_due_ms) = (Some(now_ms - 1), Some(STEADY_MS));
+        changed(&set, 2, wait).1
+    });
+    for (steady_ms, due, next) in [(STEADY_MS - 1, &[][..], Some(STEADY_MS)), (STEADY_MS, &[2][..], None)] {
+        run(writer, Keys { due: 5, steady_ms, ..Keys::default() }, |set, _| {
+            assert_eq!((set.due.as_slice(), set.next_steady_due_ms, set.steady_ms), (due, next, steady_ms));
+            assert!((set.wall_ms - wall_now_ms()).abs() < FAR_MS);
+            Writes::default()
+        });
+    }
+    assert_eq!(wait(reader.start_state()).expect("readable").next_steady_due_ms, Some(STEADY_MS));
+    run(writer, Keys { order_seqs: vec![2], ..Keys::default() }, |set, now_ms| {
+        changed(&set, 2, |order| (order.due_at_ms, order.steady_due_ms) = (Some(now_ms + FAR_MS), None)).1
+    });
+}
+
 fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let ids: [Arc<str>; 2] = ["ended".into(), "live".into()];
     run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
         let mut writes = Writes::default();
-        for (id, expires_at_ms) in ids.iter().zip([now_ms, now_ms + FAR_MS]) {
+        for (id, expires_at_ms) in ids.iter().zip([STEADY_MS, STEADY_MS + FAR_MS]) {
             let step = claimed(&mut set, (&"out".into(), Some(id)), now_ms);
             writes.events.push(event(&step.order, "claimed"));
             writes.changed_orders.push(step.order);
-            writes.leases.push(Lease { id: Arc::clone(id), worker: "out".into(), expires_at_ms });
+            writes.leases.push(Lease { id: Arc::clone(id), worker: "out".into(), expires_at_ms, ttl_ms: 6_000 });
         }
         writes
     });
@@ -112,15 +135,16 @@ fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn Rea
         let expires_at_ms = set.leases["live"].expires_at_ms + 1;
         Writes { leases: vec![Lease { expires_at_ms, ..set.leases["live"].clone() }], ..Writes::default() }
     });
-    run(writer, Keys { ended_leases: true, ..Keys::default() }, |mut set, now_ms| {
+    run(writer, Keys { ended_leases: true, steady_ms: STEADY_MS, ..Keys::default() }, |mut set, now_ms| {
         assert_eq!(set.leases.keys().map(|id| &**id).collect::<Vec<_>>(), ["ended"]);
-        assert!(set.next_lease_end_ms.is_some_and(|end_ms| end_ms > now_ms), "the other's, as it was renewed");
+        assert_eq!(set.next_lease_end_ms, Some(STEADY_MS + FAR_MS + 1), "the other's, as it was renewed");
         let step = decide::requeue(&mut set, 3, None, "its worker is gone", now_ms).expect("it goes back");
         assert_eq!(step.order.lease, None);
         let events = vec![event(&step.order, "back")];
         Writes { events, changed_orders: vec![step.order], ended_leases: vec!["ended".into()], ..Writes::default() }
     });
-    run(writer, Keys { ended_leases: true, leases: vec!["ended".into()], ..Keys::default() }, |set, _| {
+    let leases = vec!["ended".into()];
+    run(writer, Keys { ended_leases: true, steady_ms: STEADY_MS, leases, ..Keys::default() }, |set, _| {
         assert!(set.leases.is_empty() && set.orders.is_empty(), "it is no more");
         Writes::default()
     });
