@@ -24,6 +24,10 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, ConfigCommand, OrdersCommand, ProductsCommand};
 use failure::Failure;
 
+/// Gives memory back to the system after a peak, which the C library's allocator does not; see docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
