@@ -49,6 +49,9 @@ pub struct OrderInput<'a> {
     pub charges: Vec<ChargeInput<'a>>,
     /// When it is to start, in milliseconds since 1970; at once when missing or past.
     pub run_at_ms: Option<i64>,
+    /// For an order of one product: the product's currency, which counts when the order names none. Its price is the
+    /// catalogue's.
+    pub of_product: Option<Currency>,
 }
 
 /// One charge as a client sent it.
@@ -140,10 +143,16 @@ impl CustomerKey {
 pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKey) -> Result<Draft, Vec<Violation>> {
     let mut wrong = Vec::new();
     let id = input.id.filter(|id| check_id(id, &mut wrong));
-    let currency = currency_of(input.currency, rules, &mut wrong);
+    let currency = match (input.currency, input.of_product) {
+        (None, Some(currency)) => currency,
+        (code, _) => currency_of(code, rules, &mut wrong),
+    };
     let lines = lines_of(&input.items, rules, &mut wrong);
     let charges = charges_of(&input.charges, &mut wrong);
-    let pricing = price_of(input, (&lines, &charges), currency, rules, &mut wrong);
+    let pricing = match input.of_product {
+        Some(_) => Pricing::Catalogue,
+        None => price_of(input, (&lines, &charges), currency, rules, &mut wrong),
+    };
     let customer = required("/customer", input.customer, &mut wrong);
     let address = required("/address", input.address, &mut wrong);
     let priority = Priority::from_number(input.priority.unwrap_or(2)).unwrap_or_else(|| {
@@ -179,43 +188,6 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
     })
 }
 
-/// An order of one product at the catalogue's price.
-///
-/// # Errors
-/// When the quantity is out of bounds.
-pub fn draft_catalogue_order(
-    product: &Product,
-    quantity: i64,
-    customer: &str,
-    address: &str,
-    customers: &CustomerKey,
-) -> Result<Draft, Vec<Violation>> {
-    let quantity = quantity_of(quantity)
-        .ok_or_else(|| vec![Violation::new("/quantity", format!("must be a whole number from 1 to {MAX_QUANTITY}"))])?;
-    let item = ItemInput { sku: &product.sku, quantity: i64::from(quantity), price: None, plain: false };
-    let input =
-        OrderInput { items: vec![item], customer: Some(customer), address: Some(address), ..OrderInput::default() };
-    Ok(Draft {
-        id: None,
-        key: None,
-        customer_id: customers.opaque(customer),
-        pricing: Pricing::Catalogue,
-        currency: product.currency,
-        details: Arc::new(Details {
-            lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0, plain: false }],
-            charges: Vec::new(),
-            customer: customer.to_owned(),
-            address: address.to_owned(),
-            notes: None,
-        }),
-        priority: Priority::Medium,
-        placed_at_ms: None,
-        run_at_ms: None,
-        demo: false,
-        digest: digest_of(&input),
-    })
-}
-
 /// A product as a client sent it.
 #[derive(Clone, Copy, Debug)]
 pub struct ProductInput<'a> {
@@ -244,6 +216,9 @@ pub fn draft_product(at: &str, input: &ProductInput<'_>, rules: &Rules) -> Resul
             rules.default_currency
         }),
     };
+    if is_path_step(input.sku) {
+        wrong.push(Violation::new(format!("{at}/sku"), PATH_STEP));
+    }
     let price = unit_price(&format!("{at}/price"), input.price, 0, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong);
@@ -365,11 +340,24 @@ pub(crate) fn check_amount(amount: i64, currency: Currency, rules: &Rules) -> Op
     None
 }
 
+/// Whether a name means a step in a path (RFC 3986 §5.2.4): clients resolve `.` and `..` before they send, so that nothing
+/// of such a name could be reached.
+pub fn is_path_step(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
+/// What is said of a name that [`is_path_step`].
+pub const PATH_STEP: &str = "must not be . or .., which addresses cannot name";
+
 fn check_id(id: &str, wrong: &mut Vec<Violation>) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let good = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed);
     if !good {
         wrong.push(Violation::new("/id", "must have 1 to 64 of the characters A-Z a-z 0-9 . _ -"));
+    }
+    if is_path_step(id) {
+        wrong.push(Violation::new("/id", PATH_STEP));
+        return false;
     }
     if RESERVED_IDS.contains(&id) {
         wrong.push(Violation::new("/id", "is taken by an address of the server's own"));

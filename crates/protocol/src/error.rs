@@ -171,6 +171,38 @@ impl FieldError {
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
     }
+
+    /// All that is wrong in one line.
+    pub fn sum_up(fields: &[Self]) -> String {
+        match fields {
+            [one] => one.to_string(),
+            more => format!("{} fields are wrong", more.len()),
+        }
+    }
+
+    /// Every wrong field in one line of at most about `most` bytes, for protocols whose errors are only text.
+    pub fn list(fields: &[Self], most: usize) -> String {
+        let mut line = Self::sum_up(fields);
+        if fields.len() < 2 {
+            return line;
+        }
+        for (at, field) in fields.iter().enumerate() {
+            if line.len() > most {
+                line.push_str("; …");
+                break;
+            }
+            line.push_str(if at == 0 { ": " } else { "; " });
+            line.push_str(&field.to_string());
+        }
+        line
+    }
+}
+
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let subject = if self.pointer.is_empty() { "the body" } else { &self.pointer };
+        write!(f, "{subject} {}", self.detail)
+    }
 }
 
 #[cfg(test)]

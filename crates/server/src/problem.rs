@@ -52,11 +52,13 @@ impl Problem {
 
     /// Violations of rules, as an error of `code`.
     pub fn violations(code: ErrorCode, violations: Vec<Violation>) -> Self {
-        let detail = match violations.as_slice() {
-            [one] => format!("{} {}", one.pointer, one.detail),
-            more => format!("{} fields are wrong", more.len()),
-        };
-        let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail)).collect();
+        let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail));
+        Self::fields(code, fields.collect())
+    }
+
+    /// Wrong fields, as an error of `code`.
+    pub fn fields(code: ErrorCode, fields: Vec<FieldError>) -> Self {
+        let detail = FieldError::sum_up(&fields);
         Self { fields, ..Self::new(code, detail) }
     }
 
@@ -93,7 +95,9 @@ impl Problem {
                 order_id: Some(order_id.to_string()),
                 ..Self::new(
                     ErrorCode::IdempotencyConflict,
-                    format!("{order_id} was accepted for another body; use a new id and Idempotency-Key"),
+                    format!(
+                        "it was used for another request, of the order {order_id}; use a new id and Idempotency-Key"
+                    ),
                 )
             },
             Refusal::OutOfStock { line, sku, left } => {

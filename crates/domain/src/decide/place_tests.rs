@@ -1,5 +1,5 @@
 use super::*;
-use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_catalogue_order, draft_order};
+use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
 use crate::product::Product;
 use crate::rules::Priority;
@@ -59,7 +59,18 @@ fn stock_is_reserved_for_all_lines_or_none() {
 #[test]
 fn the_catalogue_prices_an_order_and_its_limits_hold() {
     let mut set = set_with(&[tea(1_000_000)]);
-    let order = |quantity| draft_catalogue_order(&tea(0), quantity, "x", "y", &key()).unwrap();
+    let order = |quantity| {
+        let item = ItemInput { sku: "tea", quantity, price: None, plain: false };
+        let (customer, address) = (Some("x"), Some("y"));
+        let input = OrderInput {
+            items: vec![item],
+            customer,
+            address,
+            of_product: Some(tea(0).currency),
+            ..OrderInput::default()
+        };
+        draft_order(&input, &rules(), &key()).unwrap()
+    };
     let Ok(Placement::Accepted { order: accepted, .. }) = placed(&mut set, &order(1)) else { panic!("one is there") };
     assert_eq!((accepted.amount, accepted.rounding), (250, 5_000), "2.505 rounds half to even");
     assert!(matches!(placed(&mut set, &order(100_000)), Err(Refusal::Invalid(_))));

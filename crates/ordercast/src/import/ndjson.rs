@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ordercast_domain::product::hex;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::intake::parse_order;
+use ordercast_protocol::fields::without_byte_order_mark;
+use ordercast_protocol::intake::{Form, parse_order};
 use ordercast_protocol::limits::MAX_BODY_BYTES;
 use sha2::{Digest, Sha256};
 
@@ -80,7 +81,8 @@ impl NdjsonSource {
             let rest = self.input.skip_until(b'\n')?;
             return Ok(Some(most + rest as u64));
         }
-        let trimmed = text.trim_ascii();
+        let unmarked = if self.line == 1 { without_byte_order_mark(text) } else { &text[..] };
+        let trimmed = unmarked.trim_ascii();
         let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
         let end = start + trimmed.len();
         text.truncate(end);
@@ -96,10 +98,10 @@ impl NdjsonSource {
     /// The line goes out as it is; it is read here only for its id and its time. What is wrong with a field is
     /// the server's to say.
     fn parcel_of(&mut self, text: &[u8]) -> Result<Parcel, String> {
-        let order = match parse_order(text) {
+        let order = match parse_order(text, Form::Body) {
             Ok(order) => order,
             Err(error) if error.code == ErrorCode::MalformedJson => {
-                return Err("a line that is no JSON object".to_owned());
+                return Err("a line that is no JSON".to_owned());
             }
             Err(_) => Default::default(),
         };
@@ -135,10 +137,10 @@ mod tests {
 
     #[test]
     fn lines_go_out_as_they_are() {
-        let text = " {\"id\":\"a\",\"amount\":1.50,\"items\":[\"x\"],\"placed_at\":\"1970-01-01T00:00:01Z\"}\r\n\n{\"amount\":2}\n{\"amount\":2}";
+        let text = "\u{feff} {\"id\":\"a\",\"amount\":1.50,\"items\":[\"x\"],\"placed_at\":\"1970-01-01T00:00:01Z\"}\r\n\n{\"amount\":2}\n{\"amount\":2}";
         let (parcels, tally, total) = parcels(text);
         assert_eq!((parcels.len(), total, tally.skipped.count()), (3, 3, 0));
-        assert_eq!(parcels[0].body, text.lines().next().unwrap().trim().as_bytes());
+        assert_eq!(parcels[0].body, text.lines().next().unwrap().trim_start_matches('\u{feff}').trim().as_bytes());
         assert_eq!((parcels[0].id.as_str(), parcels[0].placed_at_ms, parcels[0].lines), ("a", Some(1_000), 1));
         assert_eq!(parcels[0].idempotency_key, None);
         let keys: Vec<_> = parcels[1..].iter().map(|parcel| parcel.idempotency_key.clone().unwrap()).collect();
@@ -149,10 +151,10 @@ mod tests {
     #[test]
     fn what_is_no_order_is_counted() {
         let long = "x".repeat(2 * MAX_BODY_BYTES);
-        let (parcels, tally, total) = parcels(&format!("[1]\n{long}\nnonsense\n{{\"id\":7}}\n"));
-        assert_eq!((parcels.len(), total), (1, 4), "a wrong field is for the server to refuse");
+        let (parcels, tally, total) = parcels(&format!("{{\n{long}\nnonsense\n{{\"id\":7}}\n[1]\n"));
+        assert_eq!((parcels.len(), total), (2, 5), "a wrong field is for the server to refuse");
         let reasons: Vec<_> = tally.skipped.0.iter().map(|(reason, one)| (reason.as_str(), one.count)).collect();
-        assert_eq!(reasons, [("a line of more than 1048576 bytes", 1), ("a line that is no JSON object", 2)]);
-        assert_eq!(tally.skipped.0["a line that is no JSON object"].examples, ["line 1", "line 3"]);
+        assert_eq!(reasons, [("a line of more than 1048576 bytes", 1), ("a line that is no JSON", 2)]);
+        assert_eq!(tally.skipped.0["a line that is no JSON"].examples, ["line 1", "line 3"]);
     }
 }

@@ -5,11 +5,12 @@ use ordercast_domain::draft::{MAX_CHARGES, MAX_ID_BYTES, MAX_PRICE, MAX_QUANTITY
 use ordercast_domain::order::ChargeKind;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::ActionName;
+use ordercast_protocol::intake::SERVER_FIELDS;
 use ordercast_protocol::limits::{MAX_IDEMPOTENCY_KEY_BYTES, MAX_LINES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use serde_json::{Value, json};
 
 use super::schema::{
-    about, answer, count, currency, filled, flag, instant, lenient, list, money, named, one_of, or_null, strict,
+    about, answer, count, currency, filled, flag, instant, list, money, named, one_of, or_null, strict, strict_beside,
     string, text, with,
 };
 
@@ -34,7 +35,7 @@ pub(super) fn actions() -> Vec<ActionName> {
 /// An id that a client may choose.
 pub(super) fn id() -> Value {
     let pattern = format!("^[A-Za-z0-9._-]{{1,{MAX_ID_BYTES}}}$");
-    json!({"type": "string", "pattern": pattern, "not": {"const": "bulk"}})
+    json!({"type": "string", "pattern": pattern, "not": {"enum": ["bulk", "retry", ".", ".."]}})
 }
 
 /// A price of one unit. Of adjustments it may be negative.
@@ -69,13 +70,13 @@ pub(super) fn items(price: Value, least: i64) -> Value {
         "type": "array",
         "minItems": 1,
         "maxItems": MAX_LINES,
-        "items": {"anyOf": [plain, lenient(&["sku"], fields)]},
+        "items": {"anyOf": [plain, strict(&["sku"], fields)]},
     })
 }
 
 /// The body of `POST /orders`.
 pub(super) fn order_request() -> Value {
-    let charge = lenient(
+    let charge = strict(
         &["kind", "amount"],
         json!({
             "kind": one_of(&ChargeKind::ALL.map(ChargeKind::name)),
@@ -109,8 +110,9 @@ pub(super) fn order_request() -> Value {
         ),
     });
     about(
-        lenient(&["items", "customer", "address"], fields),
-        "Fields that are the server's to set, such as `status`, are passed over. Lengths are counted in bytes.",
+        strict_beside(&["items", "customer", "address"], fields, &SERVER_FIELDS),
+        "Fields that the server sets, such as `status`, are taken and read past; any other that is not known is refused. \
+         Lengths are counted in bytes.",
     )
 }
 
