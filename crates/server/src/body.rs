@@ -50,14 +50,14 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
 }
 
-/// The client's key; a wrong one is told as an error of `invalid`. An empty one is none.
+/// The client's key; a wrong one is told as an error of `invalid`. A header without a value is one of them: a client that
+/// sends it means to be protected.
 pub(crate) fn idempotency_key(headers: &HeaderMap, invalid: ErrorCode) -> Result<Option<Arc<str>>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = keys.next() else { return Ok(None) };
     let detail = match key.to_str() {
         Ok(_) if keys.next().is_some() => "must be sent once".to_owned(),
-        Ok("") => return Ok(None),
-        Ok(key) if key.len() <= MAX_IDEMPOTENCY_KEY_BYTES => return Ok(Some(key.into())),
+        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) => return Ok(Some(key.into())),
         _ => format!("must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} visible ASCII characters"),
     };
     let fields = vec![FieldError::new("/Idempotency-Key", detail.clone())];
@@ -323,11 +323,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_bounded_and_an_empty_one_is_none() {
+    fn keys_are_bounded_and_sent_once() {
         let long = "k".repeat(MAX_IDEMPOTENCY_KEY_BYTES + 1);
         for (values, expected) in [
             (&[][..], Ok(None)),
-            (&[""], Ok(None)),
+            (&[""], Err(())),
             (&["k"], Ok(Some("k"))),
             (&[&long[1..]], Ok(Some(&long[1..]))),
             (&[&long], Err(())),
