@@ -21,6 +21,8 @@ pub enum ErrorCode {
     IdempotencyConflict,
     /// The product is not in the catalogue.
     UnknownProduct,
+    /// Prices are not those of the catalogue.
+    PriceDiffers,
     /// Less is left than was ordered.
     OutOfStock,
     /// The status table does not allow the move.
@@ -71,7 +73,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
@@ -80,6 +82,7 @@ impl ErrorCode {
         Self::InvalidQuery,
         Self::IdempotencyConflict,
         Self::UnknownProduct,
+        Self::PriceDiffers,
         Self::OutOfStock,
         Self::InvalidTransition,
         Self::StaleVersion,
@@ -132,6 +135,7 @@ impl ErrorCode {
             Self::InvalidQuery => ("invalid-query", 400, "The query is not valid"),
             Self::IdempotencyConflict => ("idempotency-conflict", 409, "The key was used for another order"),
             Self::UnknownProduct => ("unknown-product", 422, "The product is not in the catalogue"),
+            Self::PriceDiffers => ("price-differs", 422, "The price is another now"),
             Self::OutOfStock => ("out-of-stock", 409, "Not enough in stock"),
             Self::InvalidTransition => ("invalid-transition", 409, "This cannot be done to the order now"),
             Self::StaleToken => ("stale-token", 409, "The order is no longer this worker's"),

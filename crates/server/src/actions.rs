@@ -155,7 +155,6 @@ fn if_match(headers: &HeaderMap) -> Option<Vec<u32>> {
     is_given.then_some(versions)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

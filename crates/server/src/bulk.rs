@@ -34,6 +34,7 @@ use crate::drafts::{Entrance, draft_of};
 use crate::events::Infallible;
 use crate::orders::find;
 use crate::problem::Problem;
+use crate::suggestions::explain;
 
 /// Lines of one request that wait for their commit; then no more is read until the first is answered.
 const WINDOW: usize = 256;
@@ -232,7 +233,7 @@ impl Intake {
                 self.pending.push_front(Pending { tries: first.tries + 1, outcome, ..first });
                 return None;
             }
-            (Err(error), None) => Err(Problem::of_order(error)),
+            (Err(error), None) => Err(explain(&self.app, error).await),
         };
         let (order, replayed) = match result {
             Ok(Placed::Accepted { order, details }) => {

@@ -80,7 +80,7 @@ fn product_draft(
     };
     let guest = format!("guest-{guest}");
     let input = OrderInput {
-        items: vec![ItemInput { sku: &sku, quantity: choice.quantity, price: None, plain: false }],
+        items: vec![ItemInput { sku: &sku, quantity: choice.quantity, price: None, plain: false, untracked: false }],
         customer: request.customer.as_deref().or(Some(&guest)),
         address: request.address.as_deref().or(Some(GUEST_ADDRESS)),
         of_product: Some(currency),
@@ -110,6 +110,7 @@ fn input_of<'a>(request: &'a OrderRequest<'_>) -> OrderInput<'a> {
         charges: request.charges.iter().map(charge_of).collect(),
         run_at_ms: request.run_at_ms,
         of_product: None,
+        price_override: request.price_override.as_deref(),
     }
 }
 
@@ -118,5 +119,11 @@ fn charge_of<'a>(charge: &'a ChargeRequest<'_>) -> ChargeInput<'a> {
 }
 
 pub(crate) fn item_of<'a>(item: &'a ItemRequest<'_>) -> ItemInput<'a> {
-    ItemInput { sku: &item.sku, quantity: item.quantity, price: item.price, plain: item.plain }
+    ItemInput {
+        sku: &item.sku,
+        quantity: item.quantity,
+        price: item.price,
+        plain: item.plain,
+        untracked: item.untracked,
+    }
 }

@@ -46,6 +46,7 @@ pub mod serve;
 pub mod session;
 mod snapshot;
 mod snapshot_pages;
+mod suggestions;
 mod ticker;
 pub mod tokens;
 mod upgrade;

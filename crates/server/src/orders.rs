@@ -32,6 +32,7 @@ use crate::app::App;
 use crate::body::{idempotency_key, read_json, require_json};
 use crate::drafts::{Entrance, draft_of};
 use crate::problem::Problem;
+use crate::suggestions::explain;
 
 /// Most orders or events of one page of a list.
 pub(crate) const MAX_PAGE: usize = 500;
@@ -49,9 +50,10 @@ pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Inc
     let body = read_json(app, &head.headers, body).await?;
     let draft = draft_of(&app.engine, &body, &Entrance { key, ..Entrance::LINE })?;
     let principal = Principal::local_admin();
-    match app.engine.place(peer.ip(), principal, draft).await.map_err(Problem::of_order)? {
-        Placed::Accepted { order, details } => Ok(order_response(StatusCode::CREATED, &order, &details)),
-        Placed::Replayed { order_id } => {
+    match app.engine.place(peer.ip(), principal, draft).await {
+        Err(error) => Err(explain(app, error).await),
+        Ok(Placed::Accepted { order, details }) => Ok(order_response(StatusCode::CREATED, &order, &details)),
+        Ok(Placed::Replayed { order_id }) => {
             let (order, details) = find(app, order_id).await?;
             let mut response = order_response(StatusCode::OK, &order, &details);
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));

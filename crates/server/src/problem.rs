@@ -95,9 +95,7 @@ impl Problem {
                 order_id: Some(order_id.to_string()),
                 ..Self::new(
                     ErrorCode::IdempotencyConflict,
-                    format!(
-                        "it was used for another request, of the order {order_id}; use a new id and Idempotency-Key"
-                    ),
+                    format!("{order_id} has it, for another request; use a new id and Idempotency-Key"),
                 )
             },
             Refusal::OutOfStock { line, sku, left } => {
@@ -107,6 +105,8 @@ impl Problem {
                     ..Self::new(ErrorCode::OutOfStock, format!("only {left} of {sku} are left"))
                 }
             }
+            Refusal::UnknownProducts { violations, .. } => Self::violations(ErrorCode::UnknownProduct, violations),
+            Refusal::PriceDiffers(violations) => Self::violations(ErrorCode::PriceDiffers, violations),
             Refusal::UnknownProduct { sku } => {
                 Self::new(ErrorCode::UnknownProduct, format!("{sku} is not in the catalogue; see GET /products"))
             }

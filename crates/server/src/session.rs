@@ -30,6 +30,7 @@ use crate::orders::find;
 use crate::past::{channel_of, tell_history, tell_presence};
 use crate::problem::Problem;
 use crate::snapshot::{self, Snapshot};
+use crate::suggestions::{explain, needs_search};
 
 /// Errors within [`ERROR_WINDOW`] after which a connection is closed: a client that errs so often does not
 /// listen to what it is told.
@@ -256,6 +257,13 @@ impl Answer {
                 self.acknowledge(&json, false);
             }
             Ok(Placed::Replayed { order_id }) => self.read(order_id, true),
+            Err(error) if needs_search(&error) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let problem = explain(&self.app, error).await;
+                    self.refuse(&problem);
+                });
+            }
             Err(error) => self.refuse(&Problem::of_order(error)),
         }
     }

@@ -124,6 +124,7 @@ impl State {
         }
         let reports = keys.reports.iter().filter_map(|(id, token)| self.reports.get(&(*self.ids.get(id)?, *token)));
         set.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
+        set.has_products = !self.products.is_empty();
         for sku in &keys.skus {
             if let Some(product) = self.products.get(sku) {
                 set.products.insert(Arc::clone(sku), product.clone());

@@ -25,6 +25,7 @@ use crate::drafts::{Entrance, draft_of};
 use crate::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, number, status_of, whole_order_json};
 use crate::problem::Problem;
 use crate::products;
+use crate::suggestions::{explain, needs_search};
 
 /// Length of an error's message after which no more wrong fields are named, in bytes.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;
@@ -157,6 +158,13 @@ impl Answer {
                 self.send(Ok(json));
             }
             Ok(Placed::Replayed { order_id }) => self.read(order_id, Shown::AsPlaced),
+            Err(error) if needs_search(&error) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let problem = explain(&self.app, error).await;
+                    self.send(Err(problem));
+                });
+            }
             Err(error) => self.send(Err(Problem::of_order(error))),
         }
     }

@@ -6,7 +6,7 @@ use ordercast_protocol::intake::{ADJUSTMENT_SERVER_FIELDS, PRODUCT_SERVER_FIELDS
 use ordercast_protocol::limits::{MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use serde_json::{Map, Value, json};
 
-use super::orders::{id, items, unit_price};
+use super::orders::{adjusted_items, id, unit_price};
 use super::schema::{
     about, answer, count, counts, currency, flag, instant, list, money, named, one_of, or_null, strict, strict_beside,
     string, text, with,
@@ -98,7 +98,7 @@ pub(super) fn catalogue(schemas: &mut Map<String, Value>) {
         "id": id(),
         "kind": one_of(&AdjustmentKind::ALL.map(AdjustmentKind::name)),
         "currency": or_null(currency()),
-        "items": items(unit_price(true), -ordercast_domain::draft::MAX_QUANTITY),
+        "items": adjusted_items(),
         "customer": or_null(text(MAX_TEXT_BYTES)),
         "notes": or_null(text(MAX_TEXT_BYTES)),
         "placed_at": or_null(instant()),

@@ -61,7 +61,7 @@ pub(super) fn orders() -> Vec<Operation> {
         .with_header("ETag", true, etag())
         .with_header("Idempotency-Replayed", true, replayed())
         .fails(&[ErrorCode::InvalidOrder, ErrorCode::IdempotencyConflict, ErrorCode::OutOfStock])
-        .fails(&[ErrorCode::UnknownProduct])
+        .fails(&[ErrorCode::UnknownProduct, ErrorCode::PriceDiffers])
         .commands();
     let many = Operation::new("post", "/orders/bulk", "placeOrders", ORDERS, "Place many orders, one a line")
         .takes_as(LINES, list(named("OrderRequest")), true)

@@ -55,8 +55,18 @@ fn time_zone() -> Value {
     about(or_null(text(MAX_TIME_BYTES)), "An IANA name such as Europe/Berlin; then times are local.")
 }
 
-/// Lines as they are sent.
-pub(super) fn items(price: Value, least: i64) -> Value {
+/// Lines of orders as they are sent.
+pub(super) fn items() -> Value {
+    let untracked = about(or_null(flag()), "Its SKU need not be in the catalogue. Of one that is, it changes nothing.");
+    lines(unit_price(false), 1, json!({"untracked": untracked}))
+}
+
+/// Lines of adjustments, which may be negative.
+pub(super) fn adjusted_items() -> Value {
+    lines(unit_price(true), -MAX_QUANTITY, json!({}))
+}
+
+fn lines(price: Value, least: i64, more: Value) -> Value {
     let fields = json!({
         "sku": {"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES},
         "quantity": or_null(json!({"type": "integer", "minimum": least, "maximum": MAX_QUANTITY, "default": 1})),
@@ -70,7 +80,7 @@ pub(super) fn items(price: Value, least: i64) -> Value {
         "type": "array",
         "minItems": 1,
         "maxItems": MAX_LINES,
-        "items": {"anyOf": [plain, strict(&["sku"], fields)]},
+        "items": {"anyOf": [plain, strict(&["sku"], with(fields, more))]},
     })
 }
 
@@ -89,12 +99,14 @@ pub(super) fn order_request() -> Value {
         "id": or_null(id()),
         "amount": about(
             or_null(json!({"type": "number", "exclusiveMinimum": 0})),
-            "The sum when every line has a price, and needless then; required when none has.",
+            "The sum when every line has a price, its own or the catalogue's, and needless then; required when none has. 0 \
+             is taken where `rules.allow_zero_amount` is set.",
         ),
         "currency": or_null(currency()),
         "items": about(
-            items(unit_price(false), 1),
-            "All lines have a price or none has. The settings allow 50 lines by default.",
+            items(),
+            "All lines have a price or none has. A known SKU has the catalogue's price, and another only with \
+             `price_override`. The settings allow 50 lines by default.",
         ),
         "customer": filled(MAX_TEXT_BYTES),
         "address": filled(MAX_TEXT_BYTES),
@@ -104,6 +116,10 @@ pub(super) fn order_request() -> Value {
         "charges": about(or_null(charges), "Discounts, taxes, shipping; every line needs a price then."),
         "run_at": scheduled(),
         "time_zone": time_zone(),
+        "price_override": about(
+            or_null(filled(MAX_REASON_BYTES)),
+            "Why prices differ from the catalogue's; for administrators. Kept only where one does.",
+        ),
         "idempotency_key": about(
             or_null(text(MAX_IDEMPOTENCY_KEY_BYTES)),
             "Where no header can carry it: in lines and frames.",
@@ -171,6 +187,7 @@ fn order_fields() -> Value {
         json!({
             "items": list(json!({"anyOf": [string(), line()]})),
             "charges": list(answer(&["kind", "amount"], charge)),
+            "price_override": about(string(), "Why a price is not the catalogue's."),
             "customer": string(),
             "address": string(),
             "notes": string(),
