@@ -223,6 +223,8 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Self { body, reader } = self.get_mut();
+        // A little that came may be a lot unpacked: others get their turn between the pieces.
+        ready!(tokio::task::coop::poll_proceed(context)).made_progress();
         let mut piece = vec![0; UNPACKED_BYTES];
         loop {
             match reader.read(&mut piece) {

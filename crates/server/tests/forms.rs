@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
-use support::{Client, PATIENCE, Server};
+use support::{Answer, PATIENCE, Server};
 
 const ORDER: &str = r#"{"items":["tea"],"amount":2,"customer":"c","address":"a"}"#;
 const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -18,6 +18,11 @@ fn start() -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
     (dir, server)
+}
+
+/// A request on a connection of its own: what is refused before its body was read ends the connection.
+fn ask(server: &Server, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+    server.client().request(method, path, headers, body)
 }
 
 fn packed(text: &str) -> Vec<u8> {
@@ -39,7 +44,6 @@ fn status_of(server: &Server, head: &str) -> u16 {
 #[test]
 fn bodies_may_come_in_gzip_and_in_no_other_packing() {
     let (_dir, server) = start();
-    let mut client = server.client();
     let json = "Content-Type: application/json";
     for (path, body, status) in [
         ("/orders", ORDER, 201),
@@ -49,26 +53,26 @@ fn bodies_may_come_in_gzip_and_in_no_other_packing() {
         ("/queues/all/pause", r#"{"reason":"x"}"#, 200),
         ("/adjustments", r#"{"id":"a","kind":"write_off","items":[{"sku":"x"}]}"#, 201),
     ] {
-        let answer = client.request("POST", path, &[json, "Content-Encoding: gzip"], &packed(body));
+        let answer = ask(&server, "POST", path, &[json, "Content-Encoding: gzip"], &packed(body));
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         for packing in ["br", "deflate", "gzip, gzip"] {
-            let answer = client.request("POST", path, &[json, &format!("Content-Encoding: {packing}")], &packed(body));
+            let answer = ask(&server, "POST", path, &[json, &format!("Content-Encoding: {packing}")], &packed(body));
             let name = packing.split(',').next().expect("a name");
             assert!(answer.status == 415 && answer.text().contains(name), "{path} {packing}: {answer:?}");
         }
-        let answer = client.request("POST", path, &[json, "Content-Encoding: identity"], b"nonsense");
+        let answer = ask(&server, "POST", path, &[json, "Content-Encoding: identity"], b"nonsense");
         assert_eq!(answer.status, 400, "{path}: {answer:?}");
-        let answer = client.request("POST", path, &[json, "Content-Encoding: gzip"], b"{}");
+        let answer = ask(&server, "POST", path, &[json, "Content-Encoding: gzip"], b"{}");
         assert!(answer.status == 400 && answer.text().contains("gzip"), "{path}: {answer:?}");
     }
     let bomb = packed(&" ".repeat(50 << 20));
-    assert_eq!(client.request("POST", "/orders", &[json, "Content-Encoding: gzip"], &bomb).status, 413);
+    assert_eq!(ask(&server, "POST", "/orders", &[json, "Content-Encoding: gzip"], &bomb).status, 413);
     let lines = format!("{ORDER}\n{ORDER}\n").repeat(1_000);
     let headers = ["Content-Type: application/x-ndjson", "Content-Encoding: gzip"];
     let mut bulk = server.client();
     bulk.send("POST", "/orders/bulk", &headers, &packed(&lines));
     bulk.read_until("{\"line\":2000,\"status\":201");
-    let answer = client.request("POST", "/orders/bulk", &[headers[0], "Content-Encoding: zstd"], b"");
+    let answer = ask(&server, "POST", "/orders/bulk", &[headers[0], "Content-Encoding: zstd"], b"");
     assert!(answer.status == 415 && answer.text().contains("zstd"), "{answer:?}");
 }
 
@@ -130,7 +134,6 @@ fn a_request_names_one_host_on_every_way() {
 #[test]
 fn parameters_and_fields_that_are_not_known_are_refused_with_the_nearest() {
     let (_dir, server) = start();
-    let mut client = server.client();
     for (method, path, body, status, word) in [
         ("GET", "/orders?statuses=failed", "", 400, "did you mean status?"),
         ("GET", "/orders/none/events?Limit=1", "", 400, "did you mean limit?"),
@@ -157,13 +160,13 @@ fn parameters_and_fields_that_are_not_known_are_refused_with_the_nearest() {
         ("POST", "/orders", "[]", 422, "must be an object"),
         ("POST", "/work/claim", "7", 422, "must be an object"),
     ] {
-        let answer = client.request(method, path, &["Content-Type: application/json"], body.as_bytes());
+        let answer = ask(&server, method, path, &["Content-Type: application/json"], body.as_bytes());
         assert_eq!(answer.status, status, "{method} {path} {body}: {answer:?}");
         assert!(answer.text().contains(word), "{method} {path} {body}: {}", answer.text());
         assert_eq!(answer.pointers().is_empty(), status == 400, "{method} {path} {body}: {}", answer.text());
     }
     for path in ["/?utm=1", "/desk?x=1", "/docs?x=1", "/openapi.json?x=1"] {
-        assert!(client.get(path).status != 400, "pages are not strict: {path}");
+        assert!(server.client().get(path).status != 400, "pages are not strict: {path}");
     }
     let mut socket = server.socket("/ws?channels=stats&x=1");
     for (frame, word) in [
@@ -210,38 +213,37 @@ fn names_that_addresses_cannot_carry_are_refused() {
 #[test]
 fn versions_and_keys_are_what_they_are() {
     let (_dir, server) = start();
-    let mut client = server.client();
     for id in ["m1", "m2"] {
         let order = json!({"id": id, "items": ["a"], "amount": 1, "customer": "x", "address": "y"});
-        assert_eq!(client.post("/orders", &order.to_string()).status, 201);
+        assert_eq!(server.client().post("/orders", &order.to_string()).status, 201);
     }
-    let hold = |client: &mut Client, id: &str, header: &str| {
+    let hold = |id: &str, header: &str| {
         let headers = ["Content-Type: application/json", header];
-        client.request("POST", &format!("/orders/{id}/hold"), &headers, br#"{"reason":"r"}"#)
+        ask(&server, "POST", &format!("/orders/{id}/hold"), &headers, br#"{"reason":"r"}"#)
     };
     for tag in ["\"+1\"", "\"01\"", "\" 1\"", "1"] {
-        assert_eq!(hold(&mut client, "m1", &format!("If-Match: {tag}")).status, 412, "{tag}");
+        assert_eq!(hold("m1", &format!("If-Match: {tag}")).status, 412, "{tag}");
     }
-    assert_eq!(hold(&mut client, "m1", "Idempotency-Key: kk").status, 200);
-    assert_eq!(hold(&mut client, "m1", "Idempotency-Key: kk").status, 200);
-    let conflict = hold(&mut client, "m2", "Idempotency-Key: kk");
+    assert_eq!(hold("m1", "Idempotency-Key: kk").status, 200);
+    assert_eq!(hold("m1", "Idempotency-Key: kk").status, 200);
+    let conflict = hold("m2", "Idempotency-Key: kk");
     assert_eq!((conflict.status, conflict.json()["order_id"].as_str()), (409, Some("m1")), "the one that has the key");
     assert!(conflict.json()["detail"].as_str().expect("a text").contains("m1"));
     let long = format!("Idempotency-Key: {}", "k".repeat(256));
-    assert_eq!(hold(&mut client, "m2", &long).pointers(), ["/Idempotency-Key"]);
-    assert_eq!(hold(&mut client, "m2", "Idempotency-Key:").pointers(), ["/Idempotency-Key"]);
+    assert_eq!(hold("m2", &long).pointers(), ["/Idempotency-Key"]);
+    assert_eq!(hold("m2", "Idempotency-Key:").pointers(), ["/Idempotency-Key"]);
     let keyless =
         json!({"items": ["a"], "amount": 1, "customer": "x", "address": "y", "idempotency_key": ""}).to_string();
     for _ in 0..2 {
-        assert_eq!(client.post("/orders", &keyless).status, 201, "an empty key in a body is none");
+        assert_eq!(server.client().post("/orders", &keyless).status, 201, "an empty key in a body is none");
     }
     let keyed =
         json!({"items": ["a"], "amount": 1, "customer": "x", "address": "y", "idempotency_key": "a"}).to_string();
     let headers = |key| ["Content-Type: application/json", key];
-    let answer = client.request("POST", "/orders", &headers("Idempotency-Key: b"), keyed.as_bytes());
+    let answer = ask(&server, "POST", "/orders", &headers("Idempotency-Key: b"), keyed.as_bytes());
     assert_eq!(answer.pointers(), ["/idempotency_key"]);
-    assert_eq!(client.request("POST", "/orders", &headers("Idempotency-Key: a"), keyed.as_bytes()).status, 201);
-    assert_eq!(client.post("/orders", &keyed).status, 200, "the same key, wherever it stands");
+    assert_eq!(ask(&server, "POST", "/orders", &headers("Idempotency-Key: a"), keyed.as_bytes()).status, 201);
+    assert_eq!(server.client().post("/orders", &keyed).status, 200, "the same key, wherever it stands");
 }
 
 #[test]
