@@ -7,7 +7,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request};
+use ordercast_protocol::error::ErrorCode;
 use tower_service::Service;
 
 use crate::app::App;
@@ -46,6 +48,12 @@ pub(crate) async fn answer(
         (Err(problem), _) => problem.into_response(),
         (Ok(()), None) if path == "/orders" && *request.method() == Method::POST => {
             orders::place(&app, peer, request).await.into_response()
+        }
+        (Ok(()), Some(_)) if *request.method() != Method::GET => {
+            let detail = format!("{path} is for WebSockets, which are opened by GET");
+            let mut response = Problem::new(ErrorCode::MethodNotAllowed, detail).into_response();
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            response
         }
         (Ok(()), Some(grant)) => {
             let (head, body) = request.into_parts();

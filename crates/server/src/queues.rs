@@ -26,7 +26,7 @@ use crate::orders::{bad_query, json_response};
 use crate::problem::Problem;
 
 /// Longest id of a customer, in bytes.
-const MAX_CUSTOMER_BYTES: usize = 64;
+pub(crate) const MAX_CUSTOMER_BYTES: usize = 64;
 
 /// `GET /queues`: how many orders wait and are in work, and what is held back.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {

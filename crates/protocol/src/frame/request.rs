@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, FieldError};
-use crate::fields::{BodyError, FieldReader, Form, Object, pointer_to, string_of};
+use crate::fields::{BodyError, FieldReader, Form, Object, pointer_to, string_of, whole_number};
 use crate::limits::MAX_CHANNELS;
 use crate::position::{Epoch, MAX_EPOCH_BYTES, Position, is_epoch};
 
@@ -208,7 +208,7 @@ impl FieldReader {
         if !is_epoch(&epoch) {
             return self.refuse(format!("{at}/epoch"), "must be an epoch that this server gave");
         }
-        let offset = position.get("offset").and_then(|raw| raw.get().parse().ok());
+        let offset = position.get("offset").and_then(|raw| whole(raw.get()));
         match offset {
             Some(offset) => Some(Position { epoch: Epoch(epoch.into()), offset }),
             None => self.refuse(format!("{at}/offset"), format!("must be a whole number from 0 to {}", u64::MAX)),
@@ -237,8 +237,13 @@ fn number(pointer: &str, raw: Option<&RawValue>, least: u64, most: u64) -> Resul
     let Some(raw) = given(raw) else {
         return Ok(None);
     };
-    let number = raw.parse().ok().filter(|number| (least..=most).contains(number));
+    let number = whole(raw).filter(|number| (least..=most).contains(number));
     number.map(Some).ok_or_else(|| wrong(pointer, &format!("must be a whole number from {least} to {most}")))
+}
+
+/// A whole number that is not negative, however it is written.
+fn whole(raw: &str) -> Option<u64> {
+    raw.parse().ok().or_else(|| u64::try_from(whole_number(raw)?).ok())
 }
 
 fn policy_of(raw: &Object<'_>) -> Result<Policy, BodyError> {
@@ -317,8 +322,12 @@ mod tests {
             parse_frame(text.as_bytes()).unwrap().request
         }
         let history = Request::History { channel: "orders".to_owned(), before: Some(7), limit: 3 };
-        let text = r#"{"type":"history","channel":"orders","before":7,"limit":3}"#;
-        assert_eq!(request(text), history);
+        for text in [
+            r#"{"type":"history","channel":"orders","before":7,"limit":3}"#,
+            r#"{"type":"history","channel":"orders","before":7.0,"limit":0.3e1}"#,
+        ] {
+            assert_eq!(request(text), history, "{text}");
+        }
         let presence = Request::Presence { channel: "a".to_owned(), limit: 100, after: Some("x".to_owned()) };
         assert_eq!(request(r#"{"type":"presence","channel":"a","after":"x"}"#), presence);
     }

@@ -7,6 +7,7 @@ use ordercast_protocol::frame::{MAX_HISTORY_EVENTS, MAX_PRESENCE_MEMBERS, MAX_SA
 use ordercast_protocol::limits::{
     MAX_CHANNEL_BYTES, MAX_CHANNELS, MAX_IDEMPOTENCY_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_SKU_BYTES, MAX_TEXT_BYTES,
 };
+use ordercast_protocol::position::MAX_EPOCH_BYTES;
 use serde_json::{Map, Value, json};
 
 use super::figures::{ADJUSTMENT, PRODUCT, adjustment_fields, product_fields};
@@ -139,9 +140,10 @@ fn asked() -> Vec<Frame> {
             "address": about(or_null(filled(MAX_TEXT_BYTES)), "To be collected without it."),
         }),
     );
+    let epoch = json!({"type": "string", "pattern": format!("^[0-9a-z]{{1,{MAX_EPOCH_BYTES}}}$")});
     let positions = json!({
         "type": "object",
-        "additionalProperties": strict(&["epoch", "offset"], json!({"epoch": string(), "offset": count()})),
+        "additionalProperties": strict(&["epoch", "offset"], json!({"epoch": epoch, "offset": count()})),
     });
     let subscribe = json!({
         "channels": channels(),
