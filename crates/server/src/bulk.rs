@@ -30,11 +30,10 @@ use tokio::time::Instant;
 
 use crate::app::{App, MAX_BULK_REQUESTS};
 use crate::body::{Packing, Unpacked, packing};
-use crate::drafts::{Entrance, draft_of};
+use crate::drafts::{Entrance, draft_of, explain};
 use crate::events::Infallible;
 use crate::orders::find;
 use crate::problem::Problem;
-use crate::suggestions::explain;
 
 /// Lines of one request that wait for their commit; then no more is read until the first is answered.
 const WINDOW: usize = 256;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use ordercast_domain::Violation;
+use ordercast_domain::decide::Refusal;
 use ordercast_domain::draft::{ChargeInput, Draft, ItemInput, OrderInput, draft_order};
-use ordercast_engine::Engine;
+use ordercast_engine::{CommandError, Engine};
 use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_protocol::intake::{ChargeRequest, Form, ItemRequest, OrderRequest, ProductChoice, parse_order};
 
+use crate::app::App;
 use crate::problem::Problem;
 
 /// Where an order of one product goes when its client names no address.
@@ -48,6 +50,32 @@ pub(crate) fn draft_of(engine: &Engine, body: &[u8], entrance: &Entrance<'_>) ->
         None => judged(engine, &input_of(&request)).map_err(invalid)?,
     };
     Ok(Draft { key, ..draft })
+}
+
+/// Whether an error is told only after a search.
+pub(crate) fn needs_search(error: &CommandError) -> bool {
+    matches!(error, CommandError::Refused(Refusal::UnknownProducts { .. }))
+}
+
+/// An order that the engine did not take; for SKUs that are not in the catalogue it is looked up what was meant, which
+/// takes too long for the writer's thread and for those of the sockets.
+pub(crate) async fn explain(app: &App, error: CommandError) -> Problem {
+    let found = match &error {
+        CommandError::Refused(Refusal::UnknownProducts { unknown, .. }) => {
+            app.suggestions.find(&app.engine, unknown).await
+        }
+        _ => Vec::new(),
+    };
+    let mut problem = Problem::of_order(error);
+    for (place, meant) in &found {
+        if let Some(field) = problem.fields.get_mut(*place) {
+            field.detail = format!("is not in the catalogue; did you mean {meant}?");
+        }
+    }
+    if !found.is_empty() {
+        problem.detail = FieldError::sum_up(&problem.fields);
+    }
+    problem
 }
 
 fn judged(engine: &Engine, input: &OrderInput<'_>) -> Result<Draft, Vec<Violation>> {

@@ -30,9 +30,8 @@ use serde::Deserialize;
 use crate::actor::actor_of;
 use crate::app::App;
 use crate::body::{idempotency_key, read_json, require_json};
-use crate::drafts::{Entrance, draft_of};
+use crate::drafts::{Entrance, draft_of, explain};
 use crate::problem::Problem;
-use crate::suggestions::explain;
 
 /// Most orders or events of one page of a list.
 pub(crate) const MAX_PAGE: usize = 500;

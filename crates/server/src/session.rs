@@ -25,12 +25,11 @@ use ordercast_protocol::position::Position;
 
 use crate::actions::request_of;
 use crate::app::App;
-use crate::drafts::{Entrance, draft_of};
+use crate::drafts::{Entrance, draft_of, explain, needs_search};
 use crate::orders::find;
 use crate::past::{channel_of, tell_history, tell_presence};
 use crate::problem::Problem;
 use crate::snapshot::{self, Snapshot};
-use crate::suggestions::{explain, needs_search};
 
 /// Errors within [`ERROR_WINDOW`] after which a connection is closed: a client that errs so often does not
 /// listen to what it is told.

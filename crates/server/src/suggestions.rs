@@ -3,14 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ordercast_domain::decide::Refusal;
-use ordercast_engine::{CommandError, Engine};
-use ordercast_protocol::error::FieldError;
+use ordercast_engine::Engine;
 use ordercast_protocol::nearest::nearest;
 use tokio::sync::Semaphore;
-
-use crate::app::App;
-use crate::problem::Problem;
 
 /// Most lines of one order for which a product is sought.
 const MAX_LINES: usize = 4;
@@ -39,6 +34,23 @@ impl Default for Suggestions {
 }
 
 impl Suggestions {
+    /// The products that were most likely meant by SKUs, for the first lines of an order; nothing when too many others
+    /// wait. Each SKU comes with a number of the caller's.
+    pub(crate) async fn find(&self, engine: &Engine, skus: &[(usize, String)]) -> Vec<(usize, String)> {
+        let Ok(_place) = self.places.try_acquire() else { return Vec::new() };
+        let Ok(_turn) = self.turns.acquire().await else { return Vec::new() };
+        let (names, skus) = (self.names(engine), skus[..skus.len().min(MAX_LINES)].to_vec());
+        let search = move || {
+            let meant = |(number, sku): (usize, String)| {
+                let most = (sku.chars().count() / 2).clamp(1, MAX_LETTERS);
+                let nearest = nearest(&sku, names.iter().map(|name| &**name), most)?;
+                Some((number, nearest.to_owned()))
+            };
+            skus.into_iter().filter_map(meant).collect()
+        };
+        tokio::task::spawn_blocking(search).await.unwrap_or_default()
+    }
+
     fn names(&self, engine: &Engine) -> Arc<[Arc<str>]> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         // The writer waits for this lock, so it is held for copying only.
@@ -52,40 +64,4 @@ impl Suggestions {
             }
         }
     }
-}
-
-/// Whether an error is told only after a search.
-pub(crate) fn needs_search(error: &CommandError) -> bool {
-    matches!(error, CommandError::Refused(Refusal::UnknownProducts { .. }))
-}
-
-/// An order that the engine did not take, with the products that were most likely meant.
-pub(crate) async fn explain(app: &Arc<App>, error: CommandError) -> Problem {
-    let CommandError::Refused(Refusal::UnknownProducts { unknown, .. }) = &error else {
-        return Problem::of_order(error);
-    };
-    let unknown: Vec<_> = unknown.iter().take(MAX_LINES).cloned().collect();
-    let problem = Problem::of_order(error);
-    let Ok(_place) = app.suggestions.places.try_acquire() else { return problem };
-    let Ok(_turn) = app.suggestions.turns.acquire().await else { return problem };
-    let searching = Arc::clone(app);
-    let found = tokio::task::spawn_blocking(move || {
-        let names = searching.suggestions.names(&searching.engine);
-        let meant = |sku: &str| {
-            let most = (sku.chars().count() / 2).clamp(1, MAX_LETTERS);
-            nearest(sku, names.iter().map(|name| &**name), most).map(str::to_owned)
-        };
-        unknown.into_iter().map(|(place, sku)| (place, meant(&sku))).collect::<Vec<_>>()
-    });
-    with_suggestions(problem, found.await.unwrap_or_default())
-}
-
-fn with_suggestions(mut problem: Problem, found: Vec<(usize, Option<String>)>) -> Problem {
-    for (place, meant) in found {
-        if let (Some(field), Some(meant)) = (problem.fields.get_mut(place), meant) {
-            field.detail = format!("is not in the catalogue; did you mean {meant}?");
-        }
-    }
-    problem.detail = FieldError::sum_up(&problem.fields);
-    problem
 }

@@ -1,3 +1,4 @@
+use super::super::pricing::UNKNOWN_SKU;
 use super::*;
 use crate::Violation;
 use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
@@ -78,7 +79,7 @@ fn the_catalogue_prices_an_order_and_its_limits_hold() {
     assert_eq!((accepted.amount, accepted.rounding), (250, 5_000), "2.505 rounds half to even");
     assert!(matches!(placed(&mut set, &order(100_000)), Err(Refusal::Invalid(_))));
     set.products.clear();
-    let (unknown, wrong) = (vec![(0, "tea".to_owned())], Violation::new("/items/0/sku", "is not in the catalogue"));
+    let (unknown, wrong) = (vec![(0, "tea".to_owned())], Violation::new("/items/0/sku", UNKNOWN_SKU));
     set.has_products = true;
     assert_eq!(placed(&mut set, &order(1)).unwrap_err(), Refusal::UnknownProducts { violations: vec![wrong], unknown });
 }

@@ -14,6 +14,10 @@ use crate::order::{Details, Line};
 use crate::product::Product;
 use crate::rules::Rules;
 
+/// What is said of a SKU that the catalogue does not have.
+pub(super) const UNKNOWN_SKU: &str =
+    "is not in the catalogue; an item that is not sold from it says \"untracked\": true";
+
 /// Sets the prices that an order leaves to the catalogue, and gives its amount in minor units and the millionths that
 /// rounding left over.
 pub(super) fn settle(
@@ -110,7 +114,7 @@ impl<'a> Judge<'a> {
             return;
         }
         self.unknown.push((self.wrong.len(), line.sku.clone()));
-        self.wrong.push(Violation::new(format!("/items/{at}/sku"), "is not in the catalogue"));
+        self.wrong.push(Violation::new(format!("/items/{at}/sku"), UNKNOWN_SKU));
     }
 }
 

@@ -21,11 +21,10 @@ use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
 use super::session::CentrifugeSession;
 use crate::actions::request_of;
 use crate::app::App;
-use crate::drafts::{Entrance, draft_of};
+use crate::drafts::{Entrance, draft_of, explain, needs_search};
 use crate::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, number, status_of, whole_order_json};
 use crate::problem::Problem;
 use crate::products;
-use crate::suggestions::{explain, needs_search};
 
 /// Length of an error's message after which no more wrong fields are named, in bytes.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;
