@@ -11,6 +11,7 @@ mod limits;
 mod money;
 mod pause;
 mod place;
+mod pricing;
 mod request;
 mod set;
 mod step;
@@ -19,7 +20,8 @@ mod timer;
 mod window;
 mod work;
 
-pub use act::{Acted, MAX_REASON_BYTES, act};
+pub use crate::draft::MAX_REASON_BYTES;
+pub use act::{Acted, act};
 pub use catalogue::{adjust, patch_product, put_product};
 pub use in_work::InWork;
 pub use limits::follow;

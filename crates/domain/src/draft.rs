@@ -11,6 +11,8 @@ use crate::order::{Charge, ChargeKind, Details, Digest, Line};
 use crate::product::{Product, hex};
 use crate::rules::{Priority, Rules};
 
+/// Longest reason, in bytes.
+pub const MAX_REASON_BYTES: usize = 500;
 /// Most units of one line.
 pub const MAX_QUANTITY: i64 = 1_000_000;
 /// Longest id a client may choose, in bytes.
@@ -49,6 +51,10 @@ pub struct OrderInput<'a> {
     pub charges: Vec<ChargeInput<'a>>,
     /// When it is to start, in milliseconds since 1970; at once when missing or past.
     pub run_at_ms: Option<i64>,
+    /// For an order of one product: the product's currency, which counts when the order names none.
+    pub of_product: Option<Currency>,
+    /// Why prices may differ from the catalogue's.
+    pub price_override: Option<&'a str>,
 }
 
 /// One charge as a client sent it.
@@ -73,20 +79,25 @@ pub struct ItemInput<'a> {
     pub price: Option<&'a str>,
     /// Whether it is plain text and no SKU.
     pub plain: bool,
+    /// Whether its SKU need not be in the catalogue. Of one that is, it changes nothing.
+    pub untracked: bool,
 }
 
-/// How an order gets its amount.
+/// How an order gets its amount. Whether its prices are the catalogue's is decided when it is accepted, either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pricing {
-    /// It is known: minor units, and the millionths that rounding left over.
+    /// It is known whatever the catalogue says: minor units, and the millionths that rounding left over.
     Fixed {
         /// Minor units.
         amount: i64,
         /// Millionths.
         rounding: i64,
     },
-    /// By the catalogue's prices when it is accepted.
-    Catalogue,
+    /// A line has a SKU and no price, so the catalogue has a say.
+    Catalogue {
+        /// What the client takes for the total, in minor units.
+        given: Option<i64>,
+    },
 }
 
 /// A well-formed order that waits to be decided.
@@ -102,8 +113,12 @@ pub struct Draft {
     pub pricing: Pricing,
     /// The currency.
     pub currency: Currency,
-    /// Its lasting part, without reservations; shared with the order unless a reservation changes it.
+    /// Its lasting part, without reservations; shared with the order unless a reservation or a price changes it.
     pub details: Arc<Details>,
+    /// Lines whose SKUs need not be in the catalogue, from 0.
+    pub untracked: Vec<usize>,
+    /// Why prices may differ from the catalogue's. It is kept only where one does.
+    pub price_override: Option<Arc<str>>,
     /// How urgent.
     pub priority: Priority,
     /// When it was placed elsewhere, in milliseconds since 1970.
@@ -140,16 +155,20 @@ impl CustomerKey {
 pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKey) -> Result<Draft, Vec<Violation>> {
     let mut wrong = Vec::new();
     let id = input.id.filter(|id| check_id(id, &mut wrong));
-    let currency = currency_of(input.currency, rules, &mut wrong);
+    let currency = match (input.currency, input.of_product) {
+        (None, Some(currency)) => currency,
+        (code, _) => currency_of(code, rules, &mut wrong),
+    };
     let lines = lines_of(&input.items, rules, &mut wrong);
     let charges = charges_of(&input.charges, &mut wrong);
-    let pricing = price_of(input, (&lines, &charges), currency, rules, &mut wrong);
+    let pricing = pricing_of(input, (&lines, &charges), currency, rules, &mut wrong);
     let customer = required("/customer", input.customer, &mut wrong);
     let address = required("/address", input.address, &mut wrong);
     let priority = Priority::from_number(input.priority.unwrap_or(2)).unwrap_or_else(|| {
         wrong.push(Violation::new("/priority", "must be 1 (high), 2 (medium) or 3 (low)"));
         Priority::Medium
     });
+    let price_override = reason_of(input.price_override, &mut wrong);
     for (pointer, at_ms) in [("/placed_at", input.placed_at_ms), ("/run_at", input.run_at_ms)] {
         if at_ms.is_some_and(|at_ms| !(0..=MAX_INSTANT_MS).contains(&at_ms)) {
             wrong.push(Violation::new(pointer, "must lie between 1970 and 9999"));
@@ -170,49 +189,15 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
             customer: customer.to_owned(),
             address: address.to_owned(),
             notes: input.notes.map(str::to_owned),
+            price_override: None,
         }),
+        untracked: (0..input.items.len()).filter(|&line| input.items[line].untracked).collect(),
+        price_override,
         priority,
         placed_at_ms: input.placed_at_ms,
         run_at_ms: input.run_at_ms,
         demo: false,
         digest: digest_of(input),
-    })
-}
-
-/// An order of one product at the catalogue's price.
-///
-/// # Errors
-/// When the quantity is out of bounds.
-pub fn draft_catalogue_order(
-    product: &Product,
-    quantity: i64,
-    customer: &str,
-    address: &str,
-    customers: &CustomerKey,
-) -> Result<Draft, Vec<Violation>> {
-    let quantity = quantity_of(quantity)
-        .ok_or_else(|| vec![Violation::new("/quantity", format!("must be a whole number from 1 to {MAX_QUANTITY}"))])?;
-    let item = ItemInput { sku: &product.sku, quantity: i64::from(quantity), price: None, plain: false };
-    let input =
-        OrderInput { items: vec![item], customer: Some(customer), address: Some(address), ..OrderInput::default() };
-    Ok(Draft {
-        id: None,
-        key: None,
-        customer_id: customers.opaque(customer),
-        pricing: Pricing::Catalogue,
-        currency: product.currency,
-        details: Arc::new(Details {
-            lines: vec![Line { sku: product.sku.to_string(), quantity, price: None, reserved: 0, plain: false }],
-            charges: Vec::new(),
-            customer: customer.to_owned(),
-            address: address.to_owned(),
-            notes: None,
-        }),
-        priority: Priority::Medium,
-        placed_at_ms: None,
-        run_at_ms: None,
-        demo: false,
-        digest: digest_of(&input),
     })
 }
 
@@ -244,6 +229,9 @@ pub fn draft_product(at: &str, input: &ProductInput<'_>, rules: &Rules) -> Resul
             rules.default_currency
         }),
     };
+    if is_path_step(input.sku) {
+        wrong.push(Violation::new(format!("{at}/sku"), PATH_STEP));
+    }
     let price = unit_price(&format!("{at}/price"), input.price, 0, &mut wrong);
     if !wrong.is_empty() {
         return Err(wrong);
@@ -355,8 +343,9 @@ pub fn sum_order(lines: &[Line], charges: &[Charge], currency: Currency) -> Opti
 
 /// Judges an amount in minor units.
 pub(crate) fn check_amount(amount: i64, currency: Currency, rules: &Rules) -> Option<Violation> {
-    if amount <= 0 {
-        return Some(Violation::new("/amount", "must be greater than 0"));
+    if amount < 0 || amount == 0 && !rules.allows_zero {
+        let detail = if rules.allows_zero { "must not be below 0" } else { "must be greater than 0" };
+        return Some(Violation::new("/amount", detail));
     }
     if amount > rules.max_minor(currency) {
         let most = rules.amounts_in(currency).max_amount;
@@ -365,11 +354,24 @@ pub(crate) fn check_amount(amount: i64, currency: Currency, rules: &Rules) -> Op
     None
 }
 
+/// Whether a name means a step in a path (RFC 3986 §5.2.4): clients resolve `.` and `..` before they send, so that nothing
+/// of such a name could be reached.
+pub fn is_path_step(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
+/// What is said of a name that [`is_path_step`].
+pub const PATH_STEP: &str = "must not be . or .., which addresses cannot name";
+
 fn check_id(id: &str, wrong: &mut Vec<Violation>) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let good = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed);
     if !good {
         wrong.push(Violation::new("/id", "must have 1 to 64 of the characters A-Z a-z 0-9 . _ -"));
+    }
+    if is_path_step(id) {
+        wrong.push(Violation::new("/id", PATH_STEP));
+        return false;
     }
     if RESERVED_IDS.contains(&id) {
         wrong.push(Violation::new("/id", "is taken by an address of the server's own"));
@@ -458,7 +460,19 @@ fn charges_of(inputs: &[ChargeInput<'_>], wrong: &mut Vec<Violation>) -> Vec<Cha
     charges
 }
 
-fn price_of(
+/// The reason of an order whose prices may differ.
+fn reason_of(reason: Option<&str>, wrong: &mut Vec<Violation>) -> Option<Arc<str>> {
+    let reason = reason?;
+    if reason.trim().is_empty() {
+        wrong.push(Violation::new("/price_override", "must say why a price differs"));
+    } else if reason.len() > MAX_REASON_BYTES {
+        let detail = format!("has {} bytes; at most {MAX_REASON_BYTES} are allowed", reason.len());
+        wrong.push(Violation::new("/price_override", detail));
+    }
+    Some(reason.into())
+}
+
+fn pricing_of(
     input: &OrderInput<'_>,
     (lines, charges): (&[Line], &[Charge]),
     currency: Currency,
@@ -481,35 +495,50 @@ fn price_of(
             return none;
         }
     };
+    if lines.iter().any(|line| !line.plain && line.price.is_none()) {
+        wrong.extend(given.and_then(|given| check_amount(given, currency, rules)));
+        return Pricing::Catalogue { given };
+    }
+    match amount_of(given, (lines, charges), currency, rules) {
+        Ok((amount, rounding)) => Pricing::Fixed { amount, rounding },
+        Err(violation) => {
+            wrong.push(violation);
+            none
+        }
+    }
+}
+
+/// The amount of an order whose prices are settled, in minor units, and the millionths that rounding left over. All lines
+/// have a price, and `given` may be left out; or none has, and `given` is the amount.
+///
+/// # Errors
+/// The rule that it breaks.
+pub(crate) fn amount_of(
+    given: Option<i64>,
+    (lines, charges): (&[Line], &[Charge]),
+    currency: Currency,
+    rules: &Rules,
+) -> Result<(i64, i64), Violation> {
     let priced = lines.iter().filter(|line| line.price.is_some()).count();
     if priced > 0 && priced < lines.len() {
-        wrong.push(Violation::new("/items", "must all have a price, or none"));
-        return none;
+        return Err(Violation::new("/items", "must all have a price, or none"));
     }
     if priced == 0 && !charges.is_empty() {
-        wrong.push(Violation::new("/charges", "need a price on every item, so that all adds up"));
-        return none;
+        return Err(Violation::new("/charges", "need a price on every item, so that all adds up"));
     }
     let (amount, rounding) = if priced > 0 {
-        let Some((amount, rounding)) = sum_order(lines, charges, currency) else {
-            wrong.push(Violation::new("/items", "add up to more than can be stored"));
-            return none;
-        };
+        let sum = sum_order(lines, charges, currency);
+        let (amount, rounding) = sum.ok_or_else(|| Violation::new("/items", "add up to more than can be stored"))?;
         if given.is_some_and(|given| given != amount) {
             let detail = "must be the rounded total of items and charges, or be left out";
-            wrong.push(Violation::new("/amount", detail));
-            return none;
+            return Err(Violation::new("/amount", detail));
         }
         (amount, rounding)
     } else {
-        let Some(given) = given else {
-            wrong.push(Violation::new("/amount", "is required unless every item has a price"));
-            return none;
-        };
-        (given, 0)
+        let none = || Violation::new("/amount", "is required unless every item has a price");
+        (given.ok_or_else(none)?, 0)
     };
-    wrong.extend(check_amount(amount, currency, rules));
-    Pricing::Fixed { amount, rounding }
+    check_amount(amount, currency, rules).map_or(Ok((amount, rounding)), Err)
 }
 
 fn digest_of(input: &OrderInput<'_>) -> Digest {

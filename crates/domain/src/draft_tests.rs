@@ -5,7 +5,7 @@ fn rules() -> Rules {
 }
 
 fn item(sku: &str) -> ItemInput<'_> {
-    ItemInput { sku, quantity: 1, price: None, plain: true }
+    ItemInput { sku, quantity: 1, price: None, plain: true, untracked: false }
 }
 
 fn good() -> OrderInput<'static> {
@@ -64,7 +64,7 @@ fn fields_at_their_boundaries() {
 
 #[test]
 fn lines_and_amount_must_agree() {
-    let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false };
+    let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false, untracked: false };
     let set = |items: Vec<ItemInput<'static>>, amount| wrong(|order| (order.items, order.amount) = (items, amount));
     let nothing: &[&str] = &[];
     assert_eq!(set(vec![priced("0.335")], None), nothing);
@@ -89,7 +89,7 @@ fn digests_tell_bodies_apart_and_ids_are_opaque() {
 
 #[test]
 fn lines_discounts_taxes_and_shipping_add_up_exactly() {
-    let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false };
+    let priced = |price| ItemInput { sku: "a", quantity: 3, price: Some(price), plain: false, untracked: false };
     let charge = |kind, amount| ChargeInput { kind, name: None, amount };
     let amount = |currency, price, charges: &[ChargeInput<'static>], total| {
         let (currency, items) = (Some(currency), vec![priced(price)]);

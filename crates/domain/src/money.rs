@@ -137,6 +137,17 @@ fn parse_exponent(text: &str) -> Result<i64, NumberError> {
     Ok(if negative { -size } else { size })
 }
 
+/// A price in millionths as decimal text, with at least the digits of its currency.
+pub fn price_text(millionths: i64, currency: Currency) -> String {
+    let digits = format!("{:06}", millionths.unsigned_abs() % 1_000_000);
+    let least = usize::from(currency.digits());
+    let fraction = digits.trim_end_matches('0');
+    let fraction = &digits[..fraction.len().max(least)];
+    let sign = if millionths < 0 { "-" } else { "" };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{fraction}", millionths.unsigned_abs() / 1_000_000)
+}
+
 /// Rounds an exact sum in millionths to minor units, half to even.
 ///
 /// Returns the amount and what was left over, in millionths: `amount + rounding = sum`. `None` beyond 64 bits.
@@ -154,6 +165,21 @@ pub fn round_sum(sum_millionths: i128, currency: Currency) -> Option<(i64, i64)>
 mod tests {
     use super::*;
     use NumberError::{Malformed, TooLarge, TooPrecise};
+
+    #[test]
+    fn prices_have_at_least_the_digits_of_their_currency() {
+        for (millionths, code, text) in [
+            (2_500_000, "USD", "2.50"),
+            (2_955_000, "USD", "2.955"),
+            (0, "USD", "0.00"),
+            (-5_000, "USD", "-0.005"),
+            (300_000_000, "JPY", "300"),
+            (500_000, "JPY", "0.5"),
+            (1_000_000, "KWD", "1.000"),
+        ] {
+            assert_eq!(price_text(millionths, Currency::parse(code).unwrap()), text);
+        }
+    }
 
     #[test]
     fn numbers_are_read_exactly() {

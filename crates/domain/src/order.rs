@@ -341,4 +341,6 @@ pub struct Details {
     pub address: String,
     /// What the customer added.
     pub notes: Option<String>,
+    /// Why a price of it is not the catalogue's; `None` when none differs.
+    pub price_override: Option<String>,
 }

@@ -100,6 +100,8 @@ pub struct Rules {
     pub amounts_by_currency: BTreeMap<Currency, AmountLimits>,
     /// Most lines of an order.
     pub max_items: usize,
+    /// Whether an order may cost nothing.
+    pub allows_zero: bool,
     /// When and how often failed work is tried again.
     pub retries: Retries,
     /// How many orders may be in work at a time.
@@ -120,6 +122,7 @@ impl Rules {
             amounts: AmountLimits { max_amount: 10_000, priority_above: 1_000, hold_above: None },
             amounts_by_currency: BTreeMap::new(),
             max_items: 50,
+            allows_zero: false,
             retries: Retries::default(),
             concurrency: Concurrency::default(),
             hold_ms: None,

@@ -33,8 +33,6 @@ pub(crate) struct Batch<'a> {
     pub(crate) submissions: Vec<Submission>,
     pub(crate) idle: Vec<Arc<str>>,
     pub(crate) claims: bool,
-    /// Whether there is a catalogue at all; without one no line needs looking up.
-    pub(crate) has_products: bool,
     pub(crate) rules: &'a Rules,
     pub(crate) ids: &'a mut IdSource,
     /// Whether timers may have come, and leases ended.
@@ -61,12 +59,9 @@ pub(crate) struct Batch<'a> {
 impl Decider for Batch<'_> {
     fn keys(&self) -> Keys {
         let mut keys = Keys::default();
-        // Products of this same batch are not known to the store yet, but may be to the lines behind them.
-        let stores = |submission: &Submission| matches!(submission.command, Command::PutProducts { .. });
-        let has_products = self.has_products || self.submissions.iter().any(stores);
         for submission in &self.submissions {
             match &submission.command {
-                Command::Place { draft, .. } => place_keys(draft, has_products, &mut keys),
+                Command::Place { draft, .. } => place_keys(draft, &mut keys),
                 Command::PutProducts { products, .. } => {
                     keys.skus.extend(products.iter().map(|product| Arc::clone(&product.sku)));
                 }
@@ -184,11 +179,10 @@ impl Batch<'_> {
     }
 }
 
-fn place_keys(draft: &Draft, has_products: bool, keys: &mut Keys) {
+fn place_keys(draft: &Draft, keys: &mut Keys) {
     keys.order_ids.extend(draft.id.clone());
     keys.idempotency.extend(draft.key.clone());
-    if has_products {
-        let lines = draft.details.lines.iter().filter(|line| !line.plain);
-        keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
-    }
+    // What this process knows of the catalogue is only a hint: the store passes over SKUs while it has no products.
+    let lines = draft.details.lines.iter().filter(|line| !line.plain);
+    keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
 }

@@ -119,6 +119,7 @@ fn write_details(order: &Order, details: &Details, extent: Option<OrderExtent<'_
         customer: &details.customer,
         address: &details.address,
         notes: details.notes.as_deref(),
+        price_override: details.price_override.as_deref(),
         charges: &charges.collect::<Vec<_>>(),
         rounding: Decimal { value: order.rounding, scale: PRICE_SCALE },
         last_error: order.last_error.as_deref(),

@@ -35,16 +35,25 @@ use crate::outcome::{Decided, Outcome, Pauses};
 const SEQUENCES: u32 = 256;
 /// Ids that orders are placed with; fewer than orders, so that some repeat.
 const IDS: u8 = 8;
-const SKUS: [&str; 3] = ["tea", "cup", "text"];
+/// Two that there are, a text, and one that there is not.
+const SKUS: [&str; 4] = ["tea", "cup", "text", "gone"];
 /// Most orders in work, in all and of a customer; there are two.
 const MAX_ACTIVE: usize = 2;
 const MAX_ACTIVE_EACH: usize = 1;
 /// So far away that it never comes.
 const FAR_MS: i64 = 1_000_000_000;
 
+/// What an order says of its prices.
+#[derive(Clone, Copy, Debug)]
+struct Prices {
+    price: u8,
+    untracked: bool,
+    has_reason: bool,
+}
+
 #[derive(Clone, Debug)]
 enum Wish {
-    Place { id: u8, customer: u8, lines: Vec<(u8, i64)>, run_at: Option<bool>, key: Option<u8> },
+    Place { id: u8, customer: u8, lines: Vec<(u8, i64)>, run_at: Option<bool>, key: Option<u8>, prices: Prices },
     Act { id: u8, pick: u8, action: ActionName, actor: u8, lines: Option<Vec<(u32, i64)>>, flags: u16, key: Option<u8> },
     Stock { sku: u8, change: i64 },
     Claim { with_lease: bool, most: usize, ends: bool },
@@ -59,11 +68,17 @@ fn any_wish() -> impl Strategy<Value = Wish> {
     let key = || prop::option::weighted(0.2, 0..3u8);
     let people: Vec<_> =
         ActionName::ALL.into_iter().filter(|name| ActionName::for_people(name.name()).is_some()).collect();
-    let place = (0..IDS, 0..2u8, vec((0..3u8, 1..4i64), 1..4), prop::option::weighted(0.2, any::<bool>()), key());
+    let sku = prop_oneof![12 => 0..3u8, 1 => Just(3)];
+    let prices = (0..8u8, any::<bool>(), any::<bool>());
+    let prices = prices.prop_map(|(price, untracked, has_reason)| Prices { price, untracked, has_reason });
+    let run_at = prop::option::weighted(0.2, any::<bool>());
+    let place = (0..IDS, 0..2u8, vec((sku, 1..4i64), 1..4), run_at, key(), prices);
     let lines = prop::option::of(vec((0..3u32, 1..3i64), 1..3));
     let act = ((0..IDS, any::<u8>()), select(people), 0..7u8, lines, any::<u16>(), key());
     prop_oneof![
-        6 => place.prop_map(|(id, customer, lines, run_at, key)| Wish::Place { id, customer, lines, run_at, key }),
+        6 => place.prop_map(|(id, customer, lines, run_at, key, prices)| Wish::Place {
+            id, customer, lines, run_at, key, prices
+        }),
         12 => act.prop_map(|((id, pick), action, actor, lines, flags, key)| Wish::Act {
             id, pick, action, actor, lines, flags, key
         }),
@@ -151,7 +166,6 @@ impl Side {
             submissions: commands.into_iter().map(Submission::internal).collect(),
             idle: std::mem::take(&mut self.idle),
             claims: ready > 0,
-            has_products: true,
             rules: &rules,
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
@@ -205,12 +219,18 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
     let text = |prefix: &str, number: u8| Arc::<str>::from(format!("{prefix}{number}"));
     let ttl_ms = |ends: bool| if ends { 0 } else { FAR_MS };
     match wish {
-        Wish::Place { id, customer, lines, run_at, key } => {
+        Wish::Place { id, customer, lines, run_at, key, prices } => {
             let item = |&(sku, quantity): &(u8, i64)| ItemInput {
                 sku: SKUS[usize::from(sku)],
                 quantity,
-                price: Some("2.5"),
+                price: match prices.price {
+                    _ if sku == 2 => Some("2.5"),
+                    0 => None,
+                    1 => Some("3"),
+                    _ => Some("2.5"),
+                },
                 plain: sku == 2,
+                untracked: prices.untracked,
             };
             let (id, customer) = (format!("o{id}"), format!("c{customer}"));
             let input = OrderInput {
@@ -218,6 +238,7 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
                 items: lines.iter().map(item).collect(),
                 customer: Some(&customer),
                 address: Some("x"),
+                price_override: prices.has_reason.then_some("a friend"),
                 run_at_ms: run_at.map(|is_far| if is_far { now_ms + FAR_MS } else { now_ms + 1 }),
                 ..OrderInput::default()
             };
@@ -248,7 +269,9 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             Command::Act { request: Box::new(request), reply: Box::new(|_| ()) }
         }
         Wish::Stock { sku, change } => {
-            let patch = ProductPatch { stock_change: Some(*change), ..ProductPatch::default() };
+            // Now and then it costs more, or the same again.
+            let price = (*change == 5).then_some(3_000_000).or((*change == 4).then_some(2_500_000));
+            let patch = ProductPatch { stock_change: Some(*change), price, ..ProductPatch::default() };
             Command::PatchProduct { sku: SKUS[usize::from(*sku)].into(), patch, reply: Box::new(|_| ()) }
         }
         Wish::Claim { with_lease, most, ends } => {

@@ -19,6 +19,7 @@ use ordercast_domain::status::Status;
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::channel::{ChannelError, Log};
 use ordercast_protocol::limits::MAX_CHANNEL_BYTES;
+use ordercast_protocol::principal::Role;
 use ordercast_store::write::{EventInsert, OrderInsert, Writes};
 
 use crate::encode;
@@ -45,6 +46,11 @@ struct PendingEvent {
     customer_id: Option<Arc<str>>,
     channel: Option<Arc<str>>,
     body: Body,
+}
+
+/// Whether somebody's orders may have other prices than the catalogue's.
+fn may_set_prices(role: Role) -> bool {
+    role == Role::Admin
 }
 
 /// One pass over a batch.
@@ -92,7 +98,7 @@ impl<'a> Run<'a> {
     pub(crate) fn command(&mut self, command: &Command) -> Outcome {
         match command {
             Command::Place { draft, principal, .. } => {
-                Outcome::Placed(self.place(draft, principal.role.name()).map_err(CommandError::Refused))
+                Outcome::Placed(self.place(draft, principal.role).map_err(CommandError::Refused))
             }
             Command::PutProducts { products, .. } => {
                 Outcome::Stored(self.put_products(products).map_err(CommandError::Refused))
@@ -125,18 +131,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn place(&mut self, draft: &Draft, actor: &str) -> Result<Placed, Refusal> {
+    fn place(&mut self, draft: &Draft, role: Role) -> Result<Placed, Refusal> {
         let (now_ms, ids) = (self.now_ms, &mut *self.ids);
-        let (order, details, reason) =
-            match decide::place(&mut self.set, draft, self.rules, now_ms, || ids.draw(now_ms))? {
-                Placement::Replayed { order_id, key_for } => {
-                    self.writes.keys.extend(draft.key.clone().zip(key_for));
-                    return Ok(Placed::Replayed { order_id });
-                }
-                Placement::Accepted { order, details, reason } => (order, details, reason),
-            };
+        let rules = (self.rules, may_set_prices(role));
+        let (order, details, reason) = match decide::place(&mut self.set, draft, rules, now_ms, || ids.draw(now_ms))? {
+            Placement::Replayed { order_id, key_for } => {
+                self.writes.keys.extend(draft.key.clone().zip(key_for));
+                return Ok(Placed::Replayed { order_id });
+            }
+            Placement::Accepted { order, details, reason } => (order, details, reason),
+        };
         let from = self.bodies.len();
-        encode::placed_event(&order, &details, (actor, reason.as_deref()), &mut self.bodies);
+        encode::placed_event(&order, &details, (role.name(), reason.as_deref()), &mut self.bodies);
         self.order_event(&order, from);
         for line in details.lines.iter().filter(|line| line.reserved > 0) {
             if !self.changed_products.contains(line.sku.as_str()) {

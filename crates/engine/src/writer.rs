@@ -154,7 +154,6 @@ impl Writer {
             submissions,
             idle: std::mem::take(&mut self.idle),
             claims,
-            has_products: !shared.catalogue.read().products.is_empty(),
             rules: &shared.config.rules,
             ids: &mut self.ids,
             looks,

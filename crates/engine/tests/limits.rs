@@ -22,7 +22,7 @@ use support::{CLIENT, Gate, PATIENCE, place, start, until};
 const ORDERS: usize = 2_000;
 
 fn of(engine: &Engine, customer: &str, id: &str, priority: i64) -> Draft {
-    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false }];
+    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false, untracked: false }];
     let (customer, address) = (Some(customer), Some("1 Road"));
     let priority = Some(priority);
     let input = OrderInput { id: Some(id), items, customer, address, priority, ..OrderInput::default() };

@@ -20,7 +20,7 @@ use support::{CLIENT, Gate, PATIENCE, place, start, until};
 const ORDERS: usize = 5_000;
 
 fn of(engine: &Engine, customer: &str, id: &str) -> Draft {
-    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false }];
+    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false, untracked: false }];
     let (customer, address) = (Some(customer), Some("1 Road"));
     let input = OrderInput { id: Some(id), items, customer, address, ..OrderInput::default() };
     draft_order(&input, engine.rules(), engine.customers()).expect("a good order")

@@ -42,7 +42,9 @@ pub fn make(name: &str, dice: &mut Dice) -> Order {
         let (sku, quantity, price) = (dice.within(0, 3), dice.within(1, 3), dice.within(50, 4000));
         let at = usize::try_from(sku).unwrap_or(0);
         let line = format!("{{\"sku\":\"{}\",\"quantity\":{quantity},\"price\":{}}}", COUNTED[at], major(price));
-        (price * quantity, Some((at, quantity)), format!("\"items\":[{line}]"))
+        // Prices of these orders are chance, and not the catalogue's.
+        let pricing = format!("\"items\":[{line}],\"price_override\":\"made up\"");
+        (price * quantity, Some((at, quantity)), pricing)
     } else {
         let cents = dice.within(100, 200_000);
         (cents, None, format!("\"amount\":{},\"items\":[\"blend of the house\",\"a teapot\"]", major(cents)))

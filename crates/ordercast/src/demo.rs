@@ -41,6 +41,8 @@ const MENU: [(&str, &str, i64); 16] = [
     ("grinder", "Hand grinder", 89_000_000),
     ("machine", "Espresso machine", 1_249_000_000),
 ];
+/// The product of the first order in the README, which names its price: that one stays.
+const STEADY: &str = "flat-white";
 const STREETS: [&str; 6] =
     ["Mill Lane", "Harbour Road", "Station Street", "Orchard Way", "Bridge End", "Market Square"];
 
@@ -79,8 +81,19 @@ fn is_own_catalogue(engine: &Engine) -> bool {
 }
 
 async fn fill_catalogue(engine: &Engine) -> Result<(), CommandError> {
-    if !engine.catalogue().read().products.is_empty() {
-        return Ok(());
+    let strayed = {
+        let listing = engine.catalogue().read();
+        let (_, _, price) = MENU.iter().find(|(sku, ..)| *sku == STEADY).copied().unwrap_or(MENU[0]);
+        let steady = listing.products.get(STEADY).filter(|(_, product)| product.price != price);
+        match steady {
+            // An older demo has moved it.
+            Some((_, product)) => Some(Product { price, ..product.clone() }),
+            None if listing.products.is_empty() => None,
+            None => return Ok(()),
+        }
+    };
+    if let Some(product) = strayed {
+        return engine.put_products(CLIENT, vec![product]).await.map(|_| ());
     }
     let currency = engine.rules().default_currency;
     let product = |&(sku, name, price): &(&str, &str, i64)| Product {
@@ -96,21 +109,22 @@ async fn fill_catalogue(engine: &Engine) -> Result<(), CommandError> {
 
 fn made_up_order(engine: &Engine, random: &mut Random) -> Option<Draft> {
     let lines = 1 + random.below(4);
-    let picks: Vec<(String, i64, String)> = {
+    let picks: Vec<(String, i64)> = {
         let listing = engine.catalogue().read();
         let products: Vec<&Product> = listing.products.values().map(|(_, product)| product).collect();
         let pick = |random: &mut Random| {
             let product = products.get(random.below(products.len() as u64) as usize)?;
-            let price = ordercast_engine::encode::price(product.price, product.currency).to_string();
-            Some((product.sku.to_string(), 1 + random.below(3) as i64, price))
+            Some((product.sku.to_string(), 1 + random.below(3) as i64))
         };
         (0..lines).filter_map(|_| pick(random)).collect()
     };
-    let items = picks.iter().map(|(sku, quantity, price)| ItemInput {
+    // The catalogue says what they cost when the order is accepted.
+    let items = picks.iter().map(|(sku, quantity)| ItemInput {
         sku,
         quantity: *quantity,
-        price: Some(price),
+        price: None,
         plain: false,
+        untracked: false,
     });
     let customer = format!("demo customer {}", 1 + random.below(40));
     let street = STREETS[random.below(STREETS.len() as u64) as usize];
@@ -141,8 +155,9 @@ async fn move_market(engine: &Engine, random: &mut Random) -> Result<(), Command
             Some(product) => Some(Product { stock: Some(product.reserved + FULL_STOCK), ..product.clone() }),
             None => {
                 let (sku, _, price) = MENU[random.below(MENU.len() as u64) as usize];
+                let is_steady = sku == STEADY;
                 let cents = (price as f64 * (0.95 + random.unit() * 0.1) / 10_000.0).round() as i64;
-                let known = listing.products.get(sku);
+                let known = listing.products.get(sku).filter(|_| !is_steady);
                 known.map(|(_, product)| Product { price: cents * 10_000, ..product.clone() })
             }
         }

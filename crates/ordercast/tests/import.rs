@@ -119,6 +119,38 @@ fn orders_without_an_id_are_imported_once_too() {
     }
 }
 
+/// Prices and SKUs of a file are facts: today's catalogue neither changes nor refuses them.
+#[test]
+fn a_file_stands_beside_any_catalogue() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lines, orders) = (dir.path().join("lines.csv"), dir.path().join("orders.ndjson"));
+    std::fs::write(&lines, made_up_file()).unwrap();
+    let order = r#"{"id":"n1","items":[{"sku":"S1","price":9},{"sku":"gone","price":1}],"customer":"a","address":"b"}"#;
+    std::fs::write(&orders, order).unwrap();
+    let server = Server::start(&dir.path().join("data"), &["--limits", "wholesale", "--currency", "GBP"]);
+    let products = dir.path().join("products.json");
+    std::fs::write(&products, "\u{feff}[{\"sku\":\"S1\",\"price\":0.5},{\"sku\":\"S2\",\"price\":0.335}]").unwrap();
+    let output = run(&["products", "import", products.to_str().unwrap(), "--url", &server.url]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for expected in [(40, 0), (0, 40)] {
+        let (_, report) = import(&lines, &server.url, &[]);
+        assert_eq!(count(&report, "sale"), expected, "{report:#}");
+        assert_eq!(report["refused"], json!([]));
+    }
+    let (code, report) = import(&orders, &server.url, &["--format", "orders-ndjson"]);
+    assert_eq!((code, count(&report, "order")), (0, (1, 0)), "{report:#}");
+    let stored = server.get("/orders/n1");
+    assert_eq!(
+        (&stored["amount"], &stored["price_override"]),
+        (&json!(10.0), &json!("imported: the price of the day"))
+    );
+    let only_known = server.get("/orders/9000");
+    assert!(only_known["price_override"].is_null(), "no price differs where no SKU is known: {only_known}");
+    let data_dir = server.data_dir.clone();
+    assert_eq!(server.stop(), 0);
+    verify(&data_dir);
+}
+
 /// So many orders, one line each.
 fn many_orders(count: u64) -> String {
     (0..count)

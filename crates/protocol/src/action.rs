@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, FieldError};
-use crate::fields::{BodyError, FieldReader, parse_object};
-use crate::limits::{MAX_IDEMPOTENCY_KEY_BYTES, MAX_LINES, MAX_TEXT_BYTES};
+use crate::fields::{BodyError, FieldReader, Form};
+use crate::limits::{MAX_LINES, MAX_TEXT_BYTES};
 
 /// What is to be done to an order, apart from its name: what does not belong to it is the domain's to refuse or pass
 /// over.
@@ -39,78 +38,50 @@ pub struct ActionRequest<'a> {
     pub restocks: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAction<'a> {
-    #[serde(borrow, default)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    lines: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    until: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    run_at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    time_zone: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    close: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    restock: Option<&'a RawValue>,
-    // Of frames and calls only.
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    action: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    version: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    idempotency_key: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
-    _kind: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "ref")]
-    _reference: Option<&'a RawValue>,
-}
+/// Fields of any action.
+const ACTION_FIELDS: [&str; 8] = ["reason", "lines", "amount", "until", "run_at", "time_zone", "close", "restock"];
+const LINE_FIELDS: [&str; 2] = ["line", "quantity"];
+const WORK_FIELDS: [&str; 8] = ["worker", "lease", "capacity", "wait_s", "token", "outcome", "reason", "retry_after_s"];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLine {
-    line: u32,
-    quantity: i64,
-}
+/// What names the order and the condition where no address and no header can, and where it stands otherwise.
+const NAMING_FIELDS: [(&str, &str); 4] = [
+    ("id", "stands in the address"),
+    ("action", "stands in the address"),
+    ("version", "is sent in the header If-Match"),
+    ("idempotency_key", "is sent in the header Idempotency-Key"),
+];
 
 /// Parses what is to be done to an order. An empty body is an empty object.
 ///
 /// # Errors
 /// [`BodyError`] with `malformed-json`, or with `invalid-action` and every wrong field.
-pub fn parse_action(body: &[u8]) -> Result<ActionRequest<'_>, BodyError> {
+pub fn parse_action(body: &[u8], form: Form) -> Result<ActionRequest<'_>, BodyError> {
     if body.is_empty() {
         return Ok(ActionRequest::default());
     }
-    let raw: RawAction<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
+    let mut fields = FieldReader::default();
+    let object = fields.body(body, "{\"reason\":\"…\"}")?;
+    let naming = NAMING_FIELDS.map(|(name, _)| name);
+    if form == Form::Body {
+        let misplaced = NAMING_FIELDS.iter().filter(|(name, _)| object.get(name).is_some());
+        fields.errors.extend(misplaced.map(|(name, detail)| FieldError::new(format!("/{name}"), *detail)));
+    }
+    fields.check_known("", &object, &[&ACTION_FIELDS], &[&naming, form.own_fields()]);
+    let [until_ms, run_at_ms] = fields.scheduled(&object, &["until", "run_at"]);
     let request = ActionRequest {
-        id: fields.text("/id", raw.id, MAX_TEXT_BYTES),
-        action: fields.text("/action", raw.action, 32),
-        version: fields.integer("/version", raw.version),
-        idempotency_key: fields.text("/idempotency_key", raw.idempotency_key, MAX_IDEMPOTENCY_KEY_BYTES),
-        reason: fields.text("/reason", raw.reason, MAX_TEXT_BYTES),
-        lines: raw.lines.and_then(|lines| fields.lines(lines)),
-        amount: fields.number("/amount", raw.amount),
-        until_ms: fields.zoned(("/until", raw.until), raw.time_zone),
-        run_at_ms: fields.zoned(("/run_at", raw.run_at), raw.time_zone),
-        closes: fields.boolean("/close", raw.close),
-        restocks: fields.boolean("/restock", raw.restock),
+        id: fields.text("/id", object.get("id"), MAX_TEXT_BYTES),
+        action: fields.text("/action", object.get("action"), 32),
+        version: fields.integer("/version", object.get("version")),
+        idempotency_key: fields.key("/idempotency_key", object.get("idempotency_key")),
+        reason: fields.text("/reason", object.get("reason"), MAX_TEXT_BYTES),
+        lines: object.get("lines").and_then(|lines| fields.lines(lines)),
+        amount: fields.number("/amount", object.get("amount")),
+        until_ms,
+        run_at_ms,
+        closes: fields.boolean("/close", object.get("close")),
+        restocks: fields.boolean("/restock", object.get("restock")),
     };
     fields.finish(request, ErrorCode::InvalidAction)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawReason<'a> {
-    #[serde(borrow, default)]
-    reason: Option<&'a RawValue>,
 }
 
 /// Parses a body that only says why something is done. An empty body is an empty object.
@@ -121,9 +92,10 @@ pub fn parse_reason(body: &[u8]) -> Result<Option<Cow<'_, str>>, BodyError> {
     if body.is_empty() {
         return Ok(None);
     }
-    let raw: RawReason<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
-    let reason = fields.text("/reason", raw.reason, MAX_TEXT_BYTES);
+    let mut fields = FieldReader::default();
+    let object = fields.body(body, "{\"reason\":\"…\"}")?;
+    fields.check_known("", &object, &[&["reason"]], &[]);
+    let reason = fields.text("/reason", object.get("reason"), MAX_TEXT_BYTES);
     fields.finish(reason, ErrorCode::InvalidAction)
 }
 
@@ -148,27 +120,6 @@ pub struct WorkRequest<'a> {
     pub retry_after_s: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawWork<'a> {
-    #[serde(borrow, default)]
-    worker: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    lease: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    capacity: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    wait_s: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    token: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    outcome: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    retry_after_s: Option<&'a RawValue>,
-}
-
 /// Parses what an external worker says. An empty body is an empty object.
 ///
 /// # Errors
@@ -177,17 +128,18 @@ pub fn parse_work(body: &[u8]) -> Result<WorkRequest<'_>, BodyError> {
     if body.is_empty() {
         return Ok(WorkRequest::default());
     }
-    let raw: RawWork<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
+    let mut fields = FieldReader::default();
+    let object = fields.body(body, "{\"token\":1}")?;
+    fields.check_known("", &object, &[&WORK_FIELDS], &[]);
     let request = WorkRequest {
-        worker: fields.text("/worker", raw.worker, 64),
-        lease: fields.text("/lease", raw.lease, 64),
-        capacity: fields.integer("/capacity", raw.capacity),
-        wait_s: fields.integer("/wait_s", raw.wait_s),
-        token: fields.integer("/token", raw.token),
-        outcome: fields.text("/outcome", raw.outcome, 16),
-        reason: fields.text("/reason", raw.reason, MAX_TEXT_BYTES),
-        retry_after_s: fields.integer("/retry_after_s", raw.retry_after_s),
+        worker: fields.text("/worker", object.get("worker"), 64),
+        lease: fields.text("/lease", object.get("lease"), 64),
+        capacity: fields.integer("/capacity", object.get("capacity")),
+        wait_s: fields.integer("/wait_s", object.get("wait_s")),
+        token: fields.integer("/token", object.get("token")),
+        outcome: fields.text("/outcome", object.get("outcome"), 16),
+        reason: fields.text("/reason", object.get("reason"), MAX_TEXT_BYTES),
+        retry_after_s: fields.integer("/retry_after_s", object.get("retry_after_s")),
     };
     fields.finish(request, ErrorCode::InvalidAction)
 }
@@ -198,15 +150,40 @@ impl FieldReader {
         let Ok(rows) = serde_json::from_str::<Option<Vec<&RawValue>>>(raw.get()) else {
             return self.refuse("/lines", detail);
         };
-        let rows = rows?.into_iter().map(|row| parse_object::<RawLine>(row.get().as_bytes()));
-        let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else {
-            return self.refuse("/lines", detail);
-        };
+        let rows = rows?;
         if rows.len() > MAX_LINES {
-            self.errors.push(FieldError::new("/lines", format!("has more than {MAX_LINES} entries")));
+            return self.refuse("/lines", format!("has more than {MAX_LINES} entries"));
+        }
+        let before = self.errors.len();
+        let lines: Vec<_> = rows.into_iter().enumerate().filter_map(|(at, row)| self.line(at, row)).collect();
+        (self.errors.len() == before).then_some(lines)
+    }
+
+    fn line(&mut self, at: usize, raw: &RawValue) -> Option<(u32, i64)> {
+        let at = format!("/lines/{at}");
+        let Some(object) = self.object(raw) else {
+            return self.refuse(at, "must be {\"line\",\"quantity\"}; lines are counted from 0");
+        };
+        self.check_known(&at, &object, &[&LINE_FIELDS], &[]);
+        let (line, quantity) = (format!("{at}/line"), format!("{at}/quantity"));
+        let number = match self.integer(&line, object.get("line")).map(u32::try_from) {
+            Some(Ok(number)) => Some(number),
+            Some(Err(_)) => self.refuse(line, "is counted from 0"),
+            None => self.missing(&line),
+        };
+        let units = match self.integer(&quantity, object.get("quantity")) {
+            None => self.missing(&quantity),
+            units => units,
+        };
+        Some((number?, units?))
+    }
+
+    /// Refuses a field that is not there, unless what is wrong with it has been said.
+    fn missing<T>(&mut self, pointer: &str) -> Option<T> {
+        if self.errors.last().is_some_and(|error| error.pointer == pointer) {
             return None;
         }
-        Some(rows.into_iter().map(|row| (row.line, row.quantity)).collect())
+        self.refuse(pointer, "is required")
     }
 }
 
@@ -220,14 +197,17 @@ mod tests {
             ("", &[][..]),
             (r#"{"reason":"x","lines":[{"line":0,"quantity":2}],"amount":1e2,"close":true,"restock":null}"#, &[]),
             (r#"{"lines":null}"#, &[]),
-            (r#"{"lines":[{"line":-1,"quantity":1}]}"#, &["/lines"]),
-            (r#"{"lines":[[0,1]]}"#, &["/lines"]),
-            (r#"{"amount":"5","close":1,"until":"soon"}"#, &["/amount", "/until", "/close"]),
+            (r#"{"lines":[{"line":-1,"quantity":1}]}"#, &["/lines/0/line"]),
+            (r#"{"lines":[{"line":0.0,"quantity":2},{"line":1,"units":1}]}"#, &["/lines/1/units", "/lines/1/quantity"]),
+            (r#"{"lines":[[0,1]]}"#, &["/lines/0"]),
+            (r#"{"amount":"5","close":1,"until":"soon"}"#, &["/until", "/amount", "/close"]),
+            (r#"{"reason":"x","time_zone":"Europe/Berlin"}"#, &["/time_zone"]),
             (r#"{"run_at":"2026-03-01T09:00:00","time_zone":"Mars/Dome"}"#, &["/time_zone"]),
-            (r#"{"amout":5}"#, &["malformed-json"]),
-            ("[]", &["malformed-json"]),
+            (r#"{"amout":5}"#, &["/amout"]),
+            ("[]", &[""]),
+            ("[", &["malformed-json"]),
         ] {
-            let pointers: Vec<String> = match parse_action(body.as_bytes()) {
+            let pointers: Vec<String> = match parse_action(body.as_bytes(), Form::Frame) {
                 Ok(_) => vec![],
                 Err(error) if error.fields.is_empty() => vec![error.code.name().to_owned()],
                 Err(error) => error.fields.into_iter().map(|field| field.pointer).collect(),
@@ -235,6 +215,15 @@ mod tests {
             assert_eq!(pointers, wrong, "{body}");
         }
         assert_eq!(parse_work(br#"{"token":3,"retry_after_s":5}"#).unwrap().retry_after_s, Some(5));
-        assert!(parse_work(br#"{"tokn":3}"#).is_err());
+        assert_eq!(parse_work(br#"{"tokn":3}"#).unwrap_err().detail, "/tokn is not known; did you mean token?");
+    }
+
+    #[test]
+    fn what_stands_elsewhere_over_http_is_not_passed_over_in_a_body() {
+        let body = br#"{"id":"a","version":3,"reason":"x"}"#;
+        assert!(parse_action(body, Form::Call).is_ok());
+        let error = parse_action(body, Form::Body).unwrap_err();
+        assert_eq!(error.fields.iter().map(|field| &*field.pointer).collect::<Vec<_>>(), ["/id", "/version"]);
+        assert!(parse_action(br#"{"type":"order_action"}"#, Form::Call).is_err(), "a call has no type");
     }
 }

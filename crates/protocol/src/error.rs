@@ -21,6 +21,8 @@ pub enum ErrorCode {
     IdempotencyConflict,
     /// The product is not in the catalogue.
     UnknownProduct,
+    /// Prices are not those of the catalogue.
+    PriceDiffers,
     /// Less is left than was ordered.
     OutOfStock,
     /// The status table does not allow the move.
@@ -71,7 +73,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, for documentation and metrics.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedJson,
         Self::InvalidOrder,
         Self::InvalidProduct,
@@ -80,6 +82,7 @@ impl ErrorCode {
         Self::InvalidQuery,
         Self::IdempotencyConflict,
         Self::UnknownProduct,
+        Self::PriceDiffers,
         Self::OutOfStock,
         Self::InvalidTransition,
         Self::StaleVersion,
@@ -132,6 +135,7 @@ impl ErrorCode {
             Self::InvalidQuery => ("invalid-query", 400, "The query is not valid"),
             Self::IdempotencyConflict => ("idempotency-conflict", 409, "The key was used for another order"),
             Self::UnknownProduct => ("unknown-product", 422, "The product is not in the catalogue"),
+            Self::PriceDiffers => ("price-differs", 422, "The price is another now"),
             Self::OutOfStock => ("out-of-stock", 409, "Not enough in stock"),
             Self::InvalidTransition => ("invalid-transition", 409, "This cannot be done to the order now"),
             Self::StaleToken => ("stale-token", 409, "The order is no longer this worker's"),
@@ -170,6 +174,38 @@ impl FieldError {
     /// Names a wrong field.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
+    }
+
+    /// All that is wrong in one line.
+    pub fn sum_up(fields: &[Self]) -> String {
+        match fields {
+            [one] => one.to_string(),
+            more => format!("{} fields are wrong", more.len()),
+        }
+    }
+
+    /// Every wrong field in one line of at most about `most` bytes, for protocols whose errors are only text.
+    pub fn list(fields: &[Self], most: usize) -> String {
+        let mut line = Self::sum_up(fields);
+        if fields.len() < 2 {
+            return line;
+        }
+        for (at, field) in fields.iter().enumerate() {
+            if line.len() > most {
+                line.push_str("; …");
+                break;
+            }
+            line.push_str(if at == 0 { ": " } else { "; " });
+            line.push_str(&field.to_string());
+        }
+        line
+    }
+}
+
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let subject = if self.pointer.is_empty() { "the body" } else { &self.pointer };
+        write!(f, "{subject} {}", self.detail)
     }
 }
 

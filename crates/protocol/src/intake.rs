@@ -1,18 +1,72 @@
 //! Parsing the bodies that clients send, field by field, so that every wrong field is named.
 //!
-//! Only the form is judged here: types, lengths, presence of a value. Whether an order is acceptable is the
-//! domain's to say. Numbers stay text: they are read exactly, never through a float.
+//! Only the form is judged here: types, lengths, presence of a value, names of fields. Whether an order is acceptable is
+//! the domain's to say. Numbers stay text: they are read exactly, never through a float.
+
+mod adjustment;
+mod product;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use adjustment::{ADJUSTMENT_SERVER_FIELDS, AdjustmentRequest, parse_adjustment};
+pub use product::{PRODUCT_SERVER_FIELDS, ProductPatchRequest, ProductRequest, parse_product_patch, parse_products};
+
 use crate::error::{ErrorCode, FieldError};
-pub use crate::fields::BodyError;
-use crate::fields::{FieldReader, check_nesting, parse_object, string_of};
-use crate::limits::{MAX_IDEMPOTENCY_KEY_BYTES, MAX_LINES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
+pub use crate::fields::{BodyError, Form};
+use crate::fields::{FieldReader, Object, string_of};
+use crate::limits::{MAX_LINES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use crate::schedule::instant_of;
+
+/// Fields of an order that clients set.
+const ORDER_FIELDS: [&str; 14] = [
+    "id",
+    "amount",
+    "currency",
+    "items",
+    "customer",
+    "address",
+    "priority",
+    "notes",
+    "placed_at",
+    "charges",
+    "run_at",
+    "time_zone",
+    "idempotency_key",
+    "price_override",
+];
+/// Fields of an order of one product, in place of [`ITEM_FIELDS_OF_ORDER`].
+const PRODUCT_FIELDS: [&str; 2] = ["product", "quantity"];
+/// Fields of an order that one of a single product does not have: what it costs is the catalogue's to say.
+const ITEM_FIELDS_OF_ORDER: [&str; 3] = ["items", "amount", "charges"];
+const ITEM_FIELDS: [&str; 4] = ["sku", "quantity", "price", "untracked"];
+/// Fields of a line of an adjustment, which no stock stands behind.
+const ADJUSTMENT_ITEM_FIELDS: [&str; 3] = ["sku", "quantity", "price"];
+const CHARGE_FIELDS: [&str; 3] = ["kind", "name", "amount"];
+/// Fields of an order that the server sets: they are read past, so that an order that the server has shown can be sent
+/// as it is. The OpenAPI document calls them `readOnly`.
+pub const SERVER_FIELDS: [&str; 19] = [
+    "number",
+    "status",
+    "customer_id",
+    "created_at",
+    "updated_at",
+    "version",
+    "attempts",
+    "processing",
+    "item_count",
+    "rounding",
+    "due_at",
+    "cancel_requested",
+    "refunded",
+    "captured",
+    "fulfilment",
+    "ledger",
+    "last_error",
+    "allowed",
+    "demo",
+];
 
 /// An order as a client sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +77,10 @@ pub struct OrderRequest<'a> {
     pub amount: Option<&'a str>,
     /// ISO 4217 code.
     pub currency: Option<Cow<'a, str>>,
-    /// The lines.
+    /// The lines; none when it is an order of one product.
     pub items: Vec<ItemRequest<'a>>,
+    /// The product of an order of one product; only frames have such orders.
+    pub product: Option<ProductChoice<'a>>,
     /// Who orders.
     pub customer: Option<Cow<'a, str>>,
     /// Where it goes.
@@ -39,8 +95,19 @@ pub struct OrderRequest<'a> {
     pub charges: Vec<ChargeRequest<'a>>,
     /// When it is to start, in milliseconds since 1970.
     pub run_at_ms: Option<i64>,
-    /// The client's idempotency key, where no header can carry it.
+    /// The client's idempotency key, where no header can carry it; never empty.
     pub idempotency_key: Option<Cow<'a, str>>,
+    /// Why prices differ from the catalogue's.
+    pub price_override: Option<Cow<'a, str>>,
+}
+
+/// The product of an order of one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductChoice<'a> {
+    /// Hash or SKU.
+    pub name: Cow<'a, str>,
+    /// How many.
+    pub quantity: i64,
 }
 
 /// One charge as a client sent it.
@@ -65,261 +132,57 @@ pub struct ItemRequest<'a> {
     pub price: Option<&'a str>,
     /// Whether it came as a plain string.
     pub plain: bool,
+    /// Whether it may have a SKU that is not in the catalogue.
+    pub untracked: bool,
 }
 
-#[derive(Deserialize)]
-struct RawOrder<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    currency: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    items: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    customer: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    address: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    priority: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    notes: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    placed_at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    charges: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    run_at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    time_zone: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    idempotency_key: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawCharge<'a> {
-    #[serde(borrow, default)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    amount: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawItem<'a> {
-    #[serde(borrow, default)]
-    sku: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    quantity: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    price: Option<&'a RawValue>,
-}
-
-/// Parses the body of `POST /orders`, or the full order of a WebSocket frame. Fields it does not know
-/// (a `status`, a time of creation) are ignored: they are the server's to set.
+/// Parses an order: the body of `POST /orders`, a line of a bulk request or of a file, a frame or the data of a call.
+/// Fields that the server sets ([`SERVER_FIELDS`]) are read past; any other that is not known is refused.
 ///
 /// # Errors
-/// [`BodyError`] with `malformed-json` when it is no JSON object or nested deeper than
-/// [`MAX_NESTING`], with `invalid-order` and every wrong field otherwise.
-pub fn parse_order(body: &[u8]) -> Result<OrderRequest<'_>, BodyError> {
-    let raw: RawOrder<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
-    let order = OrderRequest {
-        id: fields.text("/id", raw.id, MAX_TEXT_BYTES),
-        amount: fields.number("/amount", raw.amount),
-        currency: fields.text("/currency", raw.currency, 16),
-        items: raw.items.map(|items| fields.items(items)).unwrap_or_default(),
-        customer: fields.text("/customer", raw.customer, MAX_TEXT_BYTES),
-        address: fields.text("/address", raw.address, MAX_TEXT_BYTES),
-        priority: fields.integer("/priority", raw.priority),
-        notes: fields.text("/notes", raw.notes, MAX_TEXT_BYTES),
-        placed_at_ms: fields.instant("/placed_at", raw.placed_at),
-        charges: raw.charges.map(|charges| fields.charges(charges)).unwrap_or_default(),
-        run_at_ms: fields.zoned(("/run_at", raw.run_at), raw.time_zone),
-        idempotency_key: fields.text("/idempotency_key", raw.idempotency_key, MAX_IDEMPOTENCY_KEY_BYTES),
+/// [`BodyError`] with `malformed-json` when it is no JSON or nested deeper than [`crate::limits::MAX_NESTING`], with
+/// `invalid-order` and every wrong field otherwise.
+pub fn parse_order(body: &[u8], form: Form) -> Result<OrderRequest<'_>, BodyError> {
+    let mut fields = FieldReader::default();
+    let object = fields.body(body, "{\"items\":[\"tea\"],\"amount\":2.5}")?;
+    let is_of_product = form == Form::Frame && object.get("product").is_some();
+    let (items, charges) = (object.get("items"), object.get("charges"));
+    let mut order = OrderRequest {
+        id: fields.text("/id", object.get("id"), MAX_TEXT_BYTES),
+        currency: fields.text("/currency", object.get("currency"), 16),
+        customer: fields.text("/customer", object.get("customer"), MAX_TEXT_BYTES),
+        address: fields.text("/address", object.get("address"), MAX_TEXT_BYTES),
+        priority: fields.integer("/priority", object.get("priority")),
+        notes: fields.text("/notes", object.get("notes"), MAX_TEXT_BYTES),
+        placed_at_ms: fields.instant("/placed_at", object.get("placed_at")),
+        run_at_ms: fields.scheduled(&object, &["run_at"])[0],
+        idempotency_key: fields.key("/idempotency_key", object.get("idempotency_key")),
+        price_override: fields.text("/price_override", object.get("price_override"), MAX_TEXT_BYTES),
+        ..OrderRequest::default()
     };
+    if is_of_product {
+        order.product = fields.product_choice(&object);
+        let foreign = ITEM_FIELDS_OF_ORDER.into_iter().filter(|name| object.get(name).is_some());
+        let foreign = foreign.map(|name| FieldError::new(format!("/{name}"), "is not of an order of one product"));
+        fields.errors.extend(foreign);
+        fields.check_known("", &object, &[&ORDER_FIELDS, &PRODUCT_FIELDS], &[&SERVER_FIELDS, form.own_fields()]);
+    } else {
+        order.amount = fields.number("/amount", object.get("amount"));
+        order.items = items.map(|items| fields.items(items, &ITEM_FIELDS)).unwrap_or_default();
+        order.charges = charges.map(|charges| fields.charges(charges)).unwrap_or_default();
+        fields.check_known("", &object, &[&ORDER_FIELDS], &[&SERVER_FIELDS, form.own_fields()]);
+    }
     fields.finish(order, ErrorCode::InvalidOrder)
 }
 
-/// A product as a client sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProductRequest<'a> {
-    /// Stock keeping unit.
-    pub sku: Cow<'a, str>,
-    /// What it is called; the SKU when missing.
-    pub name: Option<Cow<'a, str>>,
-    /// Price of one, as the text of a JSON number in the major unit.
-    pub price: &'a str,
-    /// ISO 4217 code.
-    pub currency: Option<Cow<'a, str>>,
-    /// Units there are; `None` leaves stock uncounted.
-    pub stock: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct RawProduct<'a> {
-    #[serde(borrow, default)]
-    sku: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    price: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    currency: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stock: Option<&'a RawValue>,
-}
-
-/// Parses the body of `POST /products`: one product, or an array of up to `most`.
-///
-/// # Errors
-/// [`BodyError`] as for [`parse_order`], with `invalid-product`.
-pub fn parse_products(body: &[u8], most: usize) -> Result<Vec<ProductRequest<'_>>, BodyError> {
-    check_nesting(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
-    let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let products = if is_array {
-        let rows: Vec<&RawValue> =
-            serde_json::from_slice(body).map_err(|error| BodyError::malformed(error.to_string()))?;
-        if rows.len() > most {
-            let detail = format!("at most {most} products at a time; send the rest in another request");
-            return Err(BodyError { code: ErrorCode::InvalidProduct, detail, fields: Vec::new() });
-        }
-        rows.iter()
-            .enumerate()
-            .filter_map(|(at, row)| match parse_object::<RawProduct<'_>>(row.get().as_bytes()) {
-                Ok(raw) => fields.product(&format!("/{at}"), &raw),
-                Err(_) => fields.refuse(format!("/{at}"), "must be an object such as {\"sku\":\"tea\",\"price\":2.5}"),
-            })
-            .collect()
-    } else {
-        let raw: RawProduct<'_> = parse_object(body)?;
-        fields.product("", &raw).into_iter().collect()
-    };
-    fields.finish(products, ErrorCode::InvalidProduct)
-}
-
-/// What of a product a client wants changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProductPatchRequest<'a> {
-    /// Another name.
-    pub name: Option<Cow<'a, str>>,
-    /// Another price, as the text of a JSON number in the major unit of the product's currency.
-    pub price: Option<&'a str>,
-    /// Units there are; `Some(None)`, by `null`, when nobody is to count them.
-    pub stock: Option<Option<i64>>,
-    /// Units that came or went.
-    pub stock_change: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPatch<'a> {
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    price: Option<&'a RawValue>,
-    // `null` and nothing are not the same here.
-    #[serde(borrow, default, deserialize_with = "given")]
-    stock: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stock_change: Option<&'a RawValue>,
-}
-
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    Deserialize::deserialize(deserializer).map(Some)
-}
-
-/// Parses the body of `PATCH /products/{sku}`. A field it does not know is refused.
-///
-/// # Errors
-/// [`BodyError`] as for [`parse_order`], with `invalid-product`.
-pub fn parse_product_patch(body: &[u8]) -> Result<ProductPatchRequest<'_>, BodyError> {
-    let raw: RawPatch<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
-    let stock = match raw.stock.map(RawValue::get) {
-        None => None,
-        Some("null") => Some(None),
-        Some(_) => fields.integer("/stock", raw.stock).map(Some),
-    };
-    if stock.flatten().is_some_and(|stock| stock < 0) {
-        fields.errors.push(FieldError::new("/stock", "must not be negative"));
-    }
-    let stock_change = fields.integer("/stock_change", raw.stock_change);
-    if stock.is_some() && stock_change.is_some() {
-        fields.errors.push(FieldError::new("/stock_change", "and stock cannot both be given"));
-    }
-    let patch = ProductPatchRequest {
-        name: fields.text("/name", raw.name, MAX_TEXT_BYTES),
-        price: fields.number("/price", raw.price),
-        stock,
-        stock_change,
-    };
-    fields.finish(patch, ErrorCode::InvalidProduct)
-}
-
-/// An adjustment as a client sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdjustmentRequest<'a> {
-    /// Its id, unique among adjustments.
-    pub id: Cow<'a, str>,
-    /// `cancellation`, `write_off` or `bad_debt`.
-    pub kind: Cow<'a, str>,
-    /// ISO 4217 code.
-    pub currency: Option<Cow<'a, str>>,
-    /// The lines; quantities and prices may be negative.
-    pub items: Vec<ItemRequest<'a>>,
-    /// Whom it concerns.
-    pub customer: Option<Cow<'a, str>>,
-    /// Free text.
-    pub notes: Option<Cow<'a, str>>,
-    /// When it happened, in milliseconds since 1970.
-    pub placed_at_ms: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct RawAdjustment<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    currency: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    items: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    customer: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    notes: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    placed_at: Option<&'a RawValue>,
-}
-
-/// Parses the body of `POST /adjustments`.
-///
-/// # Errors
-/// [`BodyError`] as for [`parse_order`], with `invalid-adjustment`.
-pub fn parse_adjustment(body: &[u8]) -> Result<AdjustmentRequest<'_>, BodyError> {
-    let raw: RawAdjustment<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
-    let id = fields.required("/id", raw.id, MAX_TEXT_BYTES);
-    let kind = fields.required("/kind", raw.kind, 64);
-    let adjustment = AdjustmentRequest {
-        id: id.unwrap_or_default(),
-        kind: kind.unwrap_or_default(),
-        currency: fields.text("/currency", raw.currency, 16),
-        items: raw.items.map(|items| fields.items(items)).unwrap_or_default(),
-        customer: fields.text("/customer", raw.customer, MAX_TEXT_BYTES),
-        notes: fields.text("/notes", raw.notes, MAX_TEXT_BYTES),
-        placed_at_ms: fields.instant("/placed_at", raw.placed_at),
-    };
-    fields.finish(adjustment, ErrorCode::InvalidAdjustment)
-}
-
 impl FieldReader {
-    fn items<'a>(&mut self, raw: &'a RawValue) -> Vec<ItemRequest<'a>> {
+    fn product_choice<'a>(&mut self, object: &Object<'a>) -> Option<ProductChoice<'a>> {
+        let name = self.required("/product", object.get("product"), MAX_SKU_BYTES);
+        let quantity = self.integer("/quantity", object.get("quantity")).unwrap_or(1);
+        Some(ProductChoice { name: name?, quantity })
+    }
+
+    fn items<'a>(&mut self, raw: &'a RawValue, known: &[&str]) -> Vec<ItemRequest<'a>> {
         if raw.get() == "null" {
             return Vec::new();
         }
@@ -333,23 +196,26 @@ impl FieldReader {
                 .push(FieldError::new("/items", format!("has {} lines; at most {MAX_LINES} are allowed", rows.len())));
             return Vec::new();
         }
-        rows.into_iter().enumerate().filter_map(|(at, row)| self.item(at, row)).collect()
+        rows.into_iter().enumerate().filter_map(|(at, row)| self.item(at, row, known)).collect()
     }
 
-    fn item<'a>(&mut self, at: usize, raw: &'a RawValue) -> Option<ItemRequest<'a>> {
+    fn item<'a>(&mut self, at: usize, raw: &'a RawValue, known: &[&str]) -> Option<ItemRequest<'a>> {
         if let Some(text) = string_of(raw.get()) {
             if text.is_empty() || text.len() > MAX_SKU_BYTES {
                 return self.refuse(format!("/items/{at}"), format!("must have 1 to {MAX_SKU_BYTES} bytes"));
             }
-            return Some(ItemRequest { sku: text, quantity: 1, price: None, plain: true });
+            return Some(ItemRequest { sku: text, quantity: 1, price: None, plain: true, untracked: false });
         }
-        let Ok(item) = parse_object::<RawItem<'a>>(raw.get().as_bytes()) else {
-            return self.refuse(format!("/items/{at}"), "must be a string or {\"sku\",\"quantity\",\"price\"}");
+        let pointer = format!("/items/{at}");
+        let Some(item) = self.object(raw) else {
+            return self.refuse(pointer, "must be a string or {\"sku\",\"quantity\",\"price\"}");
         };
-        let sku = self.required(&format!("/items/{at}/sku"), item.sku, MAX_SKU_BYTES);
-        let quantity = self.integer(&format!("/items/{at}/quantity"), item.quantity);
-        let price = self.number(&format!("/items/{at}/price"), item.price);
-        Some(ItemRequest { sku: sku?, quantity: quantity.unwrap_or(1), price, plain: false })
+        self.check_known(&pointer, &item, &[known], &[]);
+        let sku = self.required(&format!("{pointer}/sku"), item.get("sku"), MAX_SKU_BYTES);
+        let quantity = self.integer(&format!("{pointer}/quantity"), item.get("quantity"));
+        let price = self.number(&format!("{pointer}/price"), item.get("price"));
+        let untracked = self.boolean(&format!("{pointer}/untracked"), item.get("untracked"));
+        Some(ItemRequest { sku: sku?, quantity: quantity.unwrap_or(1), price, plain: false, untracked })
     }
 
     fn charges<'a>(&mut self, raw: &'a RawValue) -> Vec<ChargeRequest<'a>> {
@@ -363,45 +229,37 @@ impl FieldReader {
     }
 
     fn charge<'a>(&mut self, at: &str, raw: &'a RawValue) -> Option<ChargeRequest<'a>> {
-        let Ok(charge) = parse_object::<RawCharge<'a>>(raw.get().as_bytes()) else {
+        let Some(charge) = self.object(raw) else {
             return self.refuse(at, "must be an object such as {\"kind\":\"shipping\",\"amount\":4.9}");
         };
-        let kind = self.required(&format!("{at}/kind"), charge.kind, 16);
-        let name = self.text(&format!("{at}/name"), charge.name, MAX_TEXT_BYTES);
+        self.check_known(at, &charge, &[&CHARGE_FIELDS], &[]);
+        let kind = self.required(&format!("{at}/kind"), charge.get("kind"), 16);
+        let name = self.text(&format!("{at}/name"), charge.get("name"), MAX_TEXT_BYTES);
         let (pointer, before) = (format!("{at}/amount"), self.errors.len());
-        let amount = self.number(&pointer, charge.amount);
+        let amount = self.number(&pointer, charge.get("amount"));
         if amount.is_none() && self.errors.len() == before {
             return self.refuse(pointer, "is required");
         }
         Some(ChargeRequest { kind: kind?, name, amount: amount? })
     }
 
-    /// A time with an offset, or a local time in a zone.
-    pub(crate) fn zoned(&mut self, (pointer, raw): (&str, Option<&RawValue>), zone: Option<&RawValue>) -> Option<i64> {
-        let text = self.text(pointer, raw, 64);
-        // Two times may share it; one complaint is enough.
-        let is_told = self.errors.iter().any(|error| error.pointer == "/time_zone");
-        let zone = if is_told { None } else { self.text("/time_zone", zone, 64) };
-        match instant_of(&text?, zone.as_deref()) {
-            Ok(at_ms) => Some(at_ms),
-            Err((is_zone, detail)) => self.refuse(if is_zone { "/time_zone" } else { pointer }, detail),
+    /// Times that stand in fields of these names, with an offset each or local in the zone that `time_zone` names for all
+    /// of them. A zone without a time is refused: the time was meant to be there.
+    pub(crate) fn scheduled<const N: usize>(&mut self, object: &Object<'_>, names: &[&str; N]) -> [Option<i64>; N] {
+        let zone = self.text("/time_zone", object.get("time_zone"), 64);
+        let is_given = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() != "null");
+        if zone.is_some() && !names.iter().any(|name| is_given(object.get(name))) {
+            self.errors.push(FieldError::new("/time_zone", format!("has no {} that it is for", names.join(" or "))));
         }
-    }
-
-    fn product<'a>(&mut self, at: &str, raw: &RawProduct<'a>) -> Option<ProductRequest<'a>> {
-        let sku = self.required(&format!("{at}/sku"), raw.sku, MAX_SKU_BYTES);
-        let name = self.text(&format!("{at}/name"), raw.name, MAX_TEXT_BYTES);
-        let currency = self.text(&format!("{at}/currency"), raw.currency, 16);
-        let stock = self.integer(&format!("{at}/stock"), raw.stock);
-        if stock.is_some_and(|stock| stock < 0) {
-            return self.refuse(format!("{at}/stock"), "must not be negative");
-        }
-        let before = self.errors.len();
-        let price = self.number(&format!("{at}/price"), raw.price);
-        if price.is_none() && self.errors.len() == before {
-            return self.refuse(format!("{at}/price"), "is required");
-        }
-        Some(ProductRequest { sku: sku?, name, price: price?, currency, stock })
+        names.map(|name| {
+            let pointer = format!("/{name}");
+            let text = self.text(&pointer, object.get(name), 64)?;
+            match instant_of(&text, zone.as_deref()) {
+                Ok(at_ms) => Some(at_ms),
+                Err((true, detail)) => self.refuse("/time_zone", detail),
+                Err((false, detail)) => self.refuse(pointer, detail),
+            }
+        })
     }
 }
 
@@ -410,7 +268,7 @@ mod tests {
     use super::*;
 
     fn pointers(body: &str) -> Vec<String> {
-        match parse_order(body.as_bytes()) {
+        match parse_order(body.as_bytes(), Form::Body) {
             Ok(_) => vec![],
             Err(error) if error.fields.is_empty() => vec![error.code.name().to_owned()],
             Err(error) => error.fields.into_iter().map(|field| field.pointer).collect(),
@@ -420,12 +278,12 @@ mod tests {
     #[test]
     fn every_wrong_field_is_named() {
         for (body, wrong) in [
-            (r#"{"amount":99.99,"items":["a"],"status":{"any":1},"extra":[1]}"#, &[][..]),
+            (r#"{"amount":99.99,"items":["a"],"status":{"any":1},"version":[1],"number":7}"#, &[][..]),
             (r#"{"amount":null,"items":null,"priority":null}"#, &[]),
             (r#"{"amount":"99.99"}"#, &["/amount"]),
             (
                 r#"{"amount":true,"items":"x","customer":7,"priority":1.5}"#,
-                &["/amount", "/items", "/customer", "/priority"],
+                &["/customer", "/priority", "/amount", "/items"],
             ),
             (
                 r#"{"items":["",{"quantity":1},{"sku":"a","quantity":"2"},7]}"#,
@@ -433,8 +291,13 @@ mod tests {
             ),
             (r#"{"placed_at":"yesterday"}"#, &["/placed_at"]),
             (r#"{"amount":NaN}"#, &["malformed-json"]),
-            (r#"{"amount":1,"amount":2}"#, &["malformed-json"]),
-            (r#"[1]"#, &["malformed-json"]),
+            (r#"{"amount":1,"amount":2}"#, &["/amount"]),
+            (r#"[1]"#, &[""]),
+            (r#"{"runAt":"2030-01-01T00:00:00Z","Currency":"EUR","type":"order"}"#, &["/runAt", "/Currency", "/type"]),
+            (r#"{"items":[{"sku":"a","qty":3},{"sku":"a","status":"x"}]}"#, &["/items/0/qty", "/items/1/status"]),
+            (r#"{"items":[{"sku":"a","untracked":1}],"price_override":2}"#, &["/price_override", "/items/0/untracked"]),
+            (r#"{"charges":[{"kind":"tax","amount":1,"rate":2}]}"#, &["/charges/0/rate"]),
+            (r#"{"time_zone":"Europe/Berlin"}"#, &["/time_zone"]),
             ("", &["malformed-json"]),
         ] {
             assert_eq!(pointers(body), wrong, "{body}");
@@ -445,19 +308,29 @@ mod tests {
 
     #[test]
     fn numbers_stay_text_and_strings_are_unescaped() {
-        let order = parse_order(br#"{"amount":1e400,"items":["a\u00e9"],"customer":"x"}"#).unwrap();
+        let order = parse_order(br#"{"amount":1e400,"items":["a\u00e9"],"customer":"x"}"#, Form::Body).unwrap();
         assert_eq!(order.amount, Some("1e400"));
         assert_eq!(order.items[0].sku, "aé");
         assert!(matches!(order.customer, Some(Cow::Borrowed("x"))));
     }
 
     #[test]
-    fn products_come_alone_or_in_an_array() {
-        let one = parse_products(br#"{"sku":"tea","price":2.5,"stock":3}"#, 10).unwrap();
-        assert_eq!((one[0].price, one[0].stock), ("2.5", Some(3)));
-        let error = parse_products(br#"[{"sku":"tea","price":1},{"sku":"","price":1},{"sku":"b"},4]"#, 10).unwrap_err();
-        let wrong: Vec<_> = error.fields.iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(wrong, ["/1/sku", "/2/price", "/3"]);
-        assert!(parse_products(br#"[{"sku":"tea","price":1},{"sku":"b","price":1}]"#, 1).is_err());
+    fn frames_may_order_one_product() {
+        let frame = br#"{"type":"order","ref":1,"product":"tea","quantity":2.0,"customer":"x"}"#;
+        let order = parse_order(frame, Form::Frame).unwrap();
+        assert_eq!(order.product, Some(ProductChoice { name: "tea".into(), quantity: 2 }));
+        assert!(parse_order(frame, Form::Body).is_err() && parse_order(frame, Form::Call).is_err());
+        for (fields, wrong) in [
+            (r#""product":null"#, "/product"),
+            (r#""product":7"#, "/product"),
+            (r#""product":"a","quantity":"2""#, "/quantity"),
+            (r#""product":"a","qty":2"#, "/qty"),
+            (r#""product":"a","items":["b"]"#, "/items"),
+            (r#""product":"a","amount":2"#, "/amount"),
+        ] {
+            let text = format!(r#"{{"type":"order",{fields}}}"#);
+            let error = parse_order(text.as_bytes(), Form::Frame).unwrap_err();
+            assert_eq!(error.fields.iter().map(|field| &*field.pointer).collect::<Vec<_>>(), [wrong], "{text}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! protocol ([`envelope`]); everything a client may send is parsed in [`frame`] and [`intake`].
 
 pub mod action;
+pub mod call;
 pub mod centrifuge;
 pub mod channel;
 pub mod close;
@@ -14,11 +15,12 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod excerpt;
-mod fields;
+pub mod fields;
 pub mod frame;
 pub mod intake;
 pub mod json;
 pub mod limits;
+pub mod nearest;
 pub mod order;
 pub mod position;
 pub mod principal;

@@ -6,6 +6,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// Deepest nesting of a JSON body (400 beyond).
 pub const MAX_NESTING: usize = 32;
+/// Most fields of one object of a body (422 beyond).
+pub const MAX_FIELDS: usize = 128;
 /// Longest `Idempotency-Key`, in bytes.
 pub const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// Longest SKU, in bytes.

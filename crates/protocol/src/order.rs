@@ -132,6 +132,8 @@ pub struct OrderDetails<'a> {
     pub notes: Option<&'a str>,
     /// Discounts, taxes, shipping.
     pub charges: &'a [ChargeView<'a>],
+    /// Why a price is not the catalogue's.
+    pub price_override: Option<&'a str>,
     /// What rounding the sum of lines and charges to the currency left over, in the major unit.
     pub rounding: Decimal,
     /// Why the last attempt failed.
@@ -166,6 +168,9 @@ pub fn write_order(summary: &OrderSummary<'_>, details: &OrderDetails<'_>, out: 
             json.key("amount").decimal(charge.amount).end_object();
         }
         json.end_array();
+    }
+    if let Some(reason) = details.price_override {
+        json.key("price_override").string(reason);
     }
     json.key("customer").string(details.customer);
     json.key("customer_id").string(summary.customer_id);

@@ -14,6 +14,16 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// Longest epoch, in bytes.
+pub const MAX_EPOCH_BYTES: usize = 32;
+
+/// Whether a text may be an epoch. Positions that clients send are written back into lines of text, so nothing else is
+/// let in: an epoch with a line break would put lines of the client's own into its stream.
+pub fn is_epoch(text: &str) -> bool {
+    (1..=MAX_EPOCH_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+}
+
 /// The last event of a log that somebody has seen; offset 0 is before the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -45,7 +55,8 @@ pub fn decode_positions(text: &str) -> Option<Vec<(String, Position)>> {
         .map(|part| {
             let (channel, position) = part.split_once('=')?;
             let (epoch, offset) = position.rsplit_once('.')?;
-            let position = Position { epoch: Epoch(epoch.into()), offset: offset.parse().ok()? };
+            let offset = offset.parse().ok().filter(|_| offset.bytes().all(|byte| byte.is_ascii_digit()))?;
+            let position = is_epoch(epoch).then(|| Position { epoch: Epoch(epoch.into()), offset })?;
             Some((unescape(channel)?, position))
         })
         .collect()
@@ -88,7 +99,19 @@ mod tests {
         let read = decode_positions(&text).unwrap();
         assert_eq!(read[0], ("orders".into(), Position { epoch: epoch.clone(), offset: 41 }));
         assert_eq!(read[1].0, "order:ä,b=c");
-        for broken in ["orders", "orders=1", "orders=a.b", "%zz=a.1"] {
+        let long = format!("orders={}.1", "e".repeat(MAX_EPOCH_BYTES + 1));
+        for broken in [
+            "orders",
+            "orders=1",
+            "orders=a.b",
+            "%zz=a.1",
+            "orders=.1",
+            "orders=a.+1",
+            "orders=A.1",
+            "orders=x\nevent: FORGED\ndata: {}\n\nid: y.5",
+            "orders=x\r.5",
+            &long,
+        ] {
             assert_eq!(decode_positions(broken), None, "{broken}");
         }
         assert_eq!(decode_positions(""), Some(vec![]));

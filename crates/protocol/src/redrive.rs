@@ -4,11 +4,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::error::ErrorCode;
-use crate::fields::{BodyError, FieldReader, parse_object};
+use crate::fields::{BodyError, FieldReader};
 use crate::limits::MAX_TEXT_BYTES;
 
 /// Which orders are to be tried again, and why.
@@ -34,46 +31,29 @@ pub struct RedriveRequest<'a> {
     pub is_dry_run: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRedrive<'a> {
-    #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    customer_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    from: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    to: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    limit: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    cursor: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    dry_run: Option<&'a RawValue>,
-}
+const FIELDS: [&str; 9] = ["status", "customer_id", "from", "to", "error", "limit", "cursor", "reason", "dry_run"];
 
 /// Parses what is to be tried again.
 ///
 /// # Errors
 /// [`BodyError`] with `malformed-json`, or with `invalid-action` and every wrong field.
 pub fn parse_redrive(body: &[u8]) -> Result<RedriveRequest<'_>, BodyError> {
-    let raw: RawRedrive<'_> = parse_object(body)?;
-    let mut fields = FieldReader { errors: Vec::new() };
+    let mut fields = FieldReader::default();
+    let object = fields.body(body, "{\"status\":\"failed\"}")?;
+    if !fields.errors.is_empty() {
+        return Err(BodyError::of_fields(ErrorCode::InvalidAction, fields.errors));
+    }
+    fields.check_known("", &object, &[&FIELDS], &[]);
     let request = RedriveRequest {
-        status: fields.required("/status", raw.status, 64),
-        customer_id: fields.text("/customer_id", raw.customer_id, MAX_TEXT_BYTES),
-        from_ms: fields.instant("/from", raw.from),
-        to_ms: fields.instant("/to", raw.to),
-        error: fields.text("/error", raw.error, MAX_TEXT_BYTES),
-        limit: fields.integer("/limit", raw.limit),
-        cursor: fields.text("/cursor", raw.cursor, 32),
-        reason: fields.text("/reason", raw.reason, MAX_TEXT_BYTES),
-        is_dry_run: fields.boolean("/dry_run", raw.dry_run),
+        status: fields.required("/status", object.get("status"), 64),
+        customer_id: fields.text("/customer_id", object.get("customer_id"), MAX_TEXT_BYTES),
+        from_ms: fields.instant("/from", object.get("from")),
+        to_ms: fields.instant("/to", object.get("to")),
+        error: fields.text("/error", object.get("error"), MAX_TEXT_BYTES),
+        limit: fields.integer("/limit", object.get("limit")),
+        cursor: fields.text("/cursor", object.get("cursor"), 32),
+        reason: fields.text("/reason", object.get("reason"), MAX_TEXT_BYTES),
+        is_dry_run: fields.boolean("/dry_run", object.get("dry_run")),
     };
     fields.finish(request, ErrorCode::InvalidAction)
 }
@@ -89,7 +69,8 @@ mod tests {
             (r#"{"status":"failed","limit":5,"cursor":"7","customer_id":null}"#, &[]),
             ("{}", &["/status"]),
             (r#"{"status":1,"from":"soon","limit":"5","dry_run":1}"#, &["/status", "/from", "/limit", "/dry_run"]),
-            (r#"{"status":"failed","customer":"c_1"}"#, &["malformed-json"]),
+            (r#"{"status":"failed","customer":"c_1"}"#, &["/customer"]),
+            ("null", &[""]),
             ("", &["malformed-json"]),
         ] {
             let pointers: Vec<String> = match parse_redrive(body.as_bytes()) {

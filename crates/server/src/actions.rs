@@ -14,13 +14,13 @@ use ordercast_domain::decide::{Action, LineQuantity, Request};
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::action::{ActionRequest, parse_action};
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::intake::Form;
 use ordercast_protocol::principal::Principal;
 
 use crate::actor::actor_of;
 use crate::app::App;
-use crate::orders::{
-    IDEMPOTENCY_REPLAYED, bad_query, find, idempotency_key, read_body, require_json, whole_order_response,
-};
+use crate::body::{idempotency_key, read_json, require_json};
+use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, find, whole_order_response};
 use crate::problem::Problem;
 
 /// `POST /orders/{id}/{action}`: 200 with the order once what was done is durable.
@@ -35,12 +35,8 @@ pub(crate) async fn act(
     let Path((id, action)) = path.map_err(bad_query)?;
     require_json(&headers)?;
     let key = idempotency_key(&headers, ErrorCode::InvalidAction)?;
-    let body = read_body(&app, body).await?;
-    let asked = parse_action(&body)?;
-    if asked.id.is_some() || asked.action.is_some() || asked.version.is_some() || asked.idempotency_key.is_some() {
-        let detail = "id and action stand in the address, the version in If-Match, the key in Idempotency-Key";
-        return Err(Problem::new(ErrorCode::InvalidAction, detail));
-    }
+    let body = read_json(&app, &headers, body).await?;
+    let asked = parse_action(&body, Form::Body)?;
     let request = Request {
         order_id: id.into(),
         action: action_of(&action, &asked)?,
@@ -65,10 +61,18 @@ async fn perform(app: &App, client: IpAddr, principal: &Principal, request: Requ
 
 /// What a frame or a call asks to be done: it names order and action itself.
 pub(crate) fn request_of(body: &[u8], action: Option<&str>, principal: &Principal) -> Result<Request, Problem> {
-    let asked = parse_action(body)?;
-    let missing =
-        |pointer: &str| Problem::violations(ErrorCode::InvalidAction, vec![Violation::new(pointer, "is required")]);
-    let name = action.or(asked.action.as_deref()).ok_or_else(|| missing("/action"))?;
+    // A call names the action by its method, and so gives it here.
+    let asked = parse_action(body, if action.is_some() { Form::Call } else { Form::Frame })?;
+    let wrong = |pointer: &str, detail: &str| {
+        Problem::violations(ErrorCode::InvalidAction, vec![Violation::new(pointer, detail)])
+    };
+    let missing = |pointer: &str| wrong(pointer, "is required");
+    let name = match (action, asked.action.as_deref()) {
+        (Some(name), Some(other)) if name != other => {
+            return Err(wrong("/action", &format!("differs from the method order.{name}")));
+        }
+        (name, own) => name.or(own).ok_or_else(|| missing("/action"))?,
+    };
     let version = asked.version.map(|version| vec![u32::try_from(version).unwrap_or(0)]);
     Ok(Request {
         order_id: asked.id.as_deref().ok_or_else(|| missing("/id"))?.into(),
@@ -76,7 +80,7 @@ pub(crate) fn request_of(body: &[u8], action: Option<&str>, principal: &Principa
         actor: actor_of(principal)?,
         reason: asked.reason.as_deref().map(Arc::from),
         if_versions: version,
-        key: asked.idempotency_key.as_deref().filter(|key| !key.is_empty()).map(Arc::from),
+        key: asked.idempotency_key.as_deref().map(Arc::from),
     })
 }
 
@@ -165,8 +169,7 @@ mod tests {
             (&["W/\"3\""], Some(vec![])),
             (&["3"], Some(vec![])),
             (&["\"three\""], Some(vec![])),
-            (&["\"+3\""], Some(vec![])),
-            (&["\"03\""], Some(vec![])),
+            (&["\"+3\"", "\"03\"", "\" 3\"", "\"\"", "\"4294967296\""], Some(vec![])),
         ] {
             let mut headers = HeaderMap::new();
             for value in values {

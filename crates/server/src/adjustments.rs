@@ -17,7 +17,9 @@ use ordercast_protocol::json::JsonWriter;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, item_of, json_response, number, read_body, require_json};
+use crate::body::read_json;
+use crate::drafts::item_of;
+use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, json_response, number};
 use crate::problem::Problem;
 
 pub(crate) const MAX_PAGE: u64 = 500;
@@ -30,8 +32,7 @@ pub(crate) async fn store(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let request = parse_adjustment(&body)?;
     let input = AdjustmentInput {
         id: &request.id,

@@ -20,12 +20,14 @@ use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Uri};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::json::JsonWriter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::orders::{bad_query, json_response, read_body};
+use crate::body::read_body;
+use crate::orders::{bad_query, json_response};
 use crate::problem::Problem;
 use crate::upgrade::query_value;
 
@@ -120,7 +122,8 @@ async fn serve(
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(bad_query)?;
     check_key(&app, &headers, uri.query())?;
-    let body = read_body(&app, body).await?;
+    let body = read_body(&app, &headers, body).await?;
+    let body = body.slice_ref(without_byte_order_mark(&body));
     let malformed = |detail: String| Problem::new(ErrorCode::MalformedJson, detail);
     if name == "batch" {
         return batch(&app, &body).await.map(json_response).map_err(malformed);

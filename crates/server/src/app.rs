@@ -23,6 +23,7 @@ use crate::body_room::BodyRoom;
 use crate::channels::Channels;
 use crate::idempotency::PublishedKeys;
 use crate::snapshot_pages::{PAGE_BYTES, SnapshotPages};
+use crate::suggestions::Suggestions;
 
 const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -141,6 +142,8 @@ pub struct App {
     pub(crate) http_refused: AtomicU64,
     /// What the server API has published, by the callers' keys.
     pub(crate) published_keys: PublishedKeys,
+    /// Searches for products that were meant.
+    pub(crate) suggestions: Suggestions,
     pub(crate) snapshots: SnapshotPages,
     greeting: Mutex<Greeting>,
 }
@@ -180,6 +183,7 @@ impl App {
             has_acceptor_failed: AtomicBool::new(false),
             http_refused: AtomicU64::new(0),
             published_keys: PublishedKeys::default(),
+            suggestions: Suggestions::default(),
             snapshots: SnapshotPages::default(),
             greeting: Mutex::default(),
         })

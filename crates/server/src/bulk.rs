@@ -20,6 +20,7 @@ use ordercast_engine::intake::Placed;
 use ordercast_engine::{CommandError, encode};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;
+use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::MAX_BODY_BYTES;
 use ordercast_protocol::principal::Principal;
@@ -28,8 +29,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::app::{App, MAX_BULK_REQUESTS};
+use crate::body::{Packing, Unpacked, packing};
+use crate::drafts::{Entrance, draft_of, explain};
 use crate::events::Infallible;
-use crate::orders::{draft_of, find};
+use crate::orders::find;
 use crate::problem::Problem;
 
 /// Lines of one request that wait for their commit; then no more is read until the first is answered.
@@ -60,6 +63,10 @@ pub(crate) async fn place(
     body: Body,
 ) -> Result<Response, Problem> {
     require_ndjson(&headers)?;
+    let body = match packing(&headers)? {
+        Packing::None => body,
+        Packing::Gzip => Body::new(Unpacked::new(body)),
+    };
     let Ok(turn) = Arc::clone(&app.bulk_requests).try_acquire_owned() else {
         let detail = format!("{MAX_BULK_REQUESTS} bulk requests are under way; try again when some have ended");
         return Err(Problem::new(ErrorCode::Overloaded, detail));
@@ -194,7 +201,7 @@ impl Intake {
     }
 
     fn take(&mut self, line: u64, text: &[u8]) {
-        match draft_of(&self.app.engine, text, None) {
+        match draft_of(&self.app.engine, text, &Entrance::LINE) {
             Ok(draft) => {
                 let outcome = self.submit(draft.clone());
                 self.pending.push_back(Pending { line, tries: 0, draft: Some(draft), outcome, problem: None });
@@ -225,7 +232,7 @@ impl Intake {
                 self.pending.push_front(Pending { tries: first.tries + 1, outcome, ..first });
                 return None;
             }
-            (Err(error), None) => Err(Problem::of_order(error)),
+            (Err(error), None) => Err(explain(&self.app, error).await),
         };
         let (order, replayed) = match result {
             Ok(Placed::Accepted { order, details }) => {
@@ -336,7 +343,7 @@ impl Lines {
                 let line = self.buffer.split_to(self.searched + at + 1).freeze();
                 self.searched = 0;
                 self.number += 1;
-                if !line.iter().all(u8::is_ascii_whitespace) {
+                if !is_blank(&line) {
                     return Ok(Some((self.number, line)));
                 }
             }
@@ -345,8 +352,7 @@ impl Lines {
                 let rest = self.buffer.split().freeze();
                 self.searched = 0;
                 self.number += 1;
-                let is_empty = rest.iter().all(u8::is_ascii_whitespace);
-                return Ok((!is_empty).then_some((self.number, rest)));
+                return Ok((!is_blank(&rest)).then_some((self.number, rest)));
             }
             if self.buffer.len() > MAX_BODY_BYTES {
                 let problem = Problem::new(ErrorCode::TooLarge, format!("a line has at most {MAX_BODY_BYTES} bytes"));
@@ -375,6 +381,11 @@ impl Lines {
     }
 }
 
+/// Whether a line has nothing in it, but perhaps the byte order mark of its file.
+fn is_blank(line: &[u8]) -> bool {
+    without_byte_order_mark(line).iter().all(u8::is_ascii_whitespace)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,6 +407,7 @@ mod tests {
             ("a", &[(1, "a")]),
             ("a\nb\n", &[(1, "a"), (2, "b")]),
             ("a\r\n\r\nb", &[(1, "a"), (3, "b")]),
+            ("\u{feff}\na", &[(2, "a")]),
         ] {
             let expected: Vec<_> = expected.iter().map(|&(number, line)| (number, line.to_owned())).collect();
             assert_eq!(lines(text).await, expected, "{text:?}");

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use ordercast_domain::draft::is_path_step;
 use ordercast_protocol::channel::{Channel, ChannelError, Retention, Source};
 use ordercast_protocol::limits::MAX_CHANNEL_BYTES;
 
@@ -142,6 +143,9 @@ impl Channels {
             Err(ChannelError::Length) => return Err(ChannelError::Length),
             Err(ChannelError::Unknown) => {}
         }
+        if is_path_step(name) {
+            return Err(ChannelError::Unknown);
+        }
         let prefix = name.split_once(SEPARATOR).map_or("", |(prefix, _)| prefix);
         let is_named = !prefix.is_empty() || !name.starts_with(SEPARATOR);
         let namespace = self.namespaces.get(prefix).filter(|_| is_named && !RESERVED.contains(&prefix));
@@ -200,6 +204,7 @@ mod tests {
             ("old:a", Err(ChannelError::Unknown)),
             (":a", Err(ChannelError::Unknown)),
             ("chat:lobby", Err(ChannelError::Unknown)),
+            ("..", Err(ChannelError::Unknown)),
             ("", Err(ChannelError::Length)),
         ] {
             let expected = found.map(|(source, name)| (source, name.map(str::to_owned)));

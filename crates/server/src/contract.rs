@@ -23,6 +23,17 @@ use serde_json::Value;
 
 use crate::error_pages::document;
 
+/// The parameters of queries by address, as the document has them.
+#[cfg(test)]
+pub(crate) fn query_parameters() -> Vec<(String, Vec<String>)> {
+    let all = openapi::operations().into_iter().map(|operation| {
+        let names = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
+        let names = names.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect();
+        (operation.path, names)
+    });
+    all.filter(|(_, names): &(_, Vec<String>)| !names.is_empty()).collect()
+}
+
 /// `GET /openapi.json`.
 pub(crate) async fn openapi() -> Response {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| text_of(&openapi::document()));

@@ -31,7 +31,7 @@ pub(crate) fn grant(app: &Arc<App>, peer: SocketAddr, bytes: &[u8]) -> Option<(G
     if app.hub.is_full() {
         return None;
     }
-    guard::check(&head.method, &head.headers, true, &app.config.allowed_origins).ok()?;
+    guard::check((&head).into(), true, &app.config.allowed_origins).ok()?;
     Some((grant(app, peer, &head).ok()?, length))
 }
 

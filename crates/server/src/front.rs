@@ -7,14 +7,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request};
+use ordercast_protocol::error::ErrorCode;
 use tower_service::Service;
 
 use crate::app::App;
 use crate::centrifuge::endpoints;
+use crate::guard::Head;
 use crate::problem::Problem;
 use crate::upgrade::{self, Grant};
-use crate::{echo, guard, orders};
+use crate::{echo, guard, orders, query};
 
 /// Who judges the handshake of a WebSocket at an address, if there are any.
 pub(crate) fn socket_at(app: &App, path: &str) -> Option<Grant> {
@@ -37,11 +40,20 @@ pub(crate) async fn answer(
     let socket = socket_at(&app, path);
     let opens_stream = socket.is_some() || path.starts_with(endpoints::TRANSPORT_PATHS);
     let allowed = &app.config.allowed_origins;
-    let checked = guard::check(request.method(), request.headers(), opens_stream, allowed);
+    let head =
+        Head { method: request.method(), uri: request.uri(), version: request.version(), headers: request.headers() };
+    let checked = guard::check(head, opens_stream, allowed)
+        .and_then(|()| query::check(request.method(), path, request.uri().query()));
     let response = match (checked, socket) {
         (Err(problem), _) => problem.into_response(),
         (Ok(()), None) if path == "/orders" && *request.method() == Method::POST => {
             orders::place(&app, peer, request).await.into_response()
+        }
+        (Ok(()), Some(_)) if *request.method() != Method::GET => {
+            let detail = format!("{path} is for WebSockets, which are opened by GET");
+            let mut response = Problem::new(ErrorCode::MethodNotAllowed, detail).into_response();
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+            response
         }
         (Ok(()), Some(grant)) => {
             let (head, body) = request.into_parts();

@@ -3,31 +3,25 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
-use ordercast_domain::draft::{ChargeInput, Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::order::{Details, Fulfilment, Order};
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
+use ordercast_engine::encode;
 use ordercast_engine::intake::Placed;
-use ordercast_engine::{Engine, encode};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::envelope::Wire;
-use ordercast_protocol::error::{ErrorCode, FieldError};
+use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;
-use ordercast_protocol::intake::{ChargeRequest, ItemRequest, OrderRequest, parse_order};
 use ordercast_protocol::json::{JsonWriter, parse_instant};
-use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, PageLimit, PageQuery};
 use ordercast_store::read::OrderQuery;
@@ -35,7 +29,8 @@ use serde::Deserialize;
 
 use crate::actor::actor_of;
 use crate::app::App;
-use crate::body_room::Part;
+use crate::body::{idempotency_key, read_json, require_json};
+use crate::drafts::{Entrance, draft_of, explain};
 use crate::problem::Problem;
 
 /// Most orders or events of one page of a list.
@@ -43,10 +38,6 @@ pub(crate) const MAX_PAGE: usize = 500;
 pub(crate) const DEFAULT_PAGE: usize = 50;
 /// Most bytes of event bodies in one answer.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
-/// How much of a refused body is read and thrown away, and for how long.
-const MAX_DISCARDED_BYTES: usize = 8 * MAX_BODY_BYTES;
-const DISCARD_TIME: Duration = Duration::from_secs(2);
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Tells that the answer is that of an earlier request.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -54,142 +45,20 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
     require_json(request.headers())?;
     let key = idempotency_key(request.headers(), ErrorCode::InvalidOrder)?;
-    let body = read_body(app, request.into_body()).await?;
-    let draft = draft_of(&app.engine, &body, key)?;
+    let (head, body) = request.into_parts();
+    let body = read_json(app, &head.headers, body).await?;
+    let draft = draft_of(&app.engine, &body, &Entrance { key, ..Entrance::LINE })?;
     let principal = Principal::local_admin();
-    match app.engine.place(peer.ip(), principal, draft).await.map_err(Problem::of_order)? {
-        Placed::Accepted { order, details } => Ok(order_response(StatusCode::CREATED, &order, &details)),
-        Placed::Replayed { order_id } => {
+    match app.engine.place(peer.ip(), principal, draft).await {
+        Err(error) => Err(explain(app, error).await),
+        Ok(Placed::Accepted { order, details }) => Ok(order_response(StatusCode::CREATED, &order, &details)),
+        Ok(Placed::Replayed { order_id }) => {
             let (order, details) = find(app, order_id).await?;
             let mut response = order_response(StatusCode::OK, &order, &details);
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }
     }
-}
-
-/// Judges the form and the rules of an order's body.
-pub(crate) fn draft_of(engine: &Engine, body: &[u8], key: Option<Arc<str>>) -> Result<Draft, Problem> {
-    let request = parse_order(body)?;
-    let draft = draft_order(&input_of(&request), engine.rules(), engine.customers());
-    let draft = draft.map_err(|violations| Problem::violations(ErrorCode::InvalidOrder, violations))?;
-    let own_key = request.idempotency_key.as_deref().filter(|key| !key.is_empty()).map(Arc::from);
-    Ok(Draft { key: key.or(own_key), ..draft })
-}
-
-fn input_of<'a>(request: &'a OrderRequest<'_>) -> OrderInput<'a> {
-    OrderInput {
-        id: request.id.as_deref(),
-        amount: request.amount,
-        currency: request.currency.as_deref(),
-        items: request.items.iter().map(item_of).collect(),
-        customer: request.customer.as_deref(),
-        address: request.address.as_deref(),
-        priority: request.priority,
-        notes: request.notes.as_deref(),
-        placed_at_ms: request.placed_at_ms,
-        charges: request.charges.iter().map(charge_of).collect(),
-        run_at_ms: request.run_at_ms,
-    }
-}
-
-fn charge_of<'a>(charge: &'a ChargeRequest<'_>) -> ChargeInput<'a> {
-    ChargeInput { kind: &charge.kind, name: charge.name.as_deref(), amount: charge.amount }
-}
-
-pub(crate) fn item_of<'a>(item: &'a ItemRequest<'_>) -> ItemInput<'a> {
-    ItemInput { sku: &item.sku, quantity: item.quantity, price: item.price, plain: item.plain }
-}
-
-/// A body of any other type is refused by name; none is taken for JSON.
-pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(content_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let essence = content_type.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    if essence == "application/json" || essence.ends_with("+json") {
-        return Ok(());
-    }
-    let detail = format!("{} is not taken; send the header Content-Type: application/json", excerpt(&essence));
-    Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
-}
-
-/// The client's key; a wrong one is told as an error of `invalid`.
-pub(crate) fn idempotency_key(headers: &HeaderMap, invalid: ErrorCode) -> Result<Option<Arc<str>>, Problem> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    match key.to_str() {
-        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
-        _ => {
-            let detail = format!("must have 1 to {MAX_IDEMPOTENCY_KEY_BYTES} visible ASCII characters");
-            let fields = vec![FieldError::new("/Idempotency-Key", detail.clone())];
-            Err(Problem { fields, ..Problem::new(invalid, format!("Idempotency-Key {detail}")) })
-        }
-    }
-}
-
-/// Reads a body up to the limit, within the time for a request's head. What came in one piece is not copied.
-pub(crate) async fn read_body<B>(app: &App, mut body: B) -> Result<Bytes, Problem>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
-    let timeout = app.config.handshake_timeout;
-    match tokio::time::timeout(timeout, collect(&mut body, app.bodies.part())).await {
-        Ok(Err(problem)) if problem.code == ErrorCode::TooLarge => {
-            discard(body).await;
-            Err(problem)
-        }
-        Ok(body) => body,
-        Err(_) => Err(Problem::new(
-            ErrorCode::RequestTimeout,
-            format!("the body did not come within {} s", timeout.as_secs_f32()),
-        )),
-    }
-}
-
-/// Takes the rest of a body that was refused, up to a bound: closing on unread data resets the connection, and the
-/// client would never see why.
-async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
-    let mut left = MAX_DISCARDED_BYTES;
-    let read = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Whoever sends slowly has heard enough.
-    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
-}
-
-async fn collect<B>(body: &mut B, mut room: Part<'_>) -> Result<Bytes, Problem>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
-    let too_large = || Problem::new(ErrorCode::TooLarge, format!("a body has at most {MAX_BODY_BYTES} bytes"));
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|error| Problem::new(ErrorCode::MalformedJson, format!("the body broke off: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        room.grow(data.len())?;
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
-        }
-        if first.len().max(rest.len()) > MAX_BODY_BYTES {
-            return Err(too_large());
-        }
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
 /// An order by id.
@@ -299,8 +168,10 @@ pub(crate) fn number(
     bounds: RangeInclusive<u64>,
 ) -> Result<u64, Problem> {
     let Some(text) = text else { return Ok(default) };
+    // Rust reads a plus sign, too.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u64>() {
-        Ok(number) if bounds.contains(&number) => Ok(number),
+        Ok(number) if is_plain && bounds.contains(&number) => Ok(number),
         _ => {
             let detail = format!("{name} must be a whole number from {} to {}", bounds.start(), bounds.end());
             Err(Problem::new(ErrorCode::InvalidQuery, detail))

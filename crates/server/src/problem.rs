@@ -52,11 +52,13 @@ impl Problem {
 
     /// Violations of rules, as an error of `code`.
     pub fn violations(code: ErrorCode, violations: Vec<Violation>) -> Self {
-        let detail = match violations.as_slice() {
-            [one] => format!("{} {}", one.pointer, one.detail),
-            more => format!("{} fields are wrong", more.len()),
-        };
-        let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail)).collect();
+        let fields = violations.into_iter().map(|wrong| FieldError::new(wrong.pointer, wrong.detail));
+        Self::fields(code, fields.collect())
+    }
+
+    /// Wrong fields, as an error of `code`.
+    pub fn fields(code: ErrorCode, fields: Vec<FieldError>) -> Self {
+        let detail = FieldError::sum_up(&fields);
         Self { fields, ..Self::new(code, detail) }
     }
 
@@ -93,7 +95,7 @@ impl Problem {
                 order_id: Some(order_id.to_string()),
                 ..Self::new(
                     ErrorCode::IdempotencyConflict,
-                    format!("{order_id} was accepted for another body; use a new id and Idempotency-Key"),
+                    format!("{order_id} has it, for another request; use a new id and Idempotency-Key"),
                 )
             },
             Refusal::OutOfStock { line, sku, left } => {
@@ -103,6 +105,8 @@ impl Problem {
                     ..Self::new(ErrorCode::OutOfStock, format!("only {left} of {sku} are left"))
                 }
             }
+            Refusal::UnknownProducts { violations, .. } => Self::violations(ErrorCode::UnknownProduct, violations),
+            Refusal::PriceDiffers(violations) => Self::violations(ErrorCode::PriceDiffers, violations),
             Refusal::UnknownProduct { sku } => {
                 Self::new(ErrorCode::UnknownProduct, format!("{sku} is not in the catalogue; see GET /products"))
             }

@@ -17,7 +17,8 @@ use ordercast_protocol::intake::{parse_product_patch, parse_products};
 use ordercast_protocol::json::JsonWriter;
 
 use crate::app::App;
-use crate::orders::{bad_query, json_response, read_body, require_json, write_as_of};
+use crate::body::read_json;
+use crate::orders::{bad_query, json_response, write_as_of};
 use crate::problem::Problem;
 
 /// Most products in one request.
@@ -30,8 +31,7 @@ pub(crate) async fn store(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let requests = parse_products(&body, MAX_PRODUCTS)?;
     let (mut products, mut wrong) = (Vec::with_capacity(requests.len()), Vec::new());
@@ -70,8 +70,7 @@ pub(crate) async fn change(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path(sku) = sku.map_err(bad_query)?;
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let request = parse_product_patch(&body)?;
     let price = request.price.map(|price| draft_price("/price", price)).transpose();
     let price = price.map_err(|violations| Problem::violations(ErrorCode::InvalidProduct, violations))?;

@@ -11,6 +11,7 @@ use axum::response::Response;
 use hyper::HeaderMap;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::MAX_REASON_BYTES;
+use ordercast_domain::draft::is_path_step;
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::status::Lane;
 use ordercast_protocol::action::parse_reason;
@@ -20,11 +21,12 @@ use ordercast_protocol::principal::Principal;
 
 use crate::actor::actor_of;
 use crate::app::App;
-use crate::orders::{bad_query, json_response, read_body, require_json};
+use crate::body::read_json;
+use crate::orders::{bad_query, json_response};
 use crate::problem::Problem;
 
 /// Longest id of a customer, in bytes.
-const MAX_CUSTOMER_BYTES: usize = 64;
+pub(crate) const MAX_CUSTOMER_BYTES: usize = 64;
 
 /// `GET /queues`: how many orders wait and are in work, and what is held back.
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -83,6 +85,9 @@ pub(crate) async fn customer(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path((id, verb)) = path.map_err(bad_query)?;
+    if is_path_step(&id) {
+        return Err(Problem::new(ErrorCode::NotFound, "no customer has such an id"));
+    }
     if id.len() > MAX_CUSTOMER_BYTES {
         return Err(Problem::new(ErrorCode::NotFound, "no customer has so long an id"));
     }
@@ -97,8 +102,7 @@ async fn switch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let reason = parse_reason(&body)?;
     let length = reason.as_deref().map_or(0, str::len);
     if length > MAX_REASON_BYTES {

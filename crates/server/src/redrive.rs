@@ -25,7 +25,8 @@ use tokio::sync::oneshot;
 
 use crate::actor::actor_of;
 use crate::app::App;
-use crate::orders::{json_response, read_body, require_json};
+use crate::body::read_json;
+use crate::orders::json_response;
 use crate::problem::Problem;
 
 /// Most orders of one request, and how many unless it says.
@@ -65,8 +66,7 @@ pub(crate) async fn retry(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let asked = parse_redrive(&body)?;
     let actor = actor_of(&principal)?;
     let redrive = Redrive { app: &app, client: peer.ip(), actor, reason: reason_of(&asked)? };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ordercast_domain::draft::{Draft, draft_catalogue_order};
+use ordercast_domain::draft::Draft;
 use ordercast_engine::intake::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
@@ -18,13 +18,15 @@ use ordercast_protocol::frame::{
     Policy, Request, parse_frame, write_connect, write_order_ack, write_pong, write_reconnect, write_subscribed,
     write_unsubscribed,
 };
+use ordercast_protocol::intake::Form;
 use std::collections::BTreeMap;
 
 use ordercast_protocol::position::Position;
 
 use crate::actions::request_of;
 use crate::app::App;
-use crate::orders::{draft_of, find};
+use crate::drafts::{Entrance, draft_of, explain, needs_search};
+use crate::orders::find;
 use crate::past::{channel_of, tell_history, tell_presence};
 use crate::problem::Problem;
 use crate::snapshot::{self, Snapshot};
@@ -36,8 +38,6 @@ const MAX_ERRORS: u32 = 200;
 /// all at once.
 const MAX_RECONNECT_MS: u64 = 5_000;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
-/// Where an order of one product goes when its client names no address.
-const GUEST_ADDRESS: &str = "to be collected";
 
 /// One client's conversation in plain JSON.
 pub struct PlainSession {
@@ -98,29 +98,6 @@ impl PlainSession {
             connection: connection.id().to_owned(),
             reference: reference.map(str::to_owned),
         }
-    }
-
-    fn catalogue_draft(
-        &self,
-        guest: &str,
-        (product, quantity): (&str, i64),
-        customer: Option<&str>,
-        address: Option<&str>,
-    ) -> Result<Draft, Problem> {
-        let engine = &self.app.engine;
-        let listing = engine.catalogue().read();
-        let Some(known) = listing.find(product) else {
-            let detail = if listing.products.is_empty() {
-                "the catalogue is empty; load products with POST /products or: ordercast products import FILE"
-            } else {
-                "no product has this hash or SKU; the frame \"products\" and GET /products list them"
-            };
-            return Err(Problem::new(ErrorCode::UnknownProduct, detail));
-        };
-        let guest = format!("guest-{guest}");
-        let (customer, address) = (customer.unwrap_or(&guest), address.unwrap_or(GUEST_ADDRESS));
-        draft_catalogue_order(known, quantity, customer, address, engine.customers())
-            .map_err(|violations| Problem::violations(ErrorCode::InvalidOrder, violations))
     }
 
     fn subscribe(
@@ -186,9 +163,9 @@ impl Session for PlainSession {
             Err(wrong) => return self.fail(connection, wrong.reference, &wrong.error.into()),
         };
         let draft = match frame.request {
-            Request::Order => draft_of(&self.app.engine, message, None),
-            Request::OrderProduct { product, quantity, customer, address } => {
-                self.catalogue_draft(connection.id(), (&product, quantity), customer.as_deref(), address.as_deref())
+            Request::Order => {
+                let entrance = Entrance { form: Form::Frame, key: None, guest: connection.id() };
+                draft_of(&self.app.engine, message, &entrance)
             }
             Request::OrderAction => return self.act(connection, frame.reference, message),
             Request::Subscribe { channels, since, policy, snapshot } => {
@@ -279,6 +256,13 @@ impl Answer {
                 self.acknowledge(&json, false);
             }
             Ok(Placed::Replayed { order_id }) => self.read(order_id, true),
+            Err(error) if needs_search(&error) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let problem = explain(&self.app, error).await;
+                    self.refuse(&problem);
+                });
+            }
             Err(error) => self.refuse(&Problem::of_order(error)),
         }
     }

@@ -4,11 +4,14 @@
 
 mod claims;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use claims::{ChannelOptions, ConnectionClaims, Overrides, SubscriptionClaims};
 
@@ -121,6 +124,10 @@ impl Tokens {
     /// [`TokenError`]
     pub fn connection(&self, token: &str, now_s: i64) -> Result<ConnectionClaims, TokenError> {
         let claims: ConnectionClaims = self.claims(token)?;
+        if claims.channel.is_some() {
+            let detail = "it is the token of a subscription, which does not open connections";
+            return Err(TokenError::Invalid(detail.to_owned()));
+        }
         check_times(claims.exp, claims.nbf, now_s)?;
         Ok(claims)
     }
@@ -142,6 +149,9 @@ impl Tokens {
             return Err(invalid(format!("longer than {MAX_TOKEN_BYTES} bytes")));
         }
         let header = decode_header(token).map_err(|error| invalid(error.to_string()))?;
+        if has_critical_headers(token) {
+            return Err(invalid("its header has crit, and no extension is understood (RFC 7515 §4.1.11)".to_owned()));
+        }
         let key = self.keys.iter().find(|(_, validation)| validation.algorithms.contains(&header.alg));
         let (key, validation) = key.ok_or_else(|| invalid(format!("there is no key for {:?}", header.alg)))?;
         match decode::<T>(token, key, validation) {
@@ -150,6 +160,12 @@ impl Tokens {
             Err(error) => Err(invalid(error.to_string())),
         }
     }
+}
+
+/// Whether a token asks to be understood in ways that must not be passed over.
+fn has_critical_headers(token: &str) -> bool {
+    let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok()).unwrap_or_default();
+    serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&header).is_ok_and(|names| names.contains_key("crit"))
 }
 
 /// Times are checked by [`check_times`], by the caller's clock.

@@ -20,9 +20,8 @@ use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::principal::Principal;
 
 use crate::app::App;
-use crate::orders::{
-    IDEMPOTENCY_REPLAYED, bad_query, find, json_response, read_body, require_json, whole_order_response,
-};
+use crate::body::read_json;
+use crate::orders::{IDEMPOTENCY_REPLAYED, bad_query, find, json_response, whole_order_response};
 use crate::problem::Problem;
 
 /// How long a lease lasts unless it is renewed. A worker renews it every two seconds; when it is gone, its orders are in
@@ -80,8 +79,7 @@ pub(crate) async fn claim(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let asked = parse_work(&body)?;
     check_fields("claim", &asked)?;
     let most = bounded("/capacity", asked.capacity, 1, MAX_CAPACITY)?;
@@ -127,8 +125,7 @@ pub(crate) async fn tell(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path((id, verb)) = path.map_err(bad_query)?;
-    require_json(&headers)?;
-    let body = read_body(&app, body).await?;
+    let body = read_json(&app, &headers, body).await?;
     let asked = parse_work(&body)?;
     if !VERBS.contains(&verb.as_str()) {
         return Err(Problem::new(ErrorCode::NotFound, format!("known are {}", VERBS.join(", "))));

@@ -393,11 +393,21 @@ fn an_order_is_placed_by_call_and_answered_when_durable() {
         let same = json!({"id": id, "amount": 6, "items": ["a"], "customer": "x", "address": "y"});
         for (method, data, code) in [
             ("order.place", json!({"amount": 0, "items": ["a"], "customer": "x", "address": "y"}), 422),
-            ("order.place", json!([]), 400),
+            ("order.place", json!([]), 422),
+            (
+                "order.place",
+                json!({"amount": 1, "items": ["a"], "customer": "x", "address": "y", "type": "order"}),
+                422,
+            ),
             ("order.place", same, 409),
             ("order.get", json!({"id": "none"}), 404),
             ("order.get", json!({}), 400),
             ("order.events", json!({"id": 7}), 400),
+            ("order.get", json!({"id": id, "ID": id}), 400),
+            ("orders.list", json!({"statuses": "failed"}), 400),
+            ("products.list", json!({"limit": 1}), 400),
+            ("order.hold", json!({"id": id, "reason": "x", "utnil": "2030-01-01T00:00:00Z"}), 422),
+            ("order.hold", json!({"id": id, "reason": "x", "action": "cancel"}), 422),
             ("orders.list", json!({"status": "lost"}), 400),
         ] {
             let error = client.rpc(method, &data).expect_err("refused");

@@ -136,6 +136,31 @@ fn customers_see_their_own_orders_only() {
     assert_eq!(name, own_orders, "{more}");
 }
 
+/// Another price than the catalogue's is for administrators, whatever reason is given.
+#[test]
+fn prices_are_set_by_those_who_may() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path(), |_| {});
+    server.client().post("/products", r#"{"sku":"tea","price":2.5}"#);
+    let order = |price: Value| {
+        let item = json!({"sku": "tea", "price": price});
+        json!({"items": [item], "price_override": "a friend", "customer": "ann", "address": "y"})
+    };
+    let mut admin = connected(&server, &json!({"sub": "a", "role": "admin"}));
+    let placed = admin.rpc("order.place", &order(json!(2))).expect("an administrator may");
+    assert_eq!((&placed["amount"], &placed["price_override"]), (&json!(2.0), &json!("a friend")));
+    let placed = admin.rpc("order.place", &order(json!(2.50))).expect("it is the price");
+    assert!(placed["price_override"].is_null(), "nothing differs: {placed}");
+    let customer_id = placed["customer_id"].clone();
+    for claims in [json!({"sub": "s", "role": "staff"}), json!({"sub": "ann", "customer_id": customer_id})] {
+        let mut other = connected(&server, &claims);
+        let refused = other.rpc("order.place", &order(json!(2))).expect_err("not their price to set");
+        assert_eq!(refused.code, 422);
+        assert!(refused.message.contains("/items/0/price") && refused.message.contains("2.50 USD"), "{refused:?}");
+        other.rpc("order.place", &order(Value::Null)).expect("the catalogue's price");
+    }
+}
+
 #[test]
 fn what_the_token_says_of_a_user_is_told_to_others() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -70,7 +70,8 @@ fn documented_methods_are_answered_and_no_others() {
                 let told = &document["paths"][path][method]["responses"][answer.status.to_string()];
                 assert!(told.is_object(), "{method} {path} answers {} undocumented: {}", answer.status, answer.text());
             } else if path == "/ws" || path == "/connection/websocket" {
-                assert_eq!(answer.status, 400, "{method} {path} is no handshake");
+                assert_eq!(answer.status, 405, "{method} {path} is no handshake");
+                assert!(answer.head.to_ascii_lowercase().contains("\r\nallow: get\r\n"), "{}", answer.head);
             } else {
                 assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
             }

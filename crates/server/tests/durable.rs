@@ -91,3 +91,30 @@ fn what_stores_cannot_promise_is_refused() {
         assert!(refused.contains("durable"), "{refused}");
     }
 }
+
+/// However long a channel is, its end is found: SDKs ask for the last publications first.
+#[test]
+fn long_channels_are_read_backwards() {
+    const COUNT: usize = 2_500;
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path());
+    for _ in 0..COUNT / 500 {
+        call(&server, "publish", &json!({"channel": "ledger:other", "data": 1}));
+        let answer = call(&server, "broadcast", &json!({"channels": vec!["ledger:long"; 500], "data": 1}));
+        assert_eq!(answer["result"]["responses"].as_array().map(Vec::len), Some(500));
+    }
+    let (mut since, mut offsets) = (Value::Null, Vec::new());
+    loop {
+        let asked = json!({"channel": "ledger:long", "limit": 200, "reverse": true, "since": since});
+        let history = call(&server, "history", &asked);
+        let page = history["result"]["publications"].as_array().unwrap_or_else(|| panic!("{history}"));
+        offsets.extend(page.iter().map(|one| one["offset"].as_u64().expect("an offset")));
+        if page.len() < 200 {
+            break;
+        }
+        since = json!({"offset": offsets.last(), "epoch": history["result"]["epoch"]});
+    }
+    assert_eq!(offsets.len(), COUNT);
+    assert!(offsets.is_sorted_by(|newer, older| newer > older), "the newest first");
+    assert_eq!((offsets[0], offsets[COUNT - 1]), (COUNT as u64 + 5, 2), "those of the other channel are not of it");
+}

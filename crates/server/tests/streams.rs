@@ -51,6 +51,44 @@ fn an_order_by_hash_is_answered_when_durable_and_told_to_everyone() {
     assert_eq!(over_http["items"][0]["quantity"], 2);
 }
 
+/// `/ws` subscribes to orders at once. A `since` that comes then replaces that subscription: after `subscribed` come all
+/// events from there on, in their order and once, whatever had come or waited before.
+#[test]
+fn a_position_replaces_the_running_subscription_without_a_hole_or_a_repeat() {
+    const BEFORE: u64 = 300;
+    const BESIDE: u64 = 1_500;
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let place = |client: &mut support::Client, count: u64| {
+        let line = "{\"amount\":5,\"items\":[\"a\"],\"customer\":\"x\",\"address\":\"y\"}\n";
+        let lines = line.repeat(count as usize);
+        client.send("POST", "/orders/bulk", &["Content-Type: application/x-ndjson"], lines.as_bytes());
+        client.read_until(&format!("{{\"line\":{count},"));
+    };
+    place(&mut server.client(), BEFORE);
+    let epoch = server.client().get("/orders?limit=1").json()["as_of"]["orders"]["epoch"].clone();
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| place(&mut server.client(), BESIDE));
+        for offset in [0, 7, BEFORE, 150, 0] {
+            let mut socket = server.socket("/ws");
+            socket.next_of("subscribed");
+            for _ in 0..3 {
+                // Some are on their way, and more in the queue.
+                std::thread::yield_now();
+                let since = json!({"orders": {"epoch": epoch, "offset": offset}});
+                socket.send(&json!({"type": "subscribe", "channels": ["orders"], "since": since}).to_string());
+                let subscribed = socket.next_of("subscribed");
+                assert_eq!((&subscribed["offset"], &subscribed["recovered"]), (&json!(offset), &json!(true)));
+                for expected in offset + 1..=BEFORE + 50 {
+                    let event = socket.next().expect("an event");
+                    assert_eq!((&event["type"], &event["offset"]), (&json!("order"), &json!(expected)), "{offset}");
+                }
+            }
+        }
+        load.join().expect("the load ends");
+    });
+}
+
 #[test]
 fn errors_are_told_and_the_connection_goes_on() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -188,7 +188,7 @@ fn failed_orders_are_counted_and_tried_again_by_filter() {
     ] {
         assert_eq!(post(&mut client, "/orders/retry", body.clone()).pointers(), [pointer], "{body}");
     }
-    assert_eq!(kind(&post(&mut client, "/orders/retry", json!({"status": "failed", "cause": "x"}))).0, 400);
+    assert_eq!(kind(&post(&mut client, "/orders/retry", json!({"status": "failed", "cause": "x"}))).0, 422);
     let counted = |matched: u64, ids: Value, next: Value| json!({"dry_run": true, "matched": matched, "retried": 0, "moved_on": 0, "ids": ids, "next": next});
     for (filter, expected) in [
         (json!({"error": "oven"}), counted(3, json!(["o4", "o2", "o0"]), Value::Null)),
@@ -228,7 +228,7 @@ fn a_paused_queue_is_not_claimed_from_until_it_goes_on() {
     for (path, body, status) in [
         ("/queues/slow/pause", "{}", 404),
         ("/queues/all/stop", "{}", 404),
-        ("/queues/all/pause", r#"{"cause":"x"}"#, 400),
+        ("/queues/all/pause", r#"{"cause":"x"}"#, 422),
         ("/queues/all/resume", "", 200),
     ] {
         assert_eq!(client.post(path, body).status, status, "{path} {body}");

@@ -42,6 +42,7 @@ pub(crate) fn load(connection: &Connection, keys: &Keys, known: Known<'_>) -> ru
     loader.limits(keys, in_work)?;
     loader.idempotency(keys)?;
     loader.reports(keys)?;
+    loader.set.has_products = has_products;
     if has_products {
         loader.products(keys.skus.iter().map(|sku| &**sku))?;
     }

@@ -121,7 +121,7 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
 }
 
 /// The columns of details, in the order that [`details`] reads them.
-pub(crate) const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines, d.charges";
+pub(crate) const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines, d.charges, d.price_override";
 
 /// Reads details from [`DETAIL_COLUMNS`], from column `at` on.
 pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {
@@ -131,6 +131,7 @@ pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {
         notes: row.get(at + 2)?,
         lines: lines(row.get_ref(at + 3)?.as_str()?).map_err(|error| broken(at + 3, error))?,
         charges: charges(row, at + 4)?,
+        price_override: row.get(at + 5)?,
     })
 }
 

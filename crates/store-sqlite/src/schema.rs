@@ -8,7 +8,7 @@ use crate::{failed, life};
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
 const MIGRATIONS: &[&str] =
-    &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS, STEADY_TIME];
+    &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS, STEADY_TIME, PRICE_OVERRIDES];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -320,6 +320,11 @@ CREATE INDEX orders_steady_due ON orders (steady_due_ms) WHERE steady_due_ms IS 
 
 -- How long a lease lasts from each sign of life on; expires_at_ms is by steady time from now on.
 ALTER TABLE leases ADD COLUMN ttl_ms INTEGER NOT NULL DEFAULT 6000 CHECK (ttl_ms >= 0);
+";
+
+const PRICE_OVERRIDES: &str = "
+-- Why prices of an order are not those of the catalogue; NULL where none differs.
+ALTER TABLE order_details ADD COLUMN price_override TEXT;
 ";
 
 /// Creates the tables, or brings them up to this build.

@@ -194,13 +194,14 @@ impl SqliteWriter {
                 "INSERT INTO orders VALUES \
                  (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)",
             )?;
-            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6)")?;
+            let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6,?7)")?;
             for insert in &writes.new_orders {
                 order_params(&insert.order, |params| order.execute(params))?;
                 let lines = rows::lines_json(&insert.details.lines);
                 let row = &insert.details;
                 let charges = rows::charges_json(&row.charges);
-                details.execute((insert.order.seq, &row.customer, &row.address, &row.notes, &lines, &charges))?;
+                let (customer, address, notes, reason) = (&row.customer, &row.address, &row.notes, &row.price_override);
+                details.execute((insert.order.seq, customer, address, notes, &lines, &charges, reason))?;
             }
         }
         if !writes.keys.is_empty() {

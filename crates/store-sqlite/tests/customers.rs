@@ -66,14 +66,14 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
             let id = format!("o{}", set.next_seq);
             let input = OrderInput {
                 id: Some(&id),
-                items: vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false }],
+                items: vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false, untracked: false }],
                 customer: Some(&format!("customer {customer}")),
                 address: Some("1 Road"),
                 priority: Some(priority),
                 ..OrderInput::default()
             };
             let draft = draft_order(&input, &rules, &CustomerKey::new([7; 32])).expect("a good order");
-            let placement = decide::place(&mut set, &draft, &rules, at_ms, || unreachable!("it has an id"));
+            let placement = decide::place(&mut set, &draft, (&rules, false), at_ms, || unreachable!("it has an id"));
             let Ok(Placement::Accepted { order, details, .. }) = placement else { panic!("a new order is accepted") };
             writes.events.push(event(&order));
             writes.new_orders.push(OrderInsert { order, details });

@@ -73,7 +73,7 @@ fn rules() -> Rules {
 }
 
 fn draft(id: &str, customer: &str, priority: i64) -> Draft {
-    let item = ItemInput { sku: "tea", quantity: 2, price: Some("2.505"), plain: false };
+    let item = ItemInput { sku: "tea", quantity: 2, price: Some("2.505"), plain: false, untracked: true };
     let input = OrderInput {
         id: Some(id),
         items: vec![item],
@@ -85,6 +85,9 @@ fn draft(id: &str, customer: &str, priority: i64) -> Draft {
     };
     let mut draft = draft_order(&input, &rules(), &CustomerKey::new([7; 32])).expect("a good order");
     draft.key = Some(format!("key-{id}").into());
+    if id == "last" {
+        Arc::make_mut(&mut draft.details).price_override = Some("a friend".to_owned());
+    }
     draft
 }
 
@@ -99,7 +102,8 @@ fn event(order: &Order, text: &str) -> EventInsert {
 }
 
 fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) {
-    let Ok(Placement::Accepted { order, details, .. }) = decide::place(set, draft, &rules(), now_ms, || unreachable!())
+    let Ok(Placement::Accepted { order, details, .. }) =
+        decide::place(set, draft, (&rules(), false), now_ms, || unreachable!())
     else {
         panic!("a new order is accepted")
     };
@@ -126,7 +130,7 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
         reserved: 0,
     };
     let committed = run(writer, Keys { skus: vec!["tea".into()], ..Keys::default() }, |set, _| {
-        assert!(set.products.is_empty());
+        assert!(set.products.is_empty() && !set.has_products);
         let body = Bytes::from_static(b"{\"sku\":\"tea\"}");
         let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
         Writes { products: vec![tea.clone()], events: vec![event], ..Writes::default() }
@@ -141,6 +145,7 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
     let committed = run(writer, keys, |mut set, now_ms| {
         assert!(set.orders.is_empty() && set.keys.is_empty());
         assert_eq!(set.products["tea"], tea);
+        assert!(set.has_products, "whatever was asked for");
         let mut writes = Writes::default();
         place(&mut set, &draft("low", "ann", 3), now_ms, &mut writes);
         place(&mut set, &draft("high", "bob", 1), now_ms, &mut writes);
@@ -155,6 +160,10 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
             writes
         });
         assert_eq!(committed.logs[0].count, 1);
+    }
+    for (id, reason) in [("mid", None), ("last", Some("a friend"))] {
+        let (_, details) = wait(reader.order(id.into())).expect("readable").expect("it is there");
+        assert_eq!(details.price_override.as_deref(), reason, "{id}");
     }
     let catalogue = wait(reader.catalogue()).expect("the catalogue is readable");
     assert_eq!((catalogue.products[0].reserved, catalogue.products[0].available()), (4, Some(6)));
@@ -179,7 +188,8 @@ fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
         assert_eq!(&*set.orders[&set.orders_by_id["high"]].id, "high");
         assert_eq!(set.orders.len(), 2, "by id and by number");
         assert_eq!(&*set.keys["key-low"].order_id, "low");
-        let again = decide::place(&mut set.clone(), &draft("low", "ann", 3), &rules(), now_ms, || unreachable!());
+        let again =
+            decide::place(&mut set.clone(), &draft("low", "ann", 3), (&rules(), false), now_ms, || unreachable!());
         assert!(matches!(again, Ok(Placement::Replayed { order_id, .. }) if &*order_id == "low"));
         Writes::default()
     });

@@ -87,7 +87,8 @@ impl WriteStore for ModelStore {
 impl State {
     fn load(&self, keys: &Keys, wall_ms: i64) -> WorkingSet {
         let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
-        let mut set = WorkingSet { next_seq, wall_ms, steady_ms: keys.steady_ms, ..WorkingSet::default() };
+        let (steady_ms, has_products) = (keys.steady_ms, !self.products.is_empty());
+        let mut set = WorkingSet { next_seq, has_products, wall_ms, steady_ms, ..WorkingSet::default() };
         let mut wanted: Vec<OrderSeq> = keys.order_seqs.clone();
         let mut with_lines = keys.lines_of.clone();
         for id in &keys.order_ids {

@@ -9,13 +9,12 @@ use super::set::{ActionRecord, Refusal, WorkingSet};
 use super::step::{Step, advance, refused};
 use super::stock::release;
 use crate::Violation;
+use crate::draft::MAX_REASON_BYTES;
 use crate::order::{LedgerKind, Order, OrderSeq, Timer};
 use crate::rules::Rules;
 use crate::status::Status;
 use crate::transition::{Actor, MOVES, Move, StockEffect};
 
-/// Longest reason, in bytes.
-pub const MAX_REASON_BYTES: usize = 500;
 /// The latest instant that is taken, in milliseconds: the end of the year 9999.
 const MAX_INSTANT_MS: i64 = 253_402_300_799_999;
 

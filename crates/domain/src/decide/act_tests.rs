@@ -19,7 +19,7 @@ fn rules() -> Rules {
 }
 
 fn draft(run_at_ms: Option<i64>) -> Draft {
-    let item = |sku, quantity| ItemInput { sku, quantity, price: Some("10"), plain: false };
+    let item = |sku, quantity| ItemInput { sku, quantity, price: Some("10"), plain: false, untracked: false };
     let input = OrderInput {
         id: Some("a1"),
         items: vec![item("tea", 3), item("cup", 1)],
@@ -38,7 +38,7 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
     let mut set = WorkingSet { next_seq: 1, wall_ms: NOW, steady_ms: NOW, ..WorkingSet::default() };
     set.products.insert("tea".into(), tea);
     let Ok(Placement::Accepted { order, details, .. }) =
-        place(&mut set, &draft(run_at_ms), &rules(), NOW, || unreachable!())
+        place(&mut set, &draft(run_at_ms), (&rules(), false), NOW, || unreachable!())
     else {
         panic!("there is enough")
     };

@@ -14,6 +14,7 @@ use crate::product::{Product, ProductPatch};
 pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refusal> {
     let Some(known) = set.products.get_mut(&product.sku) else {
         set.products.insert(Arc::clone(&product.sku), product.clone());
+        set.has_products = true;
         return Ok(true);
     };
     if product.stock.is_some_and(|stock| stock < known.reserved) {

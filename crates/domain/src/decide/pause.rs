@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::act::MAX_REASON_BYTES;
 use super::limits::readmit;
 use super::set::{Refusal, WorkingSet};
 use crate::Violation;
+use crate::draft::MAX_REASON_BYTES;
 use crate::order::{Order, OrderSeq, Queue};
 use crate::pause::{Parked, Pause, Scope};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::pricing::settle;
 use super::set::{KeyRecord, Refusal, WorkingSet};
 use super::stock::reserve;
-use crate::Violation;
-use crate::draft::{Draft, Pricing, check_amount, sum_order};
+use crate::draft::Draft;
 use crate::order::{Details, Line, Order, OrderSeq, Timer};
 use crate::rules::Rules;
 use crate::status::Status;
@@ -48,14 +48,16 @@ fn first_status(
 
 /// Accepts an order, or finds the one that was accepted for the same request before.
 ///
-/// `new_id` names the order when the client did not.
+/// `new_id` names the order when the client did not. Whether its prices are the catalogue's is decided here, by what the
+/// batch has loaded, and only for an order that is new: one that was accepted stays what it was.
 ///
 /// # Errors
-/// [`Refusal::Conflict`], [`Refusal::OutOfStock`], [`Refusal::UnknownProduct`] or [`Refusal::Invalid`].
+/// [`Refusal::Conflict`], [`Refusal::OutOfStock`], [`Refusal::UnknownProducts`], [`Refusal::PriceDiffers`] or
+/// [`Refusal::Invalid`].
 pub fn place(
     set: &mut WorkingSet,
     draft: &Draft,
-    rules: &Rules,
+    (rules, may_set_prices): (&Rules, bool),
     now_ms: i64,
     new_id: impl FnOnce() -> Arc<str>,
 ) -> Result<Placement, Refusal> {
@@ -63,10 +65,7 @@ pub fn place(
         return Ok(replay);
     }
     let mut details = Arc::clone(&draft.details);
-    let (amount, rounding) = match draft.pricing {
-        Pricing::Fixed { amount, rounding } => (amount, rounding),
-        Pricing::Catalogue => price_from_catalogue(set, &mut Arc::make_mut(&mut details).lines, draft, rules)?,
-    };
+    let (amount, rounding) = settle(set, draft, &mut details, (rules, may_set_prices))?;
     let is_counted =
         |line: &Line| !line.plain && set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
     if details.lines.iter().any(is_counted) {
@@ -138,25 +137,6 @@ fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>,
         set.keys.insert(Arc::clone(key), record);
     }
     Ok(Some(Placement::Replayed { order_id, key_for }))
-}
-
-fn price_from_catalogue(
-    set: &WorkingSet,
-    lines: &mut [Line],
-    draft: &Draft,
-    rules: &Rules,
-) -> Result<(i64, i64), Refusal> {
-    for line in lines.iter_mut() {
-        let product = set.products.get(line.sku.as_str());
-        let product = product.filter(|product| product.currency == draft.currency);
-        line.price = Some(product.ok_or_else(|| Refusal::UnknownProduct { sku: line.sku.clone() })?.price);
-    }
-    let (amount, rounding) = sum_order(lines, &draft.details.charges, draft.currency)
-        .ok_or_else(|| Refusal::Invalid(vec![Violation::new("/quantity", "adds up to more than can be stored")]))?;
-    match check_amount(amount, draft.currency, rules) {
-        Some(violation) => Err(Refusal::Invalid(vec![violation])),
-        None => Ok((amount, rounding)),
-    }
 }
 
 #[cfg(test)]

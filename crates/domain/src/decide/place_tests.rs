@@ -1,5 +1,7 @@
+use super::super::pricing::UNKNOWN_SKU;
 use super::*;
-use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_catalogue_order, draft_order};
+use crate::Violation;
+use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
 use crate::product::Product;
 use crate::rules::Priority;
@@ -33,14 +35,16 @@ fn set_with(products: &[Product]) -> WorkingSet {
 }
 
 fn draft(skus: &[(&str, i64)]) -> Draft {
-    let items =
-        skus.iter().map(|&(sku, quantity)| ItemInput { sku, quantity, price: Some("1"), plain: false }).collect();
+    let items = skus
+        .iter()
+        .map(|&(sku, quantity)| ItemInput { sku, quantity, price: Some("2.505"), plain: false, untracked: false })
+        .collect();
     let input = OrderInput { items, customer: Some("x"), address: Some("y"), ..OrderInput::default() };
     draft_order(&input, &rules(), &key()).unwrap()
 }
 
 fn placed(set: &mut WorkingSet, draft: &Draft) -> Result<Placement, Refusal> {
-    place(set, draft, &rules(), 1_000, || "new".into())
+    place(set, draft, (&rules(), false), 1_000, || "new".into())
 }
 
 #[test]
@@ -59,12 +63,25 @@ fn stock_is_reserved_for_all_lines_or_none() {
 #[test]
 fn the_catalogue_prices_an_order_and_its_limits_hold() {
     let mut set = set_with(&[tea(1_000_000)]);
-    let order = |quantity| draft_catalogue_order(&tea(0), quantity, "x", "y", &key()).unwrap();
+    let order = |quantity| {
+        let item = ItemInput { sku: "tea", quantity, price: None, plain: false, untracked: false };
+        let (customer, address) = (Some("x"), Some("y"));
+        let input = OrderInput {
+            items: vec![item],
+            customer,
+            address,
+            of_product: Some(tea(0).currency),
+            ..OrderInput::default()
+        };
+        draft_order(&input, &rules(), &key()).unwrap()
+    };
     let Ok(Placement::Accepted { order: accepted, .. }) = placed(&mut set, &order(1)) else { panic!("one is there") };
     assert_eq!((accepted.amount, accepted.rounding), (250, 5_000), "2.505 rounds half to even");
     assert!(matches!(placed(&mut set, &order(100_000)), Err(Refusal::Invalid(_))));
     set.products.clear();
-    assert_eq!(placed(&mut set, &order(1)).unwrap_err(), Refusal::UnknownProduct { sku: "tea".into() });
+    let (unknown, wrong) = (vec![(0, "tea".to_owned())], Violation::new("/items/0/sku", UNKNOWN_SKU));
+    set.has_products = true;
+    assert_eq!(placed(&mut set, &order(1)).unwrap_err(), Refusal::UnknownProducts { violations: vec![wrong], unknown });
 }
 
 #[test]
@@ -93,25 +110,33 @@ fn a_new_key_for_a_known_id_is_remembered() {
 }
 
 #[test]
-fn plain_text_is_no_sku_even_beside_lines_that_are() {
+fn plain_text_is_no_sku() {
     let mut set = set_with(&[tea(1)]);
-    let item = |plain| ItemInput { sku: "tea", quantity: 1, price: None, plain };
+    let item = |plain| ItemInput { sku: "tea", quantity: 1, price: None, plain, untracked: false };
     let input = OrderInput {
         amount: Some("5"),
-        items: vec![item(true), item(false), item(true)],
+        items: vec![item(true), item(true)],
         customer: Some("x"),
         address: Some("y"),
         ..OrderInput::default()
     };
-    let mixed = draft_order(&input, &rules(), &key()).unwrap();
-    let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &mixed) else { panic!("one is there") };
-    assert_eq!(details.lines.iter().map(|line| line.reserved).collect::<Vec<_>>(), [0, 1, 0]);
+    let plain = draft_order(&input, &rules(), &key()).unwrap();
+    let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &plain) else { panic!("text is not counted") };
+    assert!(details.lines.iter().all(|line| line.reserved == 0 && line.price.is_none()));
+    let mixed = OrderInput { items: vec![item(true), item(false)], ..input };
+    let mixed = draft_order(&mixed, &rules(), &key()).unwrap();
+    let wrong = Violation::new("/items", "must all have a price, or none");
+    assert_eq!(
+        placed(&mut set, &mixed).unwrap_err(),
+        Refusal::Invalid(vec![wrong]),
+        "the catalogue prices one of them"
+    );
 }
 
 #[test]
 fn large_orders_are_held_for_a_person_from_the_start() {
     let mut rules = rules();
-    rules.amounts.hold_above = Some(5);
+    rules.amounts.hold_above = Some(13);
     for (quantity, run_at_ms, hold_ms, expected) in [
         (5, None, None, (Status::Pending, None, 1_000)),
         (6, None, None, (Status::Held, None, 1_000)),
@@ -122,12 +147,12 @@ fn large_orders_are_held_for_a_person_from_the_start() {
         rules.hold_ms = hold_ms;
         let draft = Draft { run_at_ms, ..draft(&[("tea", quantity)]) };
         let mut set = set_with(&[tea(10)]);
-        let placement = place(&mut set, &draft, &rules, 1_000, || "new".into());
+        let placement = place(&mut set, &draft, (&rules, false), 1_000, || "new".into());
         let Ok(Placement::Accepted { order, reason, .. }) = placement else { panic!("{placement:?}") };
         let queued_ms = order.sort_key + rules.bonus_ms[Priority::Medium as usize];
         assert_eq!((order.status, order.due_at_ms, queued_ms), expected);
         assert_eq!(set.products["tea"].reserved, quantity, "its stock is reserved all the same");
-        let told = reason.as_deref() == Some("amounts above 5 USD wait for a person");
+        let told = reason.as_deref() == Some("amounts above 13 USD wait for a person");
         assert_eq!(told, order.status == Status::Held, "{reason:?}");
     }
 }

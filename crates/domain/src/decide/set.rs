@@ -29,6 +29,8 @@ pub struct WorkingSet {
     pub actions: HashMap<Arc<str>, ActionRecord>,
     /// Products by SKU.
     pub products: HashMap<Arc<str>, Product>,
+    /// Whether the catalogue has any product.
+    pub has_products: bool,
     /// The adjustments whose ids were asked for.
     pub adjustments: HashMap<Arc<str>, Adjustment>,
     /// The orders that are next to start, in that order.
@@ -147,7 +149,16 @@ pub enum Refusal {
         /// What is left.
         left: i64,
     },
-    /// The catalogue no longer has the product.
+    /// Lines have SKUs that are not in the catalogue.
+    UnknownProducts {
+        /// What is wrong with the lines of the order, other prices included.
+        violations: Vec<Violation>,
+        /// The places of those of unknown SKUs among them, with the SKU.
+        unknown: Vec<(usize, String)>,
+    },
+    /// Prices are not those of the catalogue; each names the price now.
+    PriceDiffers(Vec<Violation>),
+    /// The catalogue does not have the product.
     UnknownProduct {
         /// Of what.
         sku: String,

@@ -66,7 +66,7 @@ fn rules() -> Rules {
 
 /// As `POST /orders` would draft the order of the documentation: about 280 bytes of JSON.
 fn draft(number: usize, rules: &Rules, customers: &CustomerKey) -> Draft {
-    let line = |sku, price| ItemInput { sku, quantity: 2, price: Some(price), plain: false };
+    let line = |sku, price| ItemInput { sku, quantity: 2, price: Some(price), plain: false, untracked: false };
     let mut items = vec![line("blend-of-the-house", "12.50")];
     if number % 2 == 1 {
         items.push(line("teapot-cast-iron-1l", "24.95"));

@@ -91,7 +91,7 @@ pub(crate) async fn start(
 }
 
 pub(crate) fn draft(engine: &Engine, id: &str, priority: i64) -> Draft {
-    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false }];
+    let items = vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false, untracked: false }];
     let input = OrderInput {
         id: Some(id),
         items,

@@ -167,6 +167,7 @@ fn rules(layers: &mut Layers<'_>, limits: Limits) -> Rules {
     let most_lines = i64::try_from(MAX_LINES).unwrap_or(i64::MAX);
     let lines = i64::try_from(profile.max_items).unwrap_or(i64::MAX);
     let max_items = layers.read(setting("rules.max_items"), lines, within(1..=most_lines));
+    let allows_zero = layers.read(setting("rules.allow_zero_amount"), false, |_| Ok(()));
     let amounts = amounts(layers, "rules", profile.amounts);
     let bonus = layers.read(
         setting("rules.bonus_s"),
@@ -191,7 +192,16 @@ fn rules(layers: &mut Layers<'_>, limits: Limits) -> Rules {
     let bonus_ms = bonus.map(|bonus| i64::try_from(bonus.as_millis()).unwrap_or(i64::MAX));
     let (retries, hold_ms) = (retries(layers), hold_ms(layers));
     let max_items = size(max_items);
-    Rules { amounts, amounts_by_currency, max_items, retries, hold_ms, bonus_ms, ..Rules::standard(default_currency) }
+    Rules {
+        amounts,
+        amounts_by_currency,
+        max_items,
+        allows_zero,
+        retries,
+        hold_ms,
+        bonus_ms,
+        ..Rules::standard(default_currency)
+    }
 }
 
 fn retries(layers: &mut Layers<'_>) -> Retries {

@@ -5,15 +5,22 @@ use std::path::Path;
 
 use ordercast_domain::product::hex;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::intake::parse_order;
+use ordercast_protocol::fields::without_byte_order_mark;
+use ordercast_protocol::intake::{Form, OrderRequest, parse_order};
 use ordercast_protocol::limits::MAX_BODY_BYTES;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::input;
-use super::parcel::{Kind, Parcel};
+use super::parcel::{Kind, PRICE_OVERRIDE, Parcel};
 use super::source::Source;
 use super::tally::FileTally;
 use crate::exact::Exact;
+
+/// Names of fields as they stand in JSON.
+const PRICE_OVERRIDE_NAME: &str = "\"price_override\"";
+const UNTRACKED_NAME: &str = "\"untracked\"";
 
 /// A file of orders, line by line.
 pub(super) struct NdjsonSource {
@@ -80,7 +87,8 @@ impl NdjsonSource {
             let rest = self.input.skip_until(b'\n')?;
             return Ok(Some(most + rest as u64));
         }
-        let trimmed = text.trim_ascii();
+        let unmarked = if self.line == 1 { without_byte_order_mark(text) } else { &text[..] };
+        let trimmed = unmarked.trim_ascii();
         let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
         let end = start + trimmed.len();
         text.truncate(end);
@@ -93,10 +101,10 @@ impl NdjsonSource {
         self.tally.skipped.add(reason, || format!("line {line}"));
     }
 
-    /// The line goes out as it is; it is read here only for its id and its time. What is wrong with a field is
-    /// the server's to say.
+    /// The line goes out as it is, but for what lets its prices and SKUs stand beside any catalogue; it is read here only
+    /// for its id and its time. What is wrong with a field is the server's to say.
     fn parcel_of(&mut self, text: &[u8]) -> Result<Parcel, String> {
-        let order = match parse_order(text) {
+        let order = match parse_order(text, Form::Body) {
             Ok(order) => order,
             Err(error) if error.code == ErrorCode::MalformedJson => {
                 return Err("a line that is no JSON object".to_owned());
@@ -115,9 +123,49 @@ impl NdjsonSource {
             lines,
             month: None,
             placed_at_ms: order.placed_at_ms,
-            body: text.to_vec(),
+            body: standing_for_itself(text, &order),
         })
     }
+}
+
+#[derive(Deserialize)]
+struct Items<'a> {
+    #[serde(borrow, default)]
+    items: Vec<&'a RawValue>,
+}
+
+/// An order of a file, whose prices and SKUs are facts: it says so where it does not yet.
+fn standing_for_itself(text: &[u8], order: &OrderRequest<'_>) -> Vec<u8> {
+    let Ok(Items { items }) = serde_json::from_slice::<Items<'_>>(text) else { return text.to_vec() };
+    let mut places = Vec::new();
+    let has_prices = order.items.iter().any(|item| item.price.is_some());
+    if has_prices && !contains(text, PRICE_OVERRIDE_NAME) {
+        let reason = format!("{PRICE_OVERRIDE_NAME}:\"{PRICE_OVERRIDE}\",");
+        places.extend(text.iter().position(|byte| *byte == b'{').map(|at| (at + 1, reason)));
+    }
+    // Those that are not understood are refused anyway.
+    for (item, _) in items.iter().zip(&order.items).filter(|(_, known)| !known.plain) {
+        if !contains(item.get().as_bytes(), UNTRACKED_NAME) {
+            let start = item.get().as_ptr().addr() - text.as_ptr().addr();
+            places.push((start + 1, format!("{UNTRACKED_NAME}:true,")));
+        }
+    }
+    let more: usize = places.iter().map(|(_, text)| text.len()).sum();
+    if text.len() + more > MAX_BODY_BYTES {
+        return text.to_vec();
+    }
+    let (mut body, mut done) = (Vec::with_capacity(text.len() + more), 0);
+    for (at, insert) in places {
+        body.extend_from_slice(&text[done..at]);
+        body.extend_from_slice(insert.as_bytes());
+        done = at;
+    }
+    body.extend_from_slice(&text[done..]);
+    body
+}
+
+fn contains(text: &[u8], name: &str) -> bool {
+    text.windows(name.len()).any(|window| window == name.as_bytes())
 }
 
 #[cfg(test)]
@@ -135,10 +183,10 @@ mod tests {
 
     #[test]
     fn lines_go_out_as_they_are() {
-        let text = " {\"id\":\"a\",\"amount\":1.50,\"items\":[\"x\"],\"placed_at\":\"1970-01-01T00:00:01Z\"}\r\n\n{\"amount\":2}\n{\"amount\":2}";
+        let text = "\u{feff} {\"id\":\"a\",\"amount\":1.50,\"items\":[\"x\"],\"placed_at\":\"1970-01-01T00:00:01Z\"}\r\n\n{\"amount\":2}\n{\"amount\":2}";
         let (parcels, tally, total) = parcels(text);
         assert_eq!((parcels.len(), total, tally.skipped.count()), (3, 3, 0));
-        assert_eq!(parcels[0].body, text.lines().next().unwrap().trim().as_bytes());
+        assert_eq!(parcels[0].body, text.lines().next().unwrap().trim_start_matches('\u{feff}').trim().as_bytes());
         assert_eq!((parcels[0].id.as_str(), parcels[0].placed_at_ms, parcels[0].lines), ("a", Some(1_000), 1));
         assert_eq!(parcels[0].idempotency_key, None);
         let keys: Vec<_> = parcels[1..].iter().map(|parcel| parcel.idempotency_key.clone().unwrap()).collect();
@@ -147,10 +195,33 @@ mod tests {
     }
 
     #[test]
+    fn prices_and_skus_of_a_file_stand_for_themselves() {
+        for (line, body) in [
+            (r#"{"items":["a"],"amount":1}"#, r#"{"items":["a"],"amount":1}"#),
+            (
+                r#"{ "items":[{"sku":"a"}, "b",{ "sku":"c"}],"amount":1}"#,
+                r#"{ "items":[{"untracked":true,"sku":"a"}, "b",{"untracked":true, "sku":"c"}],"amount":1}"#,
+            ),
+            (
+                r#"{"items":[{"sku":"a","price":1}]}"#,
+                r#"{"price_override":"imported: the price of the day","items":[{"untracked":true,"sku":"a","price":1}]}"#,
+            ),
+            (
+                r#"{"items":[{"sku":"a","price":1,"untracked":false}],"price_override":null}"#,
+                r#"{"items":[{"sku":"a","price":1,"untracked":false}],"price_override":null}"#,
+            ),
+            (r#"{"items":[{"sku":"a","qty":1}]}"#, r#"{"items":[{"sku":"a","qty":1}]}"#),
+        ] {
+            let (parcels, ..) = parcels(line);
+            assert_eq!(String::from_utf8_lossy(&parcels[0].body), body);
+        }
+    }
+
+    #[test]
     fn what_is_no_order_is_counted() {
         let long = "x".repeat(2 * MAX_BODY_BYTES);
-        let (parcels, tally, total) = parcels(&format!("[1]\n{long}\nnonsense\n{{\"id\":7}}\n"));
-        assert_eq!((parcels.len(), total), (1, 4), "a wrong field is for the server to refuse");
+        let (parcels, tally, total) = parcels(&format!("{{\n{long}\nnonsense\n{{\"id\":7}}\n[1]\n"));
+        assert_eq!((parcels.len(), total), (2, 5), "a wrong field is for the server to refuse");
         let reasons: Vec<_> = tally.skipped.0.iter().map(|(reason, one)| (reason.as_str(), one.count)).collect();
         assert_eq!(reasons, [("a line of more than 1048576 bytes", 1), ("a line that is no JSON object", 2)]);
         assert_eq!(tally.skipped.0["a line that is no JSON object"].examples, ["line 1", "line 3"]);

@@ -2,6 +2,9 @@
 
 use crate::exact::Exact;
 
+/// Why an imported order keeps its prices, whatever the catalogue says today.
+pub(super) const PRICE_OVERRIDE: &str = "imported: the price of the day";
+
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {

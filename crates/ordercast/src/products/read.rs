@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use ordercast_domain::money::parse_price;
+use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::intake::{BodyError, ProductRequest, parse_products};
 
 use crate::failure::Failure;
@@ -100,15 +101,16 @@ fn from_csv(file: impl Read) -> Outcome {
 fn from_json(mut file: impl Read) -> Outcome {
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let text = without_byte_order_mark(&text);
     let (mut products, mut problems) = (Vec::new(), Vec::new());
     if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let rows: Vec<&serde_json::value::RawValue> =
-            serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+            serde_json::from_slice(text).map_err(|error| error.to_string())?;
         for (at, row) in rows.iter().enumerate() {
             keep(format!("product {}", at + 1), row.get().as_bytes(), &mut products, &mut problems);
         }
     } else {
-        keep("the product".to_owned(), &text, &mut products, &mut problems);
+        keep("the product".to_owned(), text, &mut products, &mut problems);
     }
     Ok((products, problems))
 }
@@ -117,7 +119,8 @@ fn from_ndjson(file: impl BufRead) -> Outcome {
     let (mut products, mut problems) = (Vec::new(), Vec::new());
     for (at, line) in file.lines().enumerate() {
         let line = line.map_err(|error| error.to_string())?;
-        if !line.trim().is_empty() {
+        // A blank line may have the byte order mark of the file.
+        if !line.trim_start_matches('\u{feff}').trim().is_empty() {
             keep(format!("line {}", at + 1), line.as_bytes(), &mut products, &mut problems);
         }
     }

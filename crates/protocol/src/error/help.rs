@@ -50,8 +50,16 @@ const PAGES: [(ErrorCode, &str, &str); ErrorCode::ALL.len()] = [
     ),
     (
         ErrorCode::UnknownProduct,
-        "The order names a product that is not in the catalogue, or not in this currency.",
-        "`GET /products` lists the catalogue; `POST /products` adds to it.",
+        "The order has a line whose SKU is not in the catalogue. `errors` names it, and the nearest SKU that is.",
+        "`GET /products` lists the catalogue; `POST /products` adds to it. A line that is not meant to be in it \
+         says `\"untracked\": true`, or is a plain string.",
+    ),
+    (
+        ErrorCode::PriceDiffers,
+        "A line names another price than the catalogue has for its SKU, or the order is in another currency. \
+         `errors` names the price now. Nothing was stored.",
+        "Look at the price again and decide again; or leave `price` out, and the catalogue's counts. Who may set \
+         prices says why in `price_override`.",
     ),
     (
         ErrorCode::OutOfStock,

@@ -1,31 +1,18 @@
 //! What clients ask for.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, FieldError};
-use crate::fields::{BodyError, parse_object, string_of};
+use crate::fields::{BodyError, FieldReader, Form, Object, pointer_to, string_of, whole_number};
 use crate::limits::MAX_CHANNELS;
-use crate::position::{Epoch, Position};
+use crate::position::{Epoch, MAX_EPOCH_BYTES, Position, is_epoch};
 
 /// What a client asks for in one frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request<'a> {
-    /// An order of one product of the catalogue, by hash or SKU.
-    OrderProduct {
-        /// Hash or SKU.
-        product: Cow<'a, str>,
-        /// How many.
-        quantity: i64,
-        /// Who orders; the connection's guest when missing.
-        customer: Option<Cow<'a, str>>,
-        /// Where it goes; the connection's guest address when missing.
-        address: Option<Cow<'a, str>>,
-    },
-    /// A full order; the frame itself is its body, for [`crate::intake::parse_order`].
+pub enum Request {
+    /// An order, in full or of one product; the frame itself is its body, for [`crate::intake::parse_order`].
     Order,
     /// Something that is to be done to an order; the frame itself is its body, for [`crate::action::parse_action`].
     OrderAction,
@@ -85,7 +72,7 @@ pub struct ClientFrame<'a> {
     /// The client's own mark, as JSON, given back in the answer.
     pub reference: Option<&'a str>,
     /// What is asked.
-    pub request: Request<'a>,
+    pub request: Request,
 }
 
 /// A frame that could not be understood, with the mark to answer it by if that could.
@@ -107,80 +94,63 @@ const DEFAULT_PRESENCE_MEMBERS: usize = 100;
 pub const MAX_SAMPLE_MS: u64 = 3_600_000;
 const DEFAULT_SAMPLE_MS: u64 = 1_000;
 
-#[derive(Deserialize)]
-struct RawFrame<'a> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, rename = "ref", default)]
-    reference: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    product: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    quantity: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    customer: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    address: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    channels: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    since: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    policy: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    interval_ms: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    snapshot: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    channel: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    before: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    after: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    limit: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawPosition {
-    epoch: String,
-    offset: u64,
-}
+/// Fields of each type of frame, beside its own (`type` and `ref`). Those of orders and actions are known where these are
+/// parsed.
+const FIELDS: [(&str, &[&str]); 5] = [
+    ("subscribe", &["channels", "since", "policy", "interval_ms", "snapshot"]),
+    ("unsubscribe", &["channels"]),
+    ("history", &["channel", "before", "limit"]),
+    ("presence", &["channel", "limit", "after"]),
+    ("ping", &[]),
+];
+const POSITION_FIELDS: [&str; 2] = ["epoch", "offset"];
+/// Longest mark of a client, in bytes; a longer one is not given back.
+const MAX_REFERENCE_BYTES: usize = 256;
 
 /// Parses one message of a client.
 ///
 /// # Errors
-/// [`FrameError`] with `malformed-json`, `unknown-type`, `unknown-channel` or `invalid-order`.
+/// [`FrameError`] with `malformed-json`, `unknown-type`, `unknown-channel`, `invalid-query` or `invalid-order`.
 pub fn parse_frame(text: &[u8]) -> Result<ClientFrame<'_>, FrameError<'_>> {
-    let raw: RawFrame<'_> = parse_object(text).map_err(|mut error| {
+    let mut fields = FieldReader::default();
+    let frame = fields.body(text, "{\"type\":\"ping\"}").map_err(|mut error| {
         if !error.detail.contains("nested") {
             error.detail = format!("a frame is a JSON object with a type: {}", error.detail);
         }
         FrameError { reference: None, error }
     })?;
-    let reference = raw.reference.map(RawValue::get).filter(|reference| reference.len() <= 256);
-    let request = parse_request(&raw).map_err(|error| FrameError { reference, error })?;
+    let reference = frame.get("ref").map(RawValue::get).filter(|reference| reference.len() <= MAX_REFERENCE_BYTES);
+    if !fields.errors.is_empty() {
+        let error = BodyError::of_fields(ErrorCode::InvalidQuery, fields.errors);
+        return Err(FrameError { reference, error });
+    }
+    let request = parse_request(&frame, fields).map_err(|error| FrameError { reference, error })?;
     Ok(ClientFrame { reference, request })
 }
 
-fn parse_request<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
-    let kind = raw.kind.and_then(|kind| string_of(kind.get()));
+fn parse_request(frame: &Object<'_>, mut fields: FieldReader) -> Result<Request, BodyError> {
+    let kind = frame.get("type").and_then(|kind| string_of(kind.get()));
+    if let Some((_, known)) = FIELDS.iter().find(|(name, _)| kind.as_deref() == Some(name)) {
+        fields.check_known("", frame, &[known], &[Form::Frame.own_fields()]);
+        if !fields.errors.is_empty() {
+            return Err(BodyError::of_fields(ErrorCode::InvalidQuery, fields.errors));
+        }
+    }
     match kind.as_deref() {
-        Some("order") if raw.product.is_some() => parse_product_order(raw),
         Some("order") => Ok(Request::Order),
         Some("order_action") => Ok(Request::OrderAction),
         Some("subscribe") => {
-            let (channels, since) = (channels_of(raw.channels)?, since_of(raw.since)?);
+            let (channels, since) = (channels_of(frame.get("channels"))?, since_of(frame.get("since"))?);
             Ok(Request::Subscribe {
                 channels,
                 since,
-                policy: policy_of(raw)?,
-                snapshot: flag("/snapshot", raw.snapshot)?,
+                policy: policy_of(frame)?,
+                snapshot: flag("/snapshot", frame.get("snapshot"))?,
             })
         }
-        Some("unsubscribe") => Ok(Request::Unsubscribe { channels: channels_of(raw.channels)? }),
-        Some("history") => parse_history(raw),
-        Some("presence") => parse_presence(raw),
+        Some("unsubscribe") => Ok(Request::Unsubscribe { channels: channels_of(frame.get("channels"))? }),
+        Some("history") => parse_history(frame),
+        Some("presence") => parse_presence(frame),
         Some("ping") => Ok(Request::Ping),
         _ => {
             let known = "known are order, order_action, subscribe, unsubscribe, history, presence and ping";
@@ -195,30 +165,6 @@ fn parse_request<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
     }
 }
 
-fn parse_product_order<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
-    let wrong = |pointer: &str, detail: &str| BodyError {
-        code: ErrorCode::InvalidOrder,
-        detail: format!("{pointer} {detail}"),
-        fields: vec![FieldError::new(pointer, detail)],
-    };
-    let text = |pointer, raw: Option<&'a RawValue>| match raw.map(RawValue::get) {
-        None | Some("null") => Ok(None),
-        Some(raw) => string_of(raw).map(Some).ok_or_else(|| wrong(pointer, "must be a string")),
-    };
-    let product =
-        text("/product", raw.product)?.ok_or_else(|| wrong("/product", "must be a hash or SKU of the catalogue"))?;
-    let quantity = match raw.quantity.map(RawValue::get) {
-        None | Some("null") => 1,
-        Some(raw) => raw.parse().map_err(|_| wrong("/quantity", "must be a whole number"))?,
-    };
-    Ok(Request::OrderProduct {
-        product,
-        quantity,
-        customer: text("/customer", raw.customer)?,
-        address: text("/address", raw.address)?,
-    })
-}
-
 fn channels_of(raw: Option<&RawValue>) -> Result<Vec<String>, BodyError> {
     let names: Vec<String> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     if (1..=MAX_CHANNELS).contains(&names.len()) {
@@ -231,19 +177,43 @@ fn channels_of(raw: Option<&RawValue>) -> Result<Vec<String>, BodyError> {
     })
 }
 
+/// Positions by channel. The same channel twice, or one that is not asked for, is the session's to judge.
 fn since_of(raw: Option<&RawValue>) -> Result<BTreeMap<String, Position>, BodyError> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
         return Ok(BTreeMap::new());
     };
-    let positions: BTreeMap<String, RawPosition> = serde_json::from_str(raw.get()).map_err(|error| BodyError {
-        code: ErrorCode::UnknownChannel,
-        detail: format!(
-            "since must hold a position by channel, such as {{\"orders\":{{\"epoch\":\"…\",\"offset\":41}}}}: {error}"
-        ),
-        fields: vec![FieldError::new("/since", "must be an object of positions")],
-    })?;
-    let position = |raw: RawPosition| Position { epoch: Epoch(raw.epoch.into()), offset: raw.offset };
-    Ok(positions.into_iter().map(|(channel, raw)| (channel, position(raw))).collect())
+    let mut fields = FieldReader::default();
+    let by_channel: BTreeMap<String, &RawValue> = match serde_json::from_str(raw.get()) {
+        Ok(by_channel) if raw.get().starts_with('{') => by_channel,
+        _ => {
+            let example = "{\"orders\":{\"epoch\":\"…\",\"offset\":41}}";
+            return Err(wrong("/since", &format!("must be an object of positions by channel, such as {example}")));
+        }
+    };
+    let positions = by_channel.into_iter().filter_map(|(channel, raw)| {
+        let position = fields.position(&pointer_to("/since", &channel), raw)?;
+        Some((channel, position))
+    });
+    let positions = positions.collect();
+    fields.finish(positions, ErrorCode::InvalidQuery)
+}
+
+impl FieldReader {
+    fn position(&mut self, at: &str, raw: &RawValue) -> Option<Position> {
+        let Some(position) = self.object(raw) else {
+            return self.refuse(at, "must be a position such as {\"epoch\":\"…\",\"offset\":41}");
+        };
+        self.check_known(at, &position, &[&POSITION_FIELDS], &[]);
+        let epoch = self.required(&format!("{at}/epoch"), position.get("epoch"), MAX_EPOCH_BYTES)?;
+        if !is_epoch(&epoch) {
+            return self.refuse(format!("{at}/epoch"), "must be an epoch that this server gave");
+        }
+        let offset = position.get("offset").and_then(|raw| whole(raw.get()));
+        match offset {
+            Some(offset) => Some(Position { epoch: Epoch(epoch.into()), offset }),
+            None => self.refuse(format!("{at}/offset"), format!("must be a whole number from 0 to {}", u64::MAX)),
+        }
+    }
 }
 
 fn wrong(pointer: &str, detail: &str) -> BodyError {
@@ -267,13 +237,18 @@ fn number(pointer: &str, raw: Option<&RawValue>, least: u64, most: u64) -> Resul
     let Some(raw) = given(raw) else {
         return Ok(None);
     };
-    let number = raw.parse().ok().filter(|number| (least..=most).contains(number));
+    let number = whole(raw).filter(|number| (least..=most).contains(number));
     number.map(Some).ok_or_else(|| wrong(pointer, &format!("must be a whole number from {least} to {most}")))
 }
 
-fn policy_of(raw: &RawFrame<'_>) -> Result<Policy, BodyError> {
-    let interval_ms = number("/interval_ms", raw.interval_ms, 1, MAX_SAMPLE_MS)?.unwrap_or(DEFAULT_SAMPLE_MS);
-    match given(raw.policy) {
+/// A whole number that is not negative, however it is written.
+fn whole(raw: &str) -> Option<u64> {
+    raw.parse().ok().or_else(|| u64::try_from(whole_number(raw)?).ok())
+}
+
+fn policy_of(raw: &Object<'_>) -> Result<Policy, BodyError> {
+    let interval_ms = number("/interval_ms", raw.get("interval_ms"), 1, MAX_SAMPLE_MS)?.unwrap_or(DEFAULT_SAMPLE_MS);
+    match given(raw.get("policy")) {
         None | Some("\"all\"") => Ok(Policy::All),
         Some("\"latest\"") => Ok(Policy::Latest),
         Some("\"sampled\"") => Ok(Policy::Sampled(u32::try_from(interval_ms).unwrap_or(u32::MAX))),
@@ -281,24 +256,24 @@ fn policy_of(raw: &RawFrame<'_>) -> Result<Policy, BodyError> {
     }
 }
 
-fn channel_of(raw: &RawFrame<'_>) -> Result<String, BodyError> {
-    let name = given(raw.channel).and_then(string_of).filter(|name| !name.is_empty());
+fn channel_of(raw: &Object<'_>) -> Result<String, BodyError> {
+    let name = given(raw.get("channel")).and_then(string_of).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| wrong("/channel", "must be a channel's name, such as \"orders\""))?;
     Ok(name.into_owned())
 }
 
-fn parse_history<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
-    let limit = number("/limit", raw.limit, 1, MAX_HISTORY_EVENTS as u64)?;
+fn parse_history(raw: &Object<'_>) -> Result<Request, BodyError> {
+    let limit = number("/limit", raw.get("limit"), 1, MAX_HISTORY_EVENTS as u64)?;
     Ok(Request::History {
         channel: channel_of(raw)?,
-        before: number("/before", raw.before, 0, u64::MAX)?,
+        before: number("/before", raw.get("before"), 0, u64::MAX)?,
         limit: limit.map_or(DEFAULT_HISTORY_EVENTS, |limit| limit as usize),
     })
 }
 
-fn parse_presence<'a>(raw: &RawFrame<'a>) -> Result<Request<'a>, BodyError> {
-    let limit = number("/limit", raw.limit, 0, MAX_PRESENCE_MEMBERS as u64)?;
-    let after = match given(raw.after) {
+fn parse_presence(raw: &Object<'_>) -> Result<Request, BodyError> {
+    let limit = number("/limit", raw.get("limit"), 0, MAX_PRESENCE_MEMBERS as u64)?;
+    let after = match given(raw.get("after")) {
         None => None,
         Some(raw) => Some(string_of(raw).ok_or_else(|| wrong("/after", "must be a connection's id"))?.into_owned()),
     };
@@ -317,7 +292,7 @@ mod tests {
     fn frames_are_told_apart() {
         let frame = parse_frame(br#"{"type":"order","ref":"7","product":"ab","quantity":2}"#).unwrap();
         assert_eq!(frame.reference, Some("\"7\""));
-        assert!(matches!(frame.request, Request::OrderProduct { quantity: 2, .. }));
+        assert_eq!(frame.request, Request::Order);
         assert_eq!(parse_frame(br#"{"type":"order","items":["a"]}"#).unwrap().request, Request::Order);
         let frame =
             parse_frame(br#"{"type":"subscribe","channels":["orders"],"since":{"orders":{"epoch":"e","offset":41}}}"#)
@@ -343,12 +318,16 @@ mod tests {
             };
             assert_eq!((own, wanted), (policy, snapshot), "{text}");
         }
-        fn request(text: &str) -> Request<'_> {
+        fn request(text: &str) -> Request {
             parse_frame(text.as_bytes()).unwrap().request
         }
         let history = Request::History { channel: "orders".to_owned(), before: Some(7), limit: 3 };
-        let text = r#"{"type":"history","channel":"orders","before":7,"limit":3}"#;
-        assert_eq!(request(text), history);
+        for text in [
+            r#"{"type":"history","channel":"orders","before":7,"limit":3}"#,
+            r#"{"type":"history","channel":"orders","before":7.0,"limit":0.3e1}"#,
+        ] {
+            assert_eq!(request(text), history, "{text}");
+        }
         let presence = Request::Presence { channel: "a".to_owned(), limit: 100, after: Some("x".to_owned()) };
         assert_eq!(request(r#"{"type":"presence","channel":"a","after":"x"}"#), presence);
     }
@@ -359,7 +338,19 @@ mod tests {
             (r#"{"type":"dance","ref":1}"#, Some("1"), ErrorCode::UnknownType),
             (r#"{"ref":1}"#, Some("1"), ErrorCode::UnknownType),
             (r#"{"type":"subscribe","ref":2,"channels":[]}"#, Some("2"), ErrorCode::UnknownChannel),
-            (r#"{"type":"order","ref":3,"product":"a","quantity":"x"}"#, Some("3"), ErrorCode::InvalidOrder),
+            (r#"{"type":"ping","ref":3,"at":1}"#, Some("3"), ErrorCode::InvalidQuery),
+            (r#"{"type":"history","ref":3,"channel":"a","befor":1}"#, Some("3"), ErrorCode::InvalidQuery),
+            (r#"{"type":"subscribe","ref":3,"channel":"a","channels":["a"]}"#, Some("3"), ErrorCode::InvalidQuery),
+            (
+                r#"{"type":"subscribe","ref":3,"channels":["a"],"since":{"a":{"epoch":"E\n","offset":1}}}"#,
+                Some("3"),
+                ErrorCode::InvalidQuery,
+            ),
+            (
+                r#"{"type":"subscribe","ref":3,"channels":["a"],"since":{"a":{"epoch":"e","ofset":1}}}"#,
+                Some("3"),
+                ErrorCode::InvalidQuery,
+            ),
             (r#"{"type":"history","ref":4}"#, Some("4"), ErrorCode::InvalidQuery),
             (r#"{"type":"history","ref":4,"channel":"a","limit":0}"#, Some("4"), ErrorCode::InvalidQuery),
             (r#"{"type":"history","ref":4,"channel":"a","before":-1}"#, Some("4"), ErrorCode::InvalidQuery),
@@ -367,7 +358,7 @@ mod tests {
             (r#"{"type":"subscribe","ref":5,"channels":["a"],"policy":"some"}"#, Some("5"), ErrorCode::InvalidQuery),
             (r#"{"type":"subscribe","ref":5,"channels":["a"],"snapshot":1}"#, Some("5"), ErrorCode::InvalidQuery),
             ("{", None, ErrorCode::MalformedJson),
-            ("7", None, ErrorCode::MalformedJson),
+            ("7", None, ErrorCode::InvalidQuery),
         ] {
             let error = parse_frame(text.as_bytes()).unwrap_err();
             assert_eq!((error.reference, error.error.code), (reference, code), "{text}");

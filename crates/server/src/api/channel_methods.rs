@@ -13,6 +13,7 @@ use ordercast_protocol::centrifuge::message::{HistoryRequest, json_text};
 use ordercast_protocol::centrifuge::publication::{PublicationBody, write_publication};
 use ordercast_protocol::channel::{Channel, Retention, Source};
 use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::limits::MAX_IDEMPOTENCY_KEY_BYTES;
 use ordercast_protocol::position::Position;
 use ordercast_store::model::system_now_ms;
 use serde::Serialize;
@@ -90,10 +91,14 @@ fn submit_into(app: &App, name: &str, request: &Publish, body: &Bytes) -> OnItsW
     let is_kept = channel.source != Source::Memory(Retention::NONE);
     let is_stored = matches!(channel.source, Source::Log(..));
     // Keys are remembered in memory, and would promise too much of what is stored.
-    if is_kept && request.skip_history || is_stored && request.idempotency_key.is_some() {
+    let key = request.idempotency_key.as_deref().filter(|key| !key.is_empty());
+    if key.is_some_and(|key| key.len() > MAX_IDEMPOTENCY_KEY_BYTES) {
+        return Err(Error::BadRequest);
+    }
+    if is_kept && request.skip_history || is_stored && key.is_some() {
         return Err(Error::NotAvailable);
     }
-    let submitted = match &request.idempotency_key {
+    let submitted = match key {
         None => publishing::submit(app, &channel, body.clone()),
         Some(key) => {
             let send = || app.hub.publish(&channel, body.clone());

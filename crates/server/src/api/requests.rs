@@ -18,7 +18,7 @@ pub(super) struct Publish {
     pub(super) tags: BTreeMap<String, String>,
     /// Not to be kept.
     pub(super) skip_history: bool,
-    /// Published once, however often it is sent.
+    /// Published once, however often it is sent. An empty key is none, as in Centrifugo.
     pub(super) idempotency_key: Option<String>,
     /// Only if newer than what was published. Not offered.
     pub(super) version: u64,

@@ -19,14 +19,15 @@ use ordercast_hub::session::Session;
 use ordercast_protocol::centrifuge::codec::{Encoding, decode_emulation};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::principal::{Principal, Role};
 use uuid::Uuid;
 
 use super::session::CentrifugeSession;
 use super::stage::ReturnPath;
 use crate::app::App;
+use crate::body::read_body;
 use crate::events::Infallible;
-use crate::orders::read_body;
 use crate::problem::Problem;
 use crate::upgrade::{self, Granted, Opening, query_value, reserve};
 
@@ -77,7 +78,7 @@ pub(crate) async fn http_stream(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let first = read_commands(&app, body).await?;
+    let first = read_commands(&app, &headers, body).await?;
     let (wire, content_type) = match encoding(&headers) {
         Encoding::Json => (Wire::CentrifugeLines, "application/json"),
         Encoding::Protobuf => (Wire::CentrifugeDelimited, BINARY),
@@ -95,7 +96,7 @@ pub(crate) async fn events(
     body: Body,
 ) -> Result<Response, Problem> {
     let first = match method {
-        Method::POST => read_commands(&app, body).await?,
+        Method::POST => read_commands(&app, &headers, body).await?,
         _ => {
             let commands = query_value(uri.query(), "cf_connect").ok_or_else(|| {
                 Problem::new(ErrorCode::InvalidQuery, "give the connect command as cf_connect, URL-encoded JSON")
@@ -134,7 +135,7 @@ pub(crate) async fn emulation(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = read_commands(&app, body).await?;
+    let body = read_commands(&app, &headers, body).await?;
     let request = decode_emulation(encoding(&headers), &body)
         .map_err(|malformed| Problem::new(ErrorCode::MalformedJson, malformed.to_string()))?;
     if request.node != app.hub.node() {
@@ -177,13 +178,16 @@ fn encoding(headers: &HeaderMap) -> Encoding {
     }
 }
 
-async fn read_commands(app: &App, body: Body) -> Result<Bytes, Problem> {
-    let body = read_body(app, body).await?;
+async fn read_commands(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let body = read_body(app, headers, body).await?;
     let most = app.config.centrifuge.max_message_bytes;
     if body.len() > most {
         return Err(Problem::new(ErrorCode::TooLarge, format!("commands have at most {most} bytes in one body")));
     }
-    Ok(body)
+    Ok(match encoding(headers) {
+        Encoding::Json => body.slice_ref(without_byte_order_mark(&body)),
+        Encoding::Protobuf => body,
+    })
 }
 
 #[cfg(test)]

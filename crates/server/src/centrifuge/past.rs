@@ -12,7 +12,7 @@ use ordercast_protocol::centrifuge::publication::to_message;
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
-use ordercast_store::log::{PageLimit, PageQuery};
+use ordercast_store::log::{PageLimit, PageQuery, StoredEvent};
 
 use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
@@ -22,10 +22,8 @@ use crate::app::App;
 const MAX_PUBLICATIONS: usize = 300;
 /// Most bytes of bodies in one answer: replies that a client does not take have a bound.
 const MAX_BYTES: usize = 128 * 1024;
-/// Most events of a view that are read to find its last ones; a longer view cannot be read backwards.
-const MAX_VIEW_EVENTS: usize = 2_000;
-/// As above, in bytes.
-const MAX_VIEW_BYTES: usize = 4 * 1024 * 1024;
+/// Most pages that are read for one answer.
+const MAX_PAGES: usize = 32;
 
 impl CentrifugeSession {
     pub(super) fn history(&mut self, id: u32, request: HistoryRequest, connection: &mut dyn Connection) {
@@ -95,7 +93,7 @@ pub(super) async fn is_allowed(app: &App, verdict: Verdict, own: Option<&str>) -
 ///
 /// # Errors
 /// [`Error::UnrecoverablePosition`] for another epoch, [`Error::NotAvailable`] when the channel keeps nothing or
-/// cannot be read backwards, [`Error::BadRequest`], and [`Error::Internal`] when the store cannot be read.
+/// its last events are not found in time, [`Error::BadRequest`], and [`Error::Internal`] when the store cannot be read.
 pub(crate) async fn read_history(
     app: &App,
     encoding: Encoding,
@@ -148,13 +146,6 @@ async fn log_history(
     (log, view): (Log, &View),
     request: &HistoryRequest,
 ) -> Result<HistoryResult, Error> {
-    let failed = |error: StoreError| {
-        if error == StoreError::Busy {
-            return Error::TooManyRequests;
-        }
-        tracing::error!(%error, "a read failed");
-        Error::Internal
-    };
     let limit = limit_of(request)?;
     let states = app.store.log_states().await.map_err(failed)?;
     let state = states.into_iter().find(|state| state.log == log).ok_or(Error::Internal)?;
@@ -164,28 +155,44 @@ async fn log_history(
         return Ok(result(encoding, &position, Vec::new()));
     }
     let since = request.since.as_ref().map(|since| since.offset);
-    let before = since.unwrap_or(u64::MAX).min(state.head + 1);
-    let (after, page_limit) = match (request.reverse, view) {
-        (false, _) => (since.unwrap_or(0), PageLimit { events: limit, bytes: MAX_BYTES }),
-        // Offsets of a whole log have no holes.
-        (true, View::All) => {
-            (before.saturating_sub(limit as u64 + 1), PageLimit { events: limit, bytes: MAX_VIEW_BYTES })
+    let events = match request.reverse {
+        true => backwards(app, (log, view), since.unwrap_or(u64::MAX), limit).await?,
+        false => {
+            let limit = PageLimit { events: limit, bytes: MAX_BYTES };
+            let query = PageQuery::after(log, view.clone(), since.unwrap_or(0), limit);
+            app.store.log_page(query).await.map_err(failed)?.events
         }
-        (true, _) => (0, PageLimit { events: MAX_VIEW_EVENTS, bytes: MAX_VIEW_BYTES }),
     };
-    let page = app.store.log_page(PageQuery::after(log, view.clone(), after, page_limit)).await.map_err(failed)?;
-    let is_cut = page.read_to + 1 < before;
-    let events = page.events.into_iter().map(|event| (event.offset, event.body));
-    if !request.reverse {
-        return Ok(result(encoding, &position, events.collect()));
+    let events = events.into_iter().map(|event| (event.offset, event.body));
+    Ok(result(encoding, &position, events.collect()))
+}
+
+/// The events below an offset, newest first. Of a view that is a small part of its log, much is looked at in vain; after
+/// some pages of that it is given up.
+async fn backwards(app: &App, (log, view): (Log, &View), before: u64, limit: usize) -> Result<Vec<StoredEvent>, Error> {
+    let (mut events, mut bytes, mut before) = (Vec::new(), 0, before);
+    for _ in 0..MAX_PAGES {
+        let rest = PageLimit { events: limit - events.len(), bytes: MAX_BYTES };
+        let query = PageQuery::before(log, view.clone(), before, rest);
+        let start = query.start;
+        let page = app.store.log_page(query).await.map_err(failed)?;
+        let is_last = page.is_last(start);
+        before = page.read_to;
+        bytes += page.events.iter().map(|event| event.body.len()).sum::<usize>();
+        events.extend(page.events);
+        if is_last || events.len() >= limit || bytes >= MAX_BYTES {
+            return Ok(events);
+        }
     }
-    if is_cut {
-        return Err(Error::NotAvailable);
+    if events.is_empty() { Err(Error::NotAvailable) } else { Ok(events) }
+}
+
+fn failed(error: StoreError) -> Error {
+    if error == StoreError::Busy {
+        return Error::TooManyRequests;
     }
-    let mut events: Vec<_> = events.filter(|(offset, _)| *offset < before).collect();
-    events.reverse();
-    events.truncate(limit);
-    Ok(result(encoding, &position, events))
+    tracing::error!(%error, "a read failed");
+    Error::Internal
 }
 
 /// Encodes as many as the bound of bytes allows, and at least one.

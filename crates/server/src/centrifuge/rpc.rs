@@ -1,6 +1,5 @@
 //! Calls: orders and products, as over HTTP.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,22 +8,26 @@ use ordercast_domain::transition::ActionName;
 use ordercast_engine::intake::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Replies};
+use ordercast_protocol::call::{CallRequest, parse_call};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
 use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, RpcResult};
-use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::read::OrderQuery;
-use serde::Deserialize;
 
 use super::past::is_allowed;
 use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
 use super::session::CentrifugeSession;
 use crate::actions::request_of;
 use crate::app::App;
-use crate::orders::{DEFAULT_PAGE, MAX_PAGE, draft_of, events_json, find, list_json, status_of, whole_order_json};
+use crate::drafts::{Entrance, draft_of, explain, needs_search};
+use crate::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, number, status_of, whole_order_json};
 use crate::problem::Problem;
 use crate::products;
+
+/// Length of an error's message after which no more wrong fields are named, in bytes.
+const MAX_MESSAGE_BYTES: usize = 4 * 1024;
 
 /// What is read by a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,18 @@ enum Query {
     Orders,
     Events,
     Products,
+}
+
+impl Query {
+    /// The fields of its data.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Order => &["id"],
+            Self::Orders => &["status", "customer_id", "cursor", "limit"],
+            Self::Events => &["id", "after", "limit"],
+            Self::Products => &[],
+        }
+    }
 }
 
 impl CentrifugeSession {
@@ -85,7 +100,7 @@ impl CentrifugeSession {
     }
 
     fn draft(&self, data: &[u8]) -> Result<Draft, Problem> {
-        let draft = draft_of(&self.app.engine, data, None)?;
+        let draft = draft_of(&self.app.engine, data, &Entrance::CALL)?;
         let is_allowed = match may_order_for(&self.identity.caller) {
             Whose::Everybodys => true,
             Whose::Of(customer_id) => draft.customer_id == customer_id,
@@ -142,6 +157,13 @@ impl Answer {
                 self.send(Ok(json));
             }
             Ok(Placed::Replayed { order_id }) => self.read(order_id, Shown::AsPlaced),
+            Err(error) if needs_search(&error) => {
+                let runtime = self.app.runtime.clone();
+                runtime.spawn(async move {
+                    let problem = explain(&self.app, error).await;
+                    self.send(Err(problem));
+                });
+            }
             Err(error) => self.send(Err(Problem::of_order(error))),
         }
     }
@@ -185,39 +207,23 @@ impl Answer {
     }
 }
 
-/// What the reading calls may be given.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Arguments<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    after: u64,
-    limit: Option<usize>,
-    #[serde(borrow)]
-    cursor: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    customer_id: Option<Cow<'a, str>>,
-}
-
 async fn read(
     app: &App,
     (caller, principal): (&Caller, &Principal),
     query: Query,
     data: &[u8],
 ) -> Result<Vec<u8>, Problem> {
-    let wrong = |detail: String| Problem::new(ErrorCode::InvalidQuery, detail);
-    let arguments = match data {
-        b"" | b"null" => Arguments::default(),
-        data => serde_json::from_slice(data).map_err(|error| wrong(format!("the data of the call: {error}")))?,
-    };
-    let limit = arguments.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    let arguments = parse_call(data, query.fields())?;
+    let limit = arguments.limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     match query {
         Query::Products => products::list_json(app).await,
         Query::Orders => list_json(app, orders_of(caller, &arguments, limit)?).await,
         Query::Order | Query::Events => {
-            let id = arguments.id.as_deref().ok_or_else(|| wrong("name the order: {\"id\":\"…\"}".to_owned()))?;
+            let id = arguments
+                .id
+                .as_deref()
+                .ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "name the order: {\"id\":\"…\"}"))?;
             let id: Arc<str> = id.into();
             let own = caller.customer_id.as_deref();
             if !is_allowed(app, own_order(caller, &id), own).await? {
@@ -226,13 +232,13 @@ async fn read(
             if query == Query::Order {
                 order_json(app, principal, id).await
             } else {
-                events_json(app, id, arguments.after, limit).await
+                events_json(app, id, arguments.after.unwrap_or(0).unsigned_abs(), limit).await
             }
         }
     }
 }
 
-fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result<OrderQuery, Problem> {
+fn orders_of(caller: &Caller, arguments: &CallRequest<'_>, limit: usize) -> Result<OrderQuery, Problem> {
     let asked: Option<Arc<str>> = arguments.customer_id.as_deref().map(Arc::from);
     let customer_id = match may_list(caller) {
         Whose::Everybodys => asked,
@@ -241,9 +247,8 @@ fn orders_of(caller: &Caller, arguments: &Arguments<'_>, limit: usize) -> Result
             return Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to list these orders"));
         }
     };
-    let cursor = arguments.cursor.as_deref().map(|cursor| {
-        cursor.parse().map_err(|_| Problem::new(ErrorCode::InvalidQuery, "cursor must be what `next` said"))
-    });
+    let cursor =
+        arguments.cursor.as_deref().map(|cursor| number("cursor", Some(cursor), 0, 0..=i64::MAX.unsigned_abs()));
     let status = arguments.status.as_deref().map(status_of);
     let (status, before) = (status.transpose()?, cursor.transpose()?);
     Ok(OrderQuery { status, customer_id, before, limit, ..OrderQuery::default() })
@@ -261,8 +266,12 @@ async fn order_json(app: &App, principal: &Principal, id: Arc<str>) -> Result<Ve
     whole_order_json(app, principal, &order, &details).await
 }
 
-/// A problem as an application's error: the code is the HTTP status.
+/// A problem as an application's error: the code is the HTTP status, and the message names every wrong field.
 fn error_of(problem: &Problem) -> ErrorReply {
     let status = problem.code.http_status();
-    ErrorReply { code: u32::from(status), message: problem.detail.clone(), temporary: matches!(status, 429 | 503) }
+    let message = match problem.fields.len() {
+        0 | 1 => problem.detail.clone(),
+        _ => FieldError::list(&problem.fields, MAX_MESSAGE_BYTES),
+    };
+    ErrorReply { code: u32::from(status), message, temporary: matches!(status, 429 | 503) }
 }

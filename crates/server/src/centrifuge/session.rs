@@ -396,9 +396,14 @@ impl Session for CentrifugeSession {
             own_or_transport => (own_or_transport, reason),
         };
         self.stage = Stage::Closed;
-        let mut message = Vec::new();
-        push_disconnect(self.encoding, u32::from(code), reason, &mut message);
-        Farewell { code, reason: reason.into(), message: Some(message) }
+        // A WebSocket has its close frame, which says it all; after a push as well some SDKs go on connecting.
+        let has_close_frame = self.return_path.is_none();
+        let message = (!has_close_frame).then(|| {
+            let mut message = Vec::new();
+            push_disconnect(self.encoding, u32::from(code), reason, &mut message);
+            message
+        });
+        Farewell { code, reason: reason.into(), message }
     }
 
     fn wire(&self) -> Wire {

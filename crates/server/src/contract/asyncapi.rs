@@ -7,12 +7,13 @@ use ordercast_protocol::frame::{MAX_HISTORY_EVENTS, MAX_PRESENCE_MEMBERS, MAX_SA
 use ordercast_protocol::limits::{
     MAX_CHANNEL_BYTES, MAX_CHANNELS, MAX_IDEMPOTENCY_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_SKU_BYTES, MAX_TEXT_BYTES,
 };
+use ordercast_protocol::position::MAX_EPOCH_BYTES;
 use serde_json::{Map, Value, json};
 
 use super::figures::{ADJUSTMENT, PRODUCT, adjustment_fields, product_fields};
 use super::openapi::schemas;
 use super::orders::{action_request, actions, order_request};
-use super::schema::{about, answer, count, flag, lenient, list, named, one_of, or_null, strict, string, text, with};
+use super::schema::{about, answer, count, filled, flag, list, named, one_of, or_null, strict, string, text, with};
 use crate::centrifuge::endpoints::WEBSOCKET_PATH;
 
 /// A frame: its name, what it is for, and its schema.
@@ -126,15 +127,23 @@ fn channels() -> Value {
 fn asked() -> Vec<Frame> {
     let bounded = |least: usize, most: usize| or_null(json!({"type": "integer", "minimum": least, "maximum": most}));
     let full = with(order_request()["properties"].clone(), head("order"));
-    let product = json!({
-        "product": about(string(), "Hash or SKU of the catalogue."),
-        "quantity": or_null(json!({"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY})),
-        "customer": or_null(text(MAX_TEXT_BYTES)),
-        "address": or_null(text(MAX_TEXT_BYTES)),
-    });
+    let mut product = order_request()["properties"].clone();
+    if let Some(fields) = product.as_object_mut() {
+        fields.retain(|name, _| !["items", "amount", "charges"].contains(&name.as_str()));
+    }
+    let product = with(
+        product,
+        json!({
+            "product": about(text(MAX_SKU_BYTES), "Hash or SKU of the catalogue."),
+            "quantity": or_null(json!({"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY, "default": 1})),
+            "customer": about(or_null(filled(MAX_TEXT_BYTES)), "The guest of this connection without it."),
+            "address": about(or_null(filled(MAX_TEXT_BYTES)), "To be collected without it."),
+        }),
+    );
+    let epoch = json!({"type": "string", "pattern": format!("^[0-9a-z]{{1,{MAX_EPOCH_BYTES}}}$")});
     let positions = json!({
         "type": "object",
-        "additionalProperties": lenient(&["epoch", "offset"], json!({"epoch": string(), "offset": count()})),
+        "additionalProperties": strict(&["epoch", "offset"], json!({"epoch": epoch, "offset": count()})),
     });
     let subscribe = json!({
         "channels": channels(),
@@ -150,22 +159,22 @@ fn asked() -> Vec<Frame> {
     });
     let presence = json!({"channel": channel(), "limit": bounded(0, MAX_PRESENCE_MEMBERS), "after": or_null(string())});
     vec![
-        ("order", "Place an order.", lenient(&["type", "items", "customer", "address"], full)),
+        ("order", "Place an order.", strict(&["type", "items", "customer", "address"], full)),
         (
             "productOrder",
             "Order one product at the catalogue's price.",
-            lenient(&["type", "product"], with(product, head("order"))),
+            strict(&["type", "product"], with(product, head("order"))),
         ),
         ("orderAction", "Do something to an order.", order_action()),
-        ("subscribe", "Subscribe, or go on.", lenient(&["type", "channels"], with(subscribe, head("subscribe")))),
+        ("subscribe", "Subscribe, or go on.", strict(&["type", "channels"], with(subscribe, head("subscribe")))),
         (
             "unsubscribe",
             "End subscriptions.",
-            lenient(&["type", "channels"], with(json!({"channels": channels()}), head("unsubscribe"))),
+            strict(&["type", "channels"], with(json!({"channels": channels()}), head("unsubscribe"))),
         ),
-        ("askHistory", "Page back.", lenient(&["type", "channel"], with(history, head("history")))),
-        ("askPresence", "Who is there.", lenient(&["type", "channel"], with(presence, head("presence")))),
-        ("ping", "A sign of life.", lenient(&["type"], head("ping"))),
+        ("askHistory", "Page back.", strict(&["type", "channel"], with(history, head("history")))),
+        ("askPresence", "Who is there.", strict(&["type", "channel"], with(presence, head("presence")))),
+        ("ping", "A sign of life.", strict(&["type"], head("ping"))),
     ]
 }
 

@@ -2,12 +2,13 @@
 
 use ordercast_domain::adjustment::AdjustmentKind;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::intake::{ADJUSTMENT_SERVER_FIELDS, PRODUCT_SERVER_FIELDS};
 use ordercast_protocol::limits::{MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use serde_json::{Map, Value, json};
 
-use super::orders::{id, items, unit_price};
+use super::orders::{adjusted_items, id, unit_price};
 use super::schema::{
-    about, answer, count, counts, currency, flag, instant, lenient, list, money, named, one_of, or_null, strict,
+    about, answer, count, counts, currency, flag, instant, list, money, named, one_of, or_null, strict, strict_beside,
     string, text, with,
 };
 use crate::products::MAX_PRODUCTS;
@@ -78,7 +79,7 @@ pub(super) const ADJUSTMENT: [&str; 7] = ["id", "kind", "amount", "currency", "l
 /// Schemas of the catalogue and of adjustments.
 pub(super) fn catalogue(schemas: &mut Map<String, Value>) {
     let request = json!({
-        "sku": {"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES},
+        "sku": {"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES, "not": {"enum": [".", ".."]}},
         "name": or_null(text(MAX_TEXT_BYTES)),
         "price": unit_price(false),
         "currency": or_null(currency()),
@@ -97,7 +98,7 @@ pub(super) fn catalogue(schemas: &mut Map<String, Value>) {
         "id": id(),
         "kind": one_of(&AdjustmentKind::ALL.map(AdjustmentKind::name)),
         "currency": or_null(currency()),
-        "items": items(unit_price(true), -ordercast_domain::draft::MAX_QUANTITY),
+        "items": adjusted_items(),
         "customer": or_null(text(MAX_TEXT_BYTES)),
         "notes": or_null(text(MAX_TEXT_BYTES)),
         "placed_at": or_null(instant()),
@@ -106,7 +107,7 @@ pub(super) fn catalogue(schemas: &mut Map<String, Value>) {
     let page = json!({"adjustments": list(named("Adjustment")), "next": next()});
     schemas.extend([
         ("Product".to_owned(), answer(&PRODUCT, product_fields())),
-        ("ProductRequest".to_owned(), lenient(&["sku", "price"], request)),
+        ("ProductRequest".to_owned(), strict_beside(&["sku", "price"], request, &PRODUCT_SERVER_FIELDS)),
         ("ProductsRequest".to_owned(), json!({"anyOf": [named("ProductRequest"), several]})),
         ("ProductPatch".to_owned(), strict(&[], patch)),
         (
@@ -115,7 +116,10 @@ pub(super) fn catalogue(schemas: &mut Map<String, Value>) {
         ),
         ("Stored".to_owned(), answer(&["stored", "changed"], Value::Object(counts(&["stored", "changed"])))),
         ("Adjustment".to_owned(), answer(&ADJUSTMENT, adjustment_fields())),
-        ("AdjustmentRequest".to_owned(), lenient(&["id", "kind", "items"], adjustment)),
+        (
+            "AdjustmentRequest".to_owned(),
+            strict_beside(&["id", "kind", "items"], adjustment, &ADJUSTMENT_SERVER_FIELDS),
+        ),
         ("AdjustmentList".to_owned(), answer(&["adjustments", "next"], page)),
     ]);
 }

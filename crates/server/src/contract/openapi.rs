@@ -10,7 +10,7 @@ use super::schema::{answer, count, flag, list, named, string};
 use super::{figures, methods, order_routes, orders, queue_routes, server_routes};
 
 /// Errors that any route may answer with.
-const EVERYWHERE: [ErrorCode; 2] = [ErrorCode::ForbiddenOrigin, ErrorCode::Internal];
+const EVERYWHERE: [ErrorCode; 3] = [ErrorCode::InvalidQuery, ErrorCode::ForbiddenOrigin, ErrorCode::Internal];
 /// Errors of routes that ask for a role.
 const WITH_ROLE: [&str; 5] = ["Orders", "Catalogue", "Adjustments", "Work", "Queues"];
 
@@ -46,7 +46,8 @@ pub(super) fn document() -> Value {
     let tags: Vec<_> = tags.into_iter().map(|tag| json!({"name": tag})).collect();
     let description = format!(
         "Orders are taken, worked off and told. Every error is `application/problem+json`; its `type` leads to a page \
-         that says what to do. Lengths are counted in bytes. {} What sockets carry stands in `/asyncapi.json`.",
+         that says what to do. Lengths are counted in bytes. Fields and parameters that are not known are \
+         refused. Bodies may come in gzip. {} What sockets carry stands in `/asyncapi.json`.",
         order_routes::bounds()
     );
     json!({
@@ -59,6 +60,8 @@ pub(super) fn document() -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        // There is no sign-in yet; what asks for the key of the server API says so itself.
+        "security": [],
         "tags": tags,
         "paths": paths,
         "components": {

@@ -7,7 +7,7 @@ use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES, MAX_
 use serde_json::{Value, json};
 
 use super::operation::Operation;
-use super::orders::{action_request, actions, statuses};
+use super::orders::{action_request, actions, id, statuses};
 use super::schema::{about, answer, count, flag, instant, list, named, one_of, or_null, strict, string, text};
 use crate::adjustments;
 use crate::orders::{DEFAULT_PAGE, MAX_PAGE};
@@ -47,7 +47,7 @@ fn cursor() -> Value {
 }
 
 fn order_id(operation: Operation) -> Operation {
-    operation.at("id", string(), "The order's id.").fails(&[ErrorCode::NotFound])
+    operation.at("id", id(), "The order's id.").fails(&[ErrorCode::NotFound])
 }
 
 /// Orders: placed, looked for, and told.
@@ -61,7 +61,7 @@ pub(super) fn orders() -> Vec<Operation> {
         .with_header("ETag", true, etag())
         .with_header("Idempotency-Replayed", true, replayed())
         .fails(&[ErrorCode::InvalidOrder, ErrorCode::IdempotencyConflict, ErrorCode::OutOfStock])
-        .fails(&[ErrorCode::UnknownProduct])
+        .fails(&[ErrorCode::UnknownProduct, ErrorCode::PriceDiffers])
         .commands();
     let many = Operation::new("post", "/orders/bulk", "placeOrders", ORDERS, "Place many orders, one a line")
         .takes_as(LINES, list(named("OrderRequest")), true)

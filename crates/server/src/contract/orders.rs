@@ -5,11 +5,12 @@ use ordercast_domain::draft::{MAX_CHARGES, MAX_ID_BYTES, MAX_PRICE, MAX_QUANTITY
 use ordercast_domain::order::ChargeKind;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::ActionName;
+use ordercast_protocol::intake::SERVER_FIELDS;
 use ordercast_protocol::limits::{MAX_IDEMPOTENCY_KEY_BYTES, MAX_LINES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
 use serde_json::{Value, json};
 
 use super::schema::{
-    about, answer, count, currency, filled, flag, instant, lenient, list, money, named, one_of, or_null, strict,
+    about, answer, count, currency, filled, flag, instant, list, money, named, one_of, or_null, strict, strict_beside,
     string, text, with,
 };
 
@@ -34,7 +35,7 @@ pub(super) fn actions() -> Vec<ActionName> {
 /// An id that a client may choose.
 pub(super) fn id() -> Value {
     let pattern = format!("^[A-Za-z0-9._-]{{1,{MAX_ID_BYTES}}}$");
-    json!({"type": "string", "pattern": pattern, "not": {"const": "bulk"}})
+    json!({"type": "string", "pattern": pattern, "not": {"enum": ["bulk", "retry", ".", ".."]}})
 }
 
 /// A price of one unit. Of adjustments it may be negative.
@@ -54,8 +55,18 @@ fn time_zone() -> Value {
     about(or_null(text(MAX_TIME_BYTES)), "An IANA name such as Europe/Berlin; then times are local.")
 }
 
-/// Lines as they are sent.
-pub(super) fn items(price: Value, least: i64) -> Value {
+/// Lines of orders as they are sent.
+pub(super) fn items() -> Value {
+    let untracked = about(or_null(flag()), "Its SKU need not be in the catalogue. Of one that is, it changes nothing.");
+    lines(unit_price(false), 1, json!({"untracked": untracked}))
+}
+
+/// Lines of adjustments, which may be negative.
+pub(super) fn adjusted_items() -> Value {
+    lines(unit_price(true), -MAX_QUANTITY, json!({}))
+}
+
+fn lines(price: Value, least: i64, more: Value) -> Value {
     let fields = json!({
         "sku": {"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES},
         "quantity": or_null(json!({"type": "integer", "minimum": least, "maximum": MAX_QUANTITY, "default": 1})),
@@ -69,13 +80,13 @@ pub(super) fn items(price: Value, least: i64) -> Value {
         "type": "array",
         "minItems": 1,
         "maxItems": MAX_LINES,
-        "items": {"anyOf": [plain, lenient(&["sku"], fields)]},
+        "items": {"anyOf": [plain, strict(&["sku"], with(fields, more))]},
     })
 }
 
 /// The body of `POST /orders`.
 pub(super) fn order_request() -> Value {
-    let charge = lenient(
+    let charge = strict(
         &["kind", "amount"],
         json!({
             "kind": one_of(&ChargeKind::ALL.map(ChargeKind::name)),
@@ -88,12 +99,14 @@ pub(super) fn order_request() -> Value {
         "id": or_null(id()),
         "amount": about(
             or_null(json!({"type": "number", "exclusiveMinimum": 0})),
-            "The sum when every line has a price, and needless then; required when none has.",
+            "The sum when every line has a price, its own or the catalogue's, and needless then; required when none has. 0 \
+             is taken where `rules.allow_zero_amount` is set.",
         ),
         "currency": or_null(currency()),
         "items": about(
-            items(unit_price(false), 1),
-            "All lines have a price or none has. The settings allow 50 lines by default.",
+            items(),
+            "All lines have a price or none has. A known SKU has the catalogue's price, and another only with \
+             `price_override`. The settings allow 50 lines by default.",
         ),
         "customer": filled(MAX_TEXT_BYTES),
         "address": filled(MAX_TEXT_BYTES),
@@ -103,14 +116,19 @@ pub(super) fn order_request() -> Value {
         "charges": about(or_null(charges), "Discounts, taxes, shipping; every line needs a price then."),
         "run_at": scheduled(),
         "time_zone": time_zone(),
+        "price_override": about(
+            or_null(filled(MAX_REASON_BYTES)),
+            "Why prices differ from the catalogue's; for administrators. Kept only where one does.",
+        ),
         "idempotency_key": about(
             or_null(text(MAX_IDEMPOTENCY_KEY_BYTES)),
             "Where no header can carry it: in lines and frames.",
         ),
     });
     about(
-        lenient(&["items", "customer", "address"], fields),
-        "Fields that are the server's to set, such as `status`, are passed over. Lengths are counted in bytes.",
+        strict_beside(&["items", "customer", "address"], fields, &SERVER_FIELDS),
+        "Fields that the server sets, such as `status`, are taken and read past; any other that is not known is refused. \
+         Lengths are counted in bytes.",
     )
 }
 
@@ -169,6 +187,7 @@ fn order_fields() -> Value {
         json!({
             "items": list(json!({"anyOf": [string(), line()]})),
             "charges": list(answer(&["kind", "amount"], charge)),
+            "price_override": about(string(), "Why a price is not the catalogue's."),
             "customer": string(),
             "address": string(),
             "notes": string(),

@@ -7,8 +7,14 @@ use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::schema::{about, answer, count, flag, instant, list, one_of, or_null, strict, string, text};
+use crate::queues::MAX_CUSTOMER_BYTES;
 
 const QUEUES: &str = "Queues";
+
+/// An opaque id of a customer.
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_CUSTOMER_BYTES, "not": {"enum": [".", ".."]}})
+}
 
 fn queues() -> Vec<&'static str> {
     std::iter::once("all").chain(Lane::ALL.map(Lane::name)).collect()
@@ -57,7 +63,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let look = Operation::new("get", "/queues", "listQueues", QUEUES, "What waits, what is in work, what is held back")
         .gives(200, "As of now.", answer(&["ready", "active", "limits", "pauses"], look));
     let queue = |operation: Operation| operation.at("queue", one_of(&queues()), "A lane, or all of them.");
-    let customer = |operation: Operation| operation.at("customer_id", string(), "The opaque id.");
+    let customer = |operation: Operation| operation.at("customer_id", name(), "The opaque id.");
     let (of_queue, of_customer) = ("/queues/{queue}", "/customers/{customer_id}");
     vec![
         look,

@@ -20,6 +20,13 @@ pub(super) fn strict(required: &[&str], fields: Value) -> Value {
     json!({"type": "object", "required": required, "properties": fields, "additionalProperties": false})
 }
 
+/// The same, with fields that the server sets: it takes them and reads past them, so that what it has shown can be sent
+/// as it is.
+pub(super) fn strict_beside(required: &[&str], fields: Value, servers: &[&str]) -> Value {
+    let own = servers.iter().map(|name| ((*name).to_owned(), json!({"readOnly": true})));
+    strict(required, with(Value::Object(own.collect()), fields))
+}
+
 /// What the server takes, passing over fields it does not know.
 pub(super) fn lenient(required: &[&str], fields: Value) -> Value {
     json!({"type": "object", "required": required, "properties": fields, "additionalProperties": true})

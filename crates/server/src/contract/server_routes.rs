@@ -37,8 +37,8 @@ pub(super) fn streams() -> Vec<Operation> {
         .asks("cf_protocol", protobuf(), "The same.")
         .asks("cf_ws_frame_ping_pong", one_of(&["true"]), "Pings of RFC 6455 instead of the protocol's own.");
     let events = Operation::new("get", "/events", "streamEvents", STREAMS, "Stream events as Server-Sent Events")
-        .asks("channels", string(), "By commas; `orders` by default.")
-        .asks("last_event_id", string(), "Where no header can be set.")
+        .asks("channels", string(), "1 to 128 names by commas; `orders` by default.")
+        .asks("last_event_id", string(), "Where no header can be set: an `id` of this stream, as it was sent.")
         .header("Last-Event-ID", string(), "The id of the last event seen: the stream goes on after it.")
         .gives_as(200, "Events without an end; each `id` holds the position of every channel.", EVENTS, string())
         .fails(&[ErrorCode::UnknownChannel, ErrorCode::ConnectionLimit]);

@@ -42,6 +42,10 @@ pub struct ConnectionClaims {
     pub role: Option<Role>,
     /// Whose orders a customer may see, as an opaque id. Ours.
     pub customer_id: Option<String>,
+    /// The channel of a subscription's token, which must not open a connection: whoever may read one channel would read
+    /// all that its user may.
+    #[serde(deserialize_with = "any")]
+    pub channel: Option<()>,
 }
 
 impl ConnectionClaims {
@@ -172,6 +176,12 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
 fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
     Ok(raw.map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())).unwrap_or_default())
+}
+
+/// Whether there is a value, whatever it is. An empty text is none, as in Centrifugo.
+fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(value.filter(|value| value.as_str() != Some("")).map(|_| ()))
 }
 
 fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {

@@ -67,6 +67,14 @@ fn hmac(claims: &Value) -> String {
     signed(Algorithm::HS256, "secret", claims)
 }
 
+/// `{"sub":"1"}`, signed by the right key, with a header that asks for more than is understood.
+fn critical_token() -> String {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","crit":["exp"]}"#);
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(r#"{"sub":"1","channel":""}"#));
+    let key = EncodingKey::from_secret(b"secret");
+    format!("{message}.{}", jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap())
+}
+
 #[test]
 fn every_family_is_checked_by_its_key() {
     let (rsa, p256) = (Some(RSA_KEY.to_owned()), Some(P256_KEY.to_owned()));
@@ -102,6 +110,8 @@ fn forged_tokens_are_refused() {
     // The public key of RSA used as the secret of HMAC.
     let confused = signed(Algorithm::HS256, RSA_KEY, &json!({"sub": "1"}));
     let mixed = format!("{}.{}", RS256_TOKEN.rsplit_once('.').unwrap().0, signature);
+    let critical = critical_token();
+    assert!(matches!(tokens.subscription(&critical, NOW_S), Err(TokenError::Invalid(why)) if why.contains("crit")));
     for token in [
         "",
         "a.b.c",
@@ -118,6 +128,10 @@ fn forged_tokens_are_refused() {
         &hmac(&json!({"role": "king"})),
         &hmac(&json!({"b64info": "%"})),
         &hmac(&json!([])),
+        // The token of a subscription.
+        &hmac(&json!({"sub": "1", "channel": "room:1"})),
+        &hmac(&json!({"sub": "1", "channel": 7})),
+        &critical,
     ] {
         assert!(matches!(tokens.connection(token, NOW_S), Err(TokenError::Invalid(_))), "{token}");
     }

@@ -190,10 +190,12 @@ impl CentrifugeClient {
         }
     }
 
-    /// Reads until the connection is closed.
+    /// Reads until the connection is closed. The close frame says it all: no push goes before it.
     pub(crate) fn close(&mut self) -> (u16, String) {
         loop {
             if let Err(close) = self.read() {
+                let pushes = self.waiting.iter().filter_map(|reply| reply.push.as_ref());
+                assert!(pushes.into_iter().all(|push| push.disconnect.is_none()), "{:?}", self.waiting);
                 return close;
             }
         }

@@ -6,7 +6,7 @@ use ordercast_domain::money::Currency;
 use ordercast_protocol::json::{Decimal, JsonWriter};
 use ordercast_protocol::limits::MAX_TEXT_BYTES;
 
-use super::super::parcel::Kind;
+use super::super::parcel::{Kind, PRICE_OVERRIDE};
 use super::rows::Row;
 use crate::exact::Exact;
 
@@ -120,9 +120,15 @@ impl Invoice {
             json.key("sku").string(&line.sku);
             json.key("quantity").integer(line.quantity);
             json.key("price").decimal(Decimal { value: line.price, scale: PRICE_SCALE }.trimmed(PRICE_DIGITS));
+            if kind == Kind::Sale {
+                json.key("untracked").boolean(true);
+            }
             json.end_object();
         }
         json.end_array();
+        if kind == Kind::Sale {
+            json.key("price_override").string(PRICE_OVERRIDE);
+        }
         match (kind, self.customer.as_str()) {
             (Kind::Sale, "") => json.key("customer").string(GUEST),
             (_, "") => &mut json,

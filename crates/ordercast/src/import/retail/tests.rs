@@ -54,7 +54,7 @@ fn an_invoice_becomes_an_order_with_every_line() {
     assert_eq!((read.parcels.len(), read.total), (1, 1));
     assert_eq!(
         body(&read.parcels[0]),
-        r#"{"id":"536365","currency":"GBP","items":[{"sku":"85123A","quantity":6,"price":2.55},{"sku":"POST","quantity":1,"price":18.00},{"sku":"85123A","quantity":6,"price":2.55},{"sku":"X","quantity":2,"price":0.00},{"sku":"Y","quantity":3,"price":0.335}],"customer":"17850","address":"United Kingdom","placed_at":"2010-12-01T08:26:00Z"}"#
+        r#"{"id":"536365","currency":"GBP","items":[{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"POST","quantity":1,"price":18.00,"untracked":true},{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"X","quantity":2,"price":0.00,"untracked":true},{"sku":"Y","quantity":3,"price":0.335,"untracked":true}],"price_override":"imported: the price of the day","customer":"17850","address":"United Kingdom","placed_at":"2010-12-01T08:26:00Z"}"#
     );
     let parcel = &read.parcels[0];
     assert_eq!((parcel.kind, parcel.lines, parcel.amount.unwrap().to_string()), (Kind::Sale, 5, "49.605".to_owned()));
