@@ -113,12 +113,14 @@ impl Workers {
         while fleet.workers.len() < self.workers {
             fleet.add()?;
         }
-        let (mut dice, mut faults) = (Dice::new(self.seed, 1), Vec::new());
+        let (mut dice, mut faults, mut starts_ms) = (Dice::new(self.seed, 1), Vec::new(), Vec::new());
         for round in 0..self.rounds {
             self.place(&server, round)?;
             let what = if dice.within(1, SERVER_EVERY) == 1 {
                 server.kill()?;
                 server = self.start(&data, &fleet.address_file)?;
+                // Each lease has its whole length from then on.
+                starts_ms.push(unix_ms());
                 "the server was killed".to_owned()
             } else {
                 fleet.harm(&mut dice, &mut faults)?
@@ -130,7 +132,7 @@ impl Workers {
         fleet.thaw(Instant::now() + Duration::from_secs(3600))?;
         wait_until_done(&server)?;
         let said = fleet.end()?;
-        let mut report = audit::check(server.address, self.rounds * ORDERS_A_ROUND, &said, &faults)?;
+        let mut report = audit::check(server.address, self.rounds * ORDERS_A_ROUND, &said, (&faults, &starts_ms))?;
         server.terminate()?;
         report.rounds = self.rounds;
         report.violations.extend(verify(&self.binary, &data)?);

@@ -5,6 +5,7 @@
 //! away. [`verify`] checks a whole store.
 
 mod cache;
+mod checkpoint;
 mod customers;
 mod events;
 mod in_work;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ordercast_store::StoreError;
 use rusqlite::Connection;
 
+use crate::checkpoint::Checkpointer;
 use crate::{PAGE_BYTES, failed};
 
 /// Copies what the last run left in the WAL into the database and syncs it, before anyone reads it.
@@ -24,11 +25,21 @@ pub(crate) fn settle(connection: &Connection) -> Result<(), StoreError> {
 
 /// How long one commit waits for another program's lock before it says so, and is tried again.
 pub(crate) const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
-/// How long the writer waits for readers when the WAL is to start over, and how often it tries.
+/// How long the writer waits for readers when the WAL is to start over.
 const RESTART_PATIENCE: Duration = Duration::from_millis(200);
-const RESTART_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it tries, first and after many attempts in vain: a reader that holds one state for minutes is not waited for
+/// again and again.
+const FIRST_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_secs(32);
+/// How long the writer waits for a copy that is under way when the WAL is to start over; and beyond three times the size,
+/// where the disk takes commits faster than copies.
+const COPY_PATIENCE: Duration = Duration::from_millis(50);
+const SLOW_PATIENCE: Duration = Duration::from_secs(1);
+/// What is left when a copy ends is this part of the bound or less: the writer copies it itself.
+const REST: i64 = 16;
 /// The WAL starts over at twice the size after which it is copied; beyond four times something keeps it from that.
 const RESTART_AT: i64 = 2;
+const SLOW_AT: i64 = 3;
 const OVER_AT: i64 = 4;
 
 /// The WAL after it was looked at.
@@ -43,47 +54,57 @@ pub(crate) struct WalState {
     pub(crate) has_copied: bool,
 }
 
-/// Copies the WAL back into the database each time it has grown by so much. The fewer copies, the more often a page
-/// that was written many times is copied once.
+/// Has the WAL copied back into the database each time it has grown by so much, by a thread of its own, and lets it start
+/// over. The fewer copies, the more often a page that was written many times is copied once.
 ///
 /// The pages are counted by SQLite. What a commit writes cannot be told from its rows: ids and keys that are drawn at
 /// random dirty a page each.
 pub(crate) struct WalBound {
     max_pages: i64,
-    /// Pages in the WAL when it was last copied, unless it has started over since.
-    copied_pages: i64,
-    /// When it was last tried to let it start over.
+    checkpointer: Checkpointer,
+    /// When a copy was last asked for, and how many pages there were then.
+    asked: Option<(Instant, i64)>,
+    /// When it was last tried to let it start over, and how long until the next attempt.
     tried_at: Option<Instant>,
+    interval: Duration,
     was_over: bool,
 }
 
 impl WalBound {
     /// Copies after so many KiB.
-    pub(crate) fn new(kib: u32) -> Self {
+    pub(crate) fn new(kib: u32, checkpointer: Checkpointer) -> Self {
         let max_pages = (i64::from(kib) * 1024 / i64::from(PAGE_BYTES)).max(1);
-        Self { max_pages, copied_pages: 0, tried_at: None, was_over: false }
+        Self { max_pages, checkpointer, asked: None, tried_at: None, interval: FIRST_INTERVAL, was_over: false }
     }
 
-    /// Copies if it is time, between two transactions. Readers that never pause keep the WAL from starting over, and
-    /// it would grow for ever: at twice the size the writer waits a moment for them. One that holds the same state for
-    /// minutes is not waited for: commits go on, the WAL grows, and that is said.
+    /// Looks at it between two transactions. The copy is made beside the commits; when little is left of it the writer
+    /// does the rest, for only a WAL that is copied whole starts over, with the next write. Readers that never pause keep
+    /// it from that, and it would grow for ever: at twice the size the writer waits a moment for them. One that holds the
+    /// same state for minutes is not waited for: commits go on, the WAL grows, and that is said.
     pub(crate) fn hold(&mut self, connection: &Connection) -> rusqlite::Result<WalState> {
-        let mut pages = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
-        if pages < self.copied_pages {
-            self.copied_pages = 0;
+        let (mut pages, mut left) = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
+        let (mut has_copied, mut is_copying) = (false, false);
+        let rest = (self.max_pages / REST).max(1);
+        if pages >= self.max_pages && left > rest {
+            if self.is_worth_asking(pages) {
+                self.checkpointer.ask()?;
+            }
+            if pages >= RESTART_AT * self.max_pages && self.may_restart() {
+                let patience = if pages >= SLOW_AT * self.max_pages { SLOW_PATIENCE } else { COPY_PATIENCE };
+                is_copying = !self.checkpointer.wait(patience);
+                (pages, left) = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
+            }
         }
-        let mut has_copied = false;
-        if pages / self.max_pages != self.copied_pages / self.max_pages {
-            self.copied_pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        if pages >= self.max_pages && (1..=rest).contains(&left) {
+            (pages, left) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
             has_copied = true;
         }
-        let may_try = self.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= RESTART_INTERVAL);
-        if pages >= RESTART_AT * self.max_pages && (may_try || has_copied) {
-            connection.busy_timeout(RESTART_PATIENCE)?;
-            let restarted = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)");
-            connection.busy_timeout(WRITER_BUSY_TIMEOUT)?;
-            pages = restarted?;
-            self.tried_at = Some(Instant::now());
+        if pages >= RESTART_AT * self.max_pages && !is_copying && self.may_restart() {
+            left = self.restart(connection)?;
+            has_copied = true;
+        }
+        if left == 0 && pages < RESTART_AT * self.max_pages {
+            self.interval = FIRST_INTERVAL;
         }
         let bytes = u64::try_from(pages).unwrap_or(0) * u64::from(PAGE_BYTES);
         let is_over = pages >= OVER_AT * self.max_pages;
@@ -102,7 +123,40 @@ impl WalBound {
     }
 }
 
-/// The pages in the WAL. A checkpoint that another one, or a reader, keeps from its end has done what it could.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
+impl WalBound {
+    /// Not for every commit: while a reader holds an old state there is nothing to copy, and looking for it costs time.
+    fn is_worth_asking(&mut self, pages: i64) -> bool {
+        let is_worth = self.asked.is_none_or(|(asked_at, before)| {
+            pages < before || pages - before >= self.max_pages / REST || asked_at.elapsed() >= FIRST_INTERVAL
+        });
+        if is_worth {
+            self.asked = Some((Instant::now(), pages));
+        }
+        is_worth
+    }
+
+    fn may_restart(&self) -> bool {
+        self.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= self.interval)
+    }
+
+    /// Waits a moment for readers; gives the pages that are left to copy, none when the next write starts over.
+    fn restart(&mut self, connection: &Connection) -> rusqlite::Result<i64> {
+        connection.busy_timeout(RESTART_PATIENCE)?;
+        let restarted: rusqlite::Result<(i64, i64)> = connection
+            .prepare_cached("PRAGMA wal_checkpoint(RESTART)")?
+            .query_row([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)));
+        connection.busy_timeout(WRITER_BUSY_TIMEOUT)?;
+        let (busy, left) = restarted?;
+        self.tried_at = (busy != 0).then(Instant::now);
+        self.interval = if busy != 0 { (2 * self.interval).min(MAX_INTERVAL) } else { FIRST_INTERVAL };
+        Ok(left)
+    }
+}
+
+/// The pages in the WAL, and how many of them are not yet copied. A checkpoint that another one, or a reader, keeps from its end has done what it could.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<(i64, i64)> {
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        let (pages, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((pages, pages - copied))
+    })
 }

@@ -18,6 +18,7 @@ use ordercast_store::write::{
 use rusqlite::Connection;
 
 use crate::cache::PageCache;
+use crate::checkpoint::Checkpointer;
 use crate::customers::CustomerIndex;
 use crate::events::{self, Extents};
 use crate::in_work::OrdersInWork;
@@ -87,7 +88,7 @@ impl SqliteWriter {
             epoch,
             logs,
             next_seq,
-            wal: WalBound::new(options.wal_kib),
+            wal: WalBound::new(options.wal_kib, Checkpointer::start(&lock.path)?),
             has_products,
             customers,
             ready: ReadyOrders::new(options.ready),

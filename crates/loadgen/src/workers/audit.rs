@@ -120,7 +120,12 @@ impl Event {
 }
 
 /// Reads the events of every order, and judges them.
-pub(super) fn check(address: SocketAddr, orders: u64, said: &[Said], faults: &[Fault]) -> Result<Report, LoadError> {
+pub(super) fn check(
+    address: SocketAddr,
+    orders: u64,
+    said: &[Said],
+    (faults, starts_ms): (&[Fault], &[i64]),
+) -> Result<Report, LoadError> {
     let mut http = Http::connect(address)?;
     let mut report =
         Report { orders, stale: said.iter().filter(|said| said.kind == "stale").count(), ..Report::default() };
@@ -132,7 +137,7 @@ pub(super) fn check(address: SocketAddr, orders: u64, said: &[Said], faults: &[F
         let id = orders::id(number);
         let Events { events } = http.get(&format!("/orders/{id}/events?limit=500"))?;
         let done = done.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        judge(&id, &events, done, faults, &mut report);
+        judge(&id, &events, done, (faults, starts_ms), &mut report);
     }
     report.rescues_ms.sort_unstable();
     if let Some(late) = report.rescues_ms.last().filter(|late| **late > RESCUE_BOUND_MS) {
@@ -141,7 +146,8 @@ pub(super) fn check(address: SocketAddr, orders: u64, said: &[Said], faults: &[F
     Ok(report)
 }
 
-fn judge(id: &str, events: &[Event], done: &[&str], faults: &[Fault], report: &mut Report) {
+/// `starts_ms` is when the server was started again: silence counts from then on.
+fn judge(id: &str, events: &[Event], done: &[&str], (faults, starts_ms): (&[Fault], &[i64]), report: &mut Report) {
     let mut wrong = |what: String| report.violations.push(format!("{id}: {what}"));
     if !events.iter().map(|event| event.version).eq(1..=events.len() as u64) {
         wrong("its versions have a hole".to_owned());
@@ -174,7 +180,8 @@ fn judge(id: &str, events: &[Event], done: &[&str], faults: &[Fault], report: &m
             claim.worker() == Some(&fault.worker) && again.is_some_and(|again| fault.at_ms <= again.at_ms())
         });
         if let (Some(fault), Some(again)) = (fault, again) {
-            report.rescues_ms.push(again.at_ms() - fault.at_ms.max(claim.at_ms()));
+            let started_ms = starts_ms.iter().rev().find(|at_ms| **at_ms <= again.at_ms()).copied().unwrap_or(0);
+            report.rescues_ms.push(again.at_ms() - fault.at_ms.max(claim.at_ms()).max(started_ms));
         }
     }
 }
@@ -194,7 +201,7 @@ mod tests {
         let at: jiff::Timestamp = "2026-03-01T09:00:01Z".parse().unwrap();
         let fault = Fault { worker: "a".to_owned(), at_ms: at.as_millisecond() };
         let mut report = Report::default();
-        judge("x", events, done, &[fault], &mut report);
+        judge("x", events, done, (&[fault], &[]), &mut report);
         report
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::decide::{self, ActionRecord, WorkingSet};
-use ordercast_domain::lease::Lease;
+use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
     Fulfilment, LedgerEntry, LedgerKind, LineMove, LineMoveKind, Order, OrderSeq, Progress, Queue,
@@ -31,6 +31,7 @@ pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     finds_waits_that_are_over(writer, reader);
     finds_leases_and_what_they_hold(writer, reader);
     keeps_what_was_moved(writer, reader);
+    keeps_reports(writer);
     keeps_pauses_and_what_they_park(writer, reader);
     keeps_what_limits_park(writer, reader);
 }
@@ -149,6 +150,27 @@ fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn Rea
         Writes::default()
     });
     assert_eq!(wait(reader.start_state()).expect("readable").active, 1);
+}
+
+/// What workers outside reported is found by order and token, that of the last tokens at least.
+fn keeps_reports(writer: &mut dyn WriteStore) {
+    let report = |token: u32, outcome: WorkOutcome| WorkReport { seq: 3, token, lease: "l".into(), outcome };
+    run(writer, Keys { order_seqs: vec![3], ..Keys::default() }, |set, _| {
+        let reports = (1..20).map(|token| report(token, WorkOutcome::Retry)).collect();
+        Writes { reports, ..changed(&set, 3, |_| ()).1 }
+    });
+    run(writer, Keys { order_seqs: vec![3], ..Keys::default() }, |set, _| Writes {
+        reports: vec![report(20, WorkOutcome::Complete)],
+        ..changed(&set, 3, |_| ()).1
+    });
+    let reports = [5, 20, 21].map(|token| ("third".into(), token)).to_vec();
+    run(writer, Keys { order_ids: vec!["third".into()], reports, ..Keys::default() }, |set, _| {
+        let found = |token: u32| set.reports.get(&(3, token)).cloned();
+        assert_eq!(found(5), Some(report(5, WorkOutcome::Retry)));
+        assert_eq!(found(20), Some(report(20, WorkOutcome::Complete)));
+        assert_eq!((found(21), found(4)), (None, None), "only those that are asked for");
+        Writes::default()
+    });
 }
 
 fn keeps_what_was_moved(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
