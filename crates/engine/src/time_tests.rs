@@ -120,7 +120,6 @@ impl World {
             submissions: commands.into_iter().map(Submission::internal).collect(),
             idle: Vec::new(),
             claims: false,
-            has_products: false,
             rules: &self.rules,
             ids: &mut self.ids,
             looks,
@@ -142,7 +141,7 @@ impl World {
     }
 
     fn place(&mut self, id: &str, run_at_ms: Option<i64>) {
-        let item = ItemInput { sku: "a", quantity: 1, price: Some("2.5"), plain: false };
+        let item = ItemInput { sku: "a", quantity: 1, price: Some("2.5"), plain: false, untracked: false };
         let (customer, address) = (Some("x"), Some("y"));
         let input =
             OrderInput { id: Some(id), items: vec![item], customer, address, run_at_ms, ..OrderInput::default() };
