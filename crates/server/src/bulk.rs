@@ -42,15 +42,16 @@ const MAX_UNREAD: usize = 256;
 /// How long a line that found the server full is tried again, and how often.
 const MAX_TRIES: u32 = 200;
 const TRY_INTERVAL: Duration = Duration::from_millis(25);
-/// How long a client may send nothing that is waited for, or take no answer, before its request is ended.
-const STALL_TIME: Duration = Duration::from_secs(10);
+/// How long a client may take for one line, however it is dripped. It may send nothing that is waited for, or take no
+/// answer, for as long as for a request's head ([`crate::ServerConfig::handshake_timeout`]).
+const LINE_TIME: Duration = Duration::from_secs(60);
 /// How long the rest of a body is read and thrown away after its client has taken no answers: only when it has sent
 /// everything do most clients read, and learn what was not taken.
 const DISCARD_TIME: Duration = Duration::from_secs(60);
 
 /// `POST /orders/bulk`: newline-delimited JSON, an order a line, each as for `POST /orders`. A line may have an
 /// `idempotency_key`. The answer comes line by line and in the same order, each once its order is durable. One line that
-/// is refused does no harm to the others. A request that makes no progress for [`STALL_TIME`] is ended with a reason.
+/// is refused does no harm to the others. A request that makes no progress is ended with a reason.
 ///
 /// # Errors
 /// Before the first line is whole: 408 when it does not come, 413 when it is too large; 415; 503 when there are too many
@@ -71,7 +72,7 @@ pub(crate) async fn place(
         let detail = format!("{MAX_BULK_REQUESTS} bulk requests are under way; try again when some have ended");
         return Err(Problem::new(ErrorCode::Overloaded, detail));
     };
-    let mut lines = Lines::new(body);
+    let mut lines = Lines::new(body, app.config.handshake_timeout);
     // Until something is known the answer can still have a status of its own.
     let first = lines.next(true).await.map_err(|(_, problem)| problem)?;
     let (answers, unread) = mpsc::channel(MAX_UNREAD);
@@ -174,9 +175,9 @@ impl Intake {
     /// still sends, no more of its lines are taken: the rest of the body is thrown away, so that it comes to reading.
     async fn send(&mut self, answer: Vec<u8>, is_open: bool) -> bool {
         let answer = Bytes::from(answer);
-        match tokio::time::timeout(STALL_TIME, self.answers.send(answer.clone())).await {
+        match tokio::time::timeout(self.lines.stall_time, self.answers.send(answer.clone())).await {
             Ok(sent) => {
-                self.lines.progress_at = Instant::now();
+                self.lines.note_progress();
                 return sent.is_ok();
             }
             Err(_) if !is_open => {
@@ -190,14 +191,14 @@ impl Intake {
         self.lines.is_given_up = true;
         let detail = format!(
             "the answers were not read for {} s, so this line and those after it were not taken; read while you send",
-            STALL_TIME.as_secs()
+            self.lines.stall_time.as_secs_f32()
         );
         self.pending.push_back(refused(line, Problem::new(ErrorCode::RequestTimeout, detail)));
         tokio::select! {
             sent = self.answers.send(answer.clone()) => return sent.is_ok(),
             () = self.lines.discard() => {}
         }
-        matches!(tokio::time::timeout(STALL_TIME, self.answers.send(answer)).await, Ok(Ok(())))
+        matches!(tokio::time::timeout(self.lines.stall_time, self.answers.send(answer)).await, Ok(Ok(())))
     }
 
     fn take(&mut self, line: u64, text: &[u8]) {
@@ -266,7 +267,7 @@ fn refused(line: u64, problem: Problem) -> Pending {
 }
 
 fn no_progress() -> Problem {
-    let detail = format!("no whole line came within {} s", STALL_TIME.as_secs());
+    let detail = "no whole line came in time; send lines without long pauses";
     Problem::new(ErrorCode::RequestTimeout, detail)
 }
 
@@ -308,35 +309,40 @@ struct Lines {
     searched: usize,
     number: u64,
     is_over: bool,
+    /// How long nothing may come.
+    stall_time: Duration,
     /// When something came, or was answered, last.
     progress_at: Instant,
+    /// When the line that is not whole began to be waited for.
+    waits_since: Instant,
     /// Whether what still comes is not taken.
     is_given_up: bool,
 }
 
 impl Lines {
-    fn new(body: Body) -> Self {
-        Self {
-            body,
-            buffer: BytesMut::new(),
-            searched: 0,
-            number: 0,
-            is_over: false,
-            progress_at: Instant::now(),
-            is_given_up: false,
-        }
+    fn new(body: Body, stall_time: Duration) -> Self {
+        let now = Instant::now();
+        let (buffer, searched, number) = (BytesMut::new(), 0, 0);
+        let (is_over, is_given_up, progress_at, waits_since) = (false, false, now, now);
+        Self { body, buffer, searched, number, is_over, stall_time, progress_at, waits_since, is_given_up }
     }
 
-    /// Throws away what still comes, within [`DISCARD_TIME`] and until nothing comes for [`STALL_TIME`].
+    fn note_progress(&mut self) {
+        let now = Instant::now();
+        (self.progress_at, self.waits_since) = (now, now);
+    }
+
+    /// Throws away what still comes, within [`DISCARD_TIME`] and until nothing comes for the stall time.
     async fn discard(&mut self) {
         self.buffer.clear();
-        let read = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(STALL_TIME, self.body.frame()).await {} };
+        let read =
+            async { while let Ok(Some(Ok(_))) = tokio::time::timeout(self.stall_time, self.body.frame()).await {} };
         // One who sends for longer does not mean to read.
         let _ = tokio::time::timeout(DISCARD_TIME, read).await;
     }
 
-    /// The next line, or an error when nothing comes for [`STALL_TIME`] and `may_stall` says that the client is waited for. May be given up and called again: nothing is
-    /// lost.
+    /// The next line, or an error when none comes in time and `may_stall` says that the client is waited for. May be given
+    /// up and called again: nothing is lost.
     async fn next(&mut self, may_stall: bool) -> Result<Option<(u64, Bytes)>, (u64, Problem)> {
         loop {
             while let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
@@ -344,6 +350,7 @@ impl Lines {
                 self.searched = 0;
                 self.number += 1;
                 if !is_blank(&line) {
+                    self.waits_since = Instant::now();
                     return Ok(Some((self.number, line)));
                 }
             }
@@ -358,9 +365,10 @@ impl Lines {
                 let problem = Problem::new(ErrorCode::TooLarge, format!("a line has at most {MAX_BODY_BYTES} bytes"));
                 return Err((self.number + 1, problem));
             }
+            let late_at = (self.progress_at + self.stall_time).min(self.waits_since + LINE_TIME);
             let frame = tokio::select! {
                 frame = self.body.frame() => frame,
-                () = tokio::time::sleep_until(self.progress_at + STALL_TIME), if may_stall => {
+                () = tokio::time::sleep_until(late_at), if may_stall => {
                     return Err((self.number + 1, no_progress()));
                 }
             };
@@ -391,7 +399,7 @@ mod tests {
     use super::*;
 
     async fn lines(text: &'static str) -> Vec<(u64, String)> {
-        let mut lines = Lines::new(Body::from(text));
+        let mut lines = Lines::new(Body::from(text), Duration::from_secs(10));
         let mut all = Vec::new();
         while let Some((number, line)) = lines.next(true).await.unwrap() {
             all.push((number, String::from_utf8_lossy(&line).trim_end().to_owned()));
@@ -411,6 +419,34 @@ mod tests {
         ] {
             let expected: Vec<_> = expected.iter().map(|&(number, line)| (number, line.to_owned())).collect();
             assert_eq!(lines(text).await, expected, "{text:?}");
+        }
+    }
+
+    /// A body whose pieces come when the test sends them.
+    struct Pieces(mpsc::Receiver<Bytes>);
+
+    impl futures_core::Stream for Pieces {
+        type Item = Result<Bytes, std::convert::Infallible>;
+
+        fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.0.poll_recv(context).map(|piece| piece.map(Ok))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_makes_no_progress_is_given_up_however_it_drips() {
+        for (pause_s, expected_s) in [(1_000, 10), (11, 10), (1, 60), (9, 60)] {
+            let (send, pieces) = mpsc::channel(1);
+            tokio::spawn(async move {
+                while send.send(Bytes::from_static(b"\n ")).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(pause_s)).await;
+                }
+            });
+            let mut lines = Lines::new(Body::from_stream(Pieces(pieces)), Duration::from_secs(10));
+            let began = Instant::now();
+            let (_, problem) = lines.next(true).await.expect_err("no line comes");
+            assert_eq!(problem.code, ErrorCode::RequestTimeout);
+            assert_eq!(began.elapsed().as_secs(), expected_s, "a piece every {pause_s} s");
         }
     }
 }
