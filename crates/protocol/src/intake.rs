@@ -232,8 +232,8 @@ impl FieldReader {
             return self.refuse(at, "must be an object such as {\"kind\":\"shipping\",\"amount\":4.9}");
         };
         self.check_known(at, &charge, &[&CHARGE_FIELDS], &[]);
-        let kind = self.required(&format!("{at}/kind"), charge.get("kind"), 16);
-        let name = self.text(&format!("{at}/name"), charge.get("name"), MAX_TEXT_BYTES);
+        let kind = self.required(format_args!("{at}/kind"), charge.get("kind"), 16);
+        let name = self.text(format_args!("{at}/name"), charge.get("name"), MAX_TEXT_BYTES);
         let (pointer, before) = (format!("{at}/amount"), self.errors.len());
         let amount = self.number(&pointer, charge.get("amount"));
         if amount.is_none() && self.errors.len() == before {
