@@ -129,7 +129,7 @@ pub(crate) fn check_nesting(body: &[u8]) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Reads fields one by one and gathers what is wrong with them.
+/// Reads fields one by one and gathers what is wrong with them. Pointers are written only for what is wrong.
 #[derive(Default)]
 pub(crate) struct FieldReader {
     pub(crate) errors: Vec<FieldError>,
@@ -161,22 +161,29 @@ impl FieldReader {
 
     /// Refuses the fields of an object at the pointer `at` that are neither `known` nor `ignored`, and known ones that
     /// were sent twice. What is ignored is not spoken of: it is not the client's to set, or differs by entrance.
-    pub(crate) fn check_known(&mut self, at: &str, object: &Object<'_>, known: &[&[&str]], ignored: &[&[&str]]) {
+    pub(crate) fn check_known(
+        &mut self,
+        at: impl fmt::Display,
+        object: &Object<'_>,
+        known: &[&[&str]],
+        ignored: &[&[&str]],
+    ) {
         for (place, (name, _)) in object.fields.iter().enumerate() {
             let is_known = known.iter().any(|names| names.contains(&&**name));
             if !is_known && ignored.iter().any(|names| names.contains(&&**name)) {
                 continue;
             }
             if object.fields[..place].iter().any(|(earlier, _)| earlier == name) {
-                self.errors.push(FieldError::new(pointer_to(at, name), "is sent more than once"));
+                self.errors.push(FieldError::new(pointer_to(&at, name), "is sent more than once"));
             } else if !is_known {
                 let detail = unknown_detail(name, &known.concat());
-                self.errors.push(FieldError::new(pointer_to(at, name), detail));
+                self.errors.push(FieldError::new(pointer_to(&at, name), detail));
             }
         }
         if object.beyond > 0 {
             let count = object.fields.len() + object.beyond;
-            self.errors.push(FieldError::new(at, format!("has {count} fields; at most {MAX_FIELDS} are allowed")));
+            self.errors
+                .push(FieldError::new(at.to_string(), format!("has {count} fields; at most {MAX_FIELDS} are allowed")));
         }
     }
 
@@ -192,76 +199,81 @@ impl FieldReader {
         None
     }
 
-    pub(crate) fn text<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>, most: usize) -> Option<Cow<'a, str>> {
+    pub(crate) fn text<'a>(
+        &mut self,
+        pointer: impl fmt::Display,
+        raw: Option<&'a RawValue>,
+        most: usize,
+    ) -> Option<Cow<'a, str>> {
         let raw = raw?.get();
         let Some(text) = string_of(raw) else {
-            return if raw == "null" { None } else { self.refuse(pointer, "must be a string") };
+            return if raw == "null" { None } else { self.refuse(pointer.to_string(), "must be a string") };
         };
         if text.len() > most {
-            return self.refuse(pointer, format!("has {} bytes; at most {most} are allowed", text.len()));
+            return self.refuse(pointer.to_string(), format!("has {} bytes; at most {most} are allowed", text.len()));
         }
         Some(text)
     }
 
     /// An idempotency key; an empty one is none.
-    pub(crate) fn key<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
+    pub(crate) fn key<'a>(&mut self, pointer: impl fmt::Display, raw: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
         self.text(pointer, raw, crate::limits::MAX_IDEMPOTENCY_KEY_BYTES).filter(|key| !key.is_empty())
     }
 
     pub(crate) fn required<'a>(
         &mut self,
-        pointer: &str,
+        pointer: impl fmt::Display,
         raw: Option<&'a RawValue>,
         most: usize,
     ) -> Option<Cow<'a, str>> {
         let before = self.errors.len();
-        match self.text(pointer, raw, most) {
+        match self.text(&pointer, raw, most) {
             Some(text) if !text.is_empty() => Some(text),
             _ if self.errors.len() > before => None,
-            _ => self.refuse(pointer, "is required"),
+            _ => self.refuse(pointer.to_string(), "is required"),
         }
     }
 
-    pub(crate) fn number<'a>(&mut self, pointer: &str, raw: Option<&'a RawValue>) -> Option<&'a str> {
+    pub(crate) fn number<'a>(&mut self, pointer: impl fmt::Display, raw: Option<&'a RawValue>) -> Option<&'a str> {
         let raw = raw?.get();
         match raw.as_bytes().first() {
             Some(b'-' | b'0'..=b'9') => Some(raw),
             _ if raw == "null" => None,
-            _ => self.refuse(pointer, "must be a number, such as 99.99"),
+            _ => self.refuse(pointer.to_string(), "must be a number, such as 99.99"),
         }
     }
 
-    pub(crate) fn integer(&mut self, pointer: &str, raw: Option<&RawValue>) -> Option<i64> {
+    pub(crate) fn integer(&mut self, pointer: impl fmt::Display, raw: Option<&RawValue>) -> Option<i64> {
         let raw = raw?.get();
         match whole_number(raw) {
             Some(number) => Some(number),
             None if raw == "null" => None,
-            None => self.refuse(pointer, "must be a whole number"),
+            None => self.refuse(pointer.to_string(), "must be a whole number"),
         }
     }
 
-    pub(crate) fn boolean(&mut self, pointer: &str, raw: Option<&RawValue>) -> bool {
+    pub(crate) fn boolean(&mut self, pointer: impl fmt::Display, raw: Option<&RawValue>) -> bool {
         match raw.map(RawValue::get) {
             None | Some("null" | "false") => false,
             Some("true") => true,
             Some(_) => {
-                self.errors.push(FieldError::new(pointer, "must be true or false"));
+                self.errors.push(FieldError::new(pointer.to_string(), "must be true or false"));
                 false
             }
         }
     }
 
-    pub(crate) fn instant(&mut self, pointer: &str, raw: Option<&RawValue>) -> Option<i64> {
-        let text = self.text(pointer, raw, 64)?;
+    pub(crate) fn instant(&mut self, pointer: impl fmt::Display, raw: Option<&RawValue>) -> Option<i64> {
+        let text = self.text(&pointer, raw, 64)?;
         match parse_instant(&text) {
             Some(unix_ms) => Some(unix_ms),
-            None => self.refuse(pointer, "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"),
+            None => self.refuse(pointer.to_string(), "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"),
         }
     }
 }
 
 /// The pointer (RFC 6901) to a field of an object, with a name of bounded length.
-pub(crate) fn pointer_to(at: &str, name: &str) -> String {
+pub(crate) fn pointer_to(at: impl fmt::Display, name: &str) -> String {
     let name = excerpt(name);
     if name.contains(['~', '/']) {
         return format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));

@@ -206,15 +206,14 @@ impl FieldReader {
             }
             return Some(ItemRequest { sku: text, quantity: 1, price: None, plain: true, untracked: false });
         }
-        let pointer = format!("/items/{at}");
         let Some(item) = self.object(raw) else {
-            return self.refuse(pointer, "must be a string or {\"sku\",\"quantity\",\"price\"}");
+            return self.refuse(format!("/items/{at}"), "must be a string or {\"sku\",\"quantity\",\"price\"}");
         };
-        self.check_known(&pointer, &item, &[known], &[]);
-        let sku = self.required(&format!("{pointer}/sku"), item.get("sku"), MAX_SKU_BYTES);
-        let quantity = self.integer(&format!("{pointer}/quantity"), item.get("quantity"));
-        let price = self.number(&format!("{pointer}/price"), item.get("price"));
-        let untracked = self.boolean(&format!("{pointer}/untracked"), item.get("untracked"));
+        self.check_known(format_args!("/items/{at}"), &item, &[known], &[]);
+        let sku = self.required(format_args!("/items/{at}/sku"), item.get("sku"), MAX_SKU_BYTES);
+        let quantity = self.integer(format_args!("/items/{at}/quantity"), item.get("quantity"));
+        let price = self.number(format_args!("/items/{at}/price"), item.get("price"));
+        let untracked = self.boolean(format_args!("/items/{at}/untracked"), item.get("untracked"));
         Some(ItemRequest { sku: sku?, quantity: quantity.unwrap_or(1), price, plain: false, untracked })
     }
 
@@ -233,8 +232,8 @@ impl FieldReader {
             return self.refuse(at, "must be an object such as {\"kind\":\"shipping\",\"amount\":4.9}");
         };
         self.check_known(at, &charge, &[&CHARGE_FIELDS], &[]);
-        let kind = self.required(&format!("{at}/kind"), charge.get("kind"), 16);
-        let name = self.text(&format!("{at}/name"), charge.get("name"), MAX_TEXT_BYTES);
+        let kind = self.required(format_args!("{at}/kind"), charge.get("kind"), 16);
+        let name = self.text(format_args!("{at}/name"), charge.get("name"), MAX_TEXT_BYTES);
         let (pointer, before) = (format!("{at}/amount"), self.errors.len());
         let amount = self.number(&pointer, charge.get("amount"));
         if amount.is_none() && self.errors.len() == before {

@@ -204,7 +204,7 @@ impl FieldReader {
             return self.refuse(at, "must be a position such as {\"epoch\":\"…\",\"offset\":41}");
         };
         self.check_known(at, &position, &[&POSITION_FIELDS], &[]);
-        let epoch = self.required(&format!("{at}/epoch"), position.get("epoch"), MAX_EPOCH_BYTES)?;
+        let epoch = self.required(format_args!("{at}/epoch"), position.get("epoch"), MAX_EPOCH_BYTES)?;
         if !is_epoch(&epoch) {
             return self.refuse(format!("{at}/epoch"), "must be an epoch that this server gave");
         }

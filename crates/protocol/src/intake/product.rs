@@ -106,15 +106,15 @@ pub fn parse_product_patch(body: &[u8]) -> Result<ProductPatchRequest<'_>, BodyE
 impl FieldReader {
     fn product<'a>(&mut self, at: &str, object: &Object<'a>) -> Option<ProductRequest<'a>> {
         self.check_known(at, object, &[&PRODUCT_FIELDS], &[&PRODUCT_SERVER_FIELDS]);
-        let sku = self.required(&format!("{at}/sku"), object.get("sku"), MAX_SKU_BYTES);
-        let name = self.text(&format!("{at}/name"), object.get("name"), MAX_TEXT_BYTES);
-        let currency = self.text(&format!("{at}/currency"), object.get("currency"), 16);
-        let stock = self.integer(&format!("{at}/stock"), object.get("stock"));
+        let sku = self.required(format_args!("{at}/sku"), object.get("sku"), MAX_SKU_BYTES);
+        let name = self.text(format_args!("{at}/name"), object.get("name"), MAX_TEXT_BYTES);
+        let currency = self.text(format_args!("{at}/currency"), object.get("currency"), 16);
+        let stock = self.integer(format_args!("{at}/stock"), object.get("stock"));
         if stock.is_some_and(|stock| stock < 0) {
             return self.refuse(format!("{at}/stock"), "must not be negative");
         }
         let before = self.errors.len();
-        let price = self.number(&format!("{at}/price"), object.get("price"));
+        let price = self.number(format_args!("{at}/price"), object.get("price"));
         if price.is_none() && self.errors.len() == before {
             return self.refuse(format!("{at}/price"), "is required");
         }
