@@ -68,6 +68,8 @@ fn a_bulk_request_that_stands_still_ends_with_a_reason() {
 fn who_sends_all_before_it_reads_learns_what_was_not_taken() {
     const LINES: usize = 12_000;
     const NOTES: usize = 1_500;
+    // Longer than a busy machine takes to let the client read.
+    const STALL: Duration = Duration::from_secs(2);
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path(), |setup| {
         setup.server.handshake_timeout = STALL;
