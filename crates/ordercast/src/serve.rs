@@ -144,6 +144,7 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         handshakes_per_s: settings.server.handshakes_per_s,
         max_http_connections: settings.server.max_http_connections,
         body_bytes: settings.server.body_bytes,
+        bulk_answer_bytes: settings.server.bulk_answer_bytes,
         demo: settings.demo.is_enabled,
         channels: settings.channels.clone(),
         access: access(settings),

@@ -33,6 +33,9 @@ const PAGE_PRODUCTS: usize = 1_000;
 const PRODUCT_BYTES: usize = 128;
 /// Most bulk requests at a time; each may hold a line of the largest size.
 pub(crate) const MAX_BULK_REQUESTS: usize = 512;
+/// Bytes of answers to bulk requests that are counted as one.
+pub(crate) const BULK_ANSWER_UNIT: usize = 1024;
+const DEFAULT_BULK_ANSWER_BYTES: usize = 128 * 1024 * 1024;
 const DEFAULT_HANDSHAKES_PER_S: u32 = 20_000;
 const DEFAULT_HTTP_CONNECTIONS: usize = 1_024;
 const DEFAULT_BODY_BYTES: usize = 256 * 1024 * 1024;
@@ -58,6 +61,9 @@ pub struct ServerConfig {
     pub max_http_connections: usize,
     /// Most bytes of request bodies that are on their way, over all connections.
     pub body_bytes: usize,
+    /// Most bytes of answers to bulk requests that wait for their clients, over all requests: many clients send everything
+    /// before they read.
+    pub bulk_answer_bytes: usize,
     /// Whether made-up orders are placed.
     pub demo: bool,
     /// Which channels there are.
@@ -81,11 +87,19 @@ impl Default for ServerConfig {
             handshakes_per_s: DEFAULT_HANDSHAKES_PER_S,
             max_http_connections: DEFAULT_HTTP_CONNECTIONS,
             body_bytes: DEFAULT_BODY_BYTES,
+            bulk_answer_bytes: DEFAULT_BULK_ANSWER_BYTES,
             demo: false,
             channels: Channels::default(),
             access: Access::default(),
             centrifuge: CentrifugeConfig::default(),
         }
+    }
+}
+
+impl ServerConfig {
+    /// [`ServerConfig::bulk_answer_bytes`] as they are counted.
+    pub(crate) fn bulk_answer_units(&self) -> usize {
+        (self.bulk_answer_bytes / BULK_ANSWER_UNIT).min(Semaphore::MAX_PERMITS)
     }
 }
 
@@ -132,6 +146,8 @@ pub struct App {
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
     /// Room for bodies that are on their way.
     pub(crate) bodies: BodyRoom,
+    /// Room for answers to bulk requests, in units of [`BULK_ANSWER_UNIT`].
+    pub(crate) bulk_answers: Arc<Semaphore>,
     /// Turns for bulk requests.
     pub(crate) bulk_requests: Arc<Semaphore>,
     /// HTTP connections that are open, streams included.
@@ -169,6 +185,7 @@ impl App {
     /// Puts the parts together. Must be called on the runtime that serves.
     pub fn new(engine: Engine, hub: Hub, store: Arc<dyn ReadStore>, config: ServerConfig) -> Arc<Self> {
         let bodies = BodyRoom::new(config.body_bytes);
+        let bulk_answers = Arc::new(Semaphore::new(config.bulk_answer_units()));
         Arc::new(Self {
             engine,
             hub,
@@ -178,6 +195,7 @@ impl App {
             errors: ErrorCounts::default(),
             ticks: Mutex::default(),
             bodies,
+            bulk_answers,
             bulk_requests: Arc::new(Semaphore::new(MAX_BULK_REQUESTS)),
             http_connections: Arc::default(),
             has_acceptor_failed: AtomicBool::new(false),

@@ -24,11 +24,11 @@ use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::MAX_BODY_BYTES;
 use ordercast_protocol::principal::Principal;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use crate::app::{App, MAX_BULK_REQUESTS};
+use crate::app::{App, BULK_ANSWER_UNIT, MAX_BULK_REQUESTS};
 use crate::body::{Packing, Unpacked, packing};
 use crate::drafts::{Entrance, draft_of, explain};
 use crate::events::Infallible;
@@ -37,7 +37,8 @@ use crate::problem::Problem;
 
 /// Lines of one request that wait for their commit; then no more is read until the first is answered.
 const WINDOW: usize = 256;
-/// Answers that wait for the client to read them; beyond, no more lines are taken.
+/// Answers of one request that wait for the client to read them when there is no room left for those of all requests;
+/// beyond, no more lines are taken.
 const MAX_UNREAD: usize = 256;
 /// How long a line that found the server full is tried again, and how often.
 const MAX_TRIES: u32 = 200;
@@ -75,8 +76,10 @@ pub(crate) async fn place(
     let mut lines = Lines::new(body, app.config.handshake_timeout);
     // Until something is known the answer can still have a status of its own.
     let first = lines.next(true).await.map_err(|(_, problem)| problem)?;
-    let (answers, unread) = mpsc::channel(MAX_UNREAD);
-    let mut intake = Intake { app, client: peer.ip(), principal, answers, pending: VecDeque::new(), lines };
+    // Each answer holds room of one of two kinds, which is what bounds them.
+    let (answers, unread) = mpsc::channel(app.config.bulk_answer_units() + MAX_UNREAD);
+    let (client, own_room) = (peer.ip(), Arc::new(Semaphore::new(MAX_UNREAD)));
+    let mut intake = Intake { app, client, principal, answers, own_room, pending: VecDeque::new(), lines };
     let is_open = first.is_some();
     if let Some((number, line)) = first {
         intake.take(number, &line);
@@ -106,15 +109,18 @@ fn require_ndjson(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// The body of the answer; who stops reading it ends the work on it.
 struct Answers {
-    unread: mpsc::Receiver<Bytes>,
+    unread: mpsc::Receiver<Unread>,
     task: JoinHandle<()>,
 }
+
+/// An answer that its client has not read, with the room that it takes.
+struct Unread(Bytes, #[expect(dead_code, reason = "given back when it is dropped")] OwnedSemaphorePermit);
 
 impl futures_core::Stream for Answers {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.unread.poll_recv(context)
+        self.unread.poll_recv(context).map(|unread| unread.map(|Unread(answer, _)| answer))
     }
 }
 
@@ -138,7 +144,8 @@ struct Intake {
     app: Arc<App>,
     client: IpAddr,
     principal: Principal,
-    answers: mpsc::Sender<Bytes>,
+    answers: mpsc::Sender<Unread>,
+    own_room: Arc<Semaphore>,
     pending: VecDeque<Pending>,
     lines: Lines,
 }
@@ -169,36 +176,44 @@ impl Intake {
             }
             is_open &= !self.lines.is_given_up;
         }
+        // An answer that ends before its request closes the connection, and what the client sent meanwhile resets it.
+        self.lines.drained().await;
     }
 
     /// Sends an answer; false when the client is gone, or takes none. The first time that it takes none while it
     /// still sends, no more of its lines are taken: the rest of the body is thrown away, so that it comes to reading.
     async fn send(&mut self, answer: Vec<u8>, is_open: bool) -> bool {
-        let answer = Bytes::from(answer);
-        match tokio::time::timeout(self.lines.stall_time, self.answers.send(answer.clone())).await {
-            Ok(sent) => {
+        loop {
+            let rooms = (Arc::clone(&self.app.bulk_answers), Arc::clone(&self.own_room));
+            let room = tokio::select! {
+                room = room(rooms, answer.len(), self.lines.stall_time) => room,
+                () = self.answers.closed() => return false,
+            };
+            if let Some(room) = room {
                 self.lines.note_progress();
-                return sent.is_ok();
+                return self.answers.send(Unread(answer.into(), room)).await.is_ok();
             }
-            Err(_) if !is_open => {
+            if self.lines.is_draining() {
+                // It still sends, and reads when it has sent all.
+                continue;
+            }
+            if !is_open || self.lines.is_given_up {
                 tracing::warn!(client = %self.client, "a bulk request was ended: its answers are not read");
                 return false;
             }
-            Err(_) => {}
+            self.give_up_lines();
         }
+    }
+
+    fn give_up_lines(&mut self) {
         let line = self.lines.number + 1;
         tracing::warn!(client = %self.client, line, "a bulk request does not read its answers: no more lines are taken");
-        self.lines.is_given_up = true;
+        self.lines.give_up();
         let detail = format!(
             "the answers were not read for {} s, so this line and those after it were not taken; read while you send",
             self.lines.stall_time.as_secs_f32()
         );
         self.pending.push_back(refused(line, Problem::new(ErrorCode::RequestTimeout, detail)));
-        tokio::select! {
-            sent = self.answers.send(answer.clone()) => return sent.is_ok(),
-            () = self.lines.discard() => {}
-        }
-        matches!(tokio::time::timeout(self.lines.stall_time, self.answers.send(answer)).await, Ok(Ok(())))
     }
 
     fn take(&mut self, line: u64, text: &[u8]) {
@@ -259,6 +274,20 @@ impl Intake {
     }
 }
 
+/// Room for an answer: of that for all requests if there is any, else of the request's own; `None` when the client takes
+/// none of its answers for `stall_time`.
+async fn room(
+    (shared, own): (Arc<Semaphore>, Arc<Semaphore>),
+    bytes: usize,
+    stall_time: Duration,
+) -> Option<OwnedSemaphorePermit> {
+    let units = u32::try_from(bytes.div_ceil(BULK_ANSWER_UNIT)).unwrap_or(u32::MAX);
+    if let Ok(room) = shared.try_acquire_many_owned(units) {
+        return Some(room);
+    }
+    tokio::time::timeout(stall_time, own.acquire_owned()).await.ok()?.ok()
+}
+
 fn refused(line: u64, problem: Problem) -> Pending {
     let (known, outcome) = oneshot::channel();
     // Nobody waits for it but the line itself, which has its problem.
@@ -317,6 +346,8 @@ struct Lines {
     waits_since: Instant,
     /// Whether what still comes is not taken.
     is_given_up: bool,
+    /// Throws away what still comes.
+    drain: JoinSet<()>,
 }
 
 impl Lines {
@@ -324,7 +355,8 @@ impl Lines {
         let now = Instant::now();
         let (buffer, searched, number) = (BytesMut::new(), 0, 0);
         let (is_over, is_given_up, progress_at, waits_since) = (false, false, now, now);
-        Self { body, buffer, searched, number, is_over, stall_time, progress_at, waits_since, is_given_up }
+        let drain = JoinSet::new();
+        Self { body, buffer, searched, number, is_over, stall_time, progress_at, waits_since, is_given_up, drain }
     }
 
     fn note_progress(&mut self) {
@@ -332,13 +364,27 @@ impl Lines {
         (self.progress_at, self.waits_since) = (now, now);
     }
 
-    /// Throws away what still comes, within [`DISCARD_TIME`] and until nothing comes for the stall time.
-    async fn discard(&mut self) {
-        self.buffer.clear();
-        let read =
-            async { while let Ok(Some(Ok(_))) = tokio::time::timeout(self.stall_time, self.body.frame()).await {} };
-        // One who sends for longer does not mean to read.
-        let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+    /// Takes no more lines, and throws away what still comes: within [`DISCARD_TIME`], and until nothing comes for the stall
+    /// time.
+    fn give_up(&mut self) {
+        self.is_given_up = true;
+        self.buffer = BytesMut::new();
+        let (mut body, stall_time) = (std::mem::take(&mut self.body), self.stall_time);
+        self.drain.spawn(async move {
+            let read = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(stall_time, body.frame()).await {} };
+            // One who sends for longer does not mean to read.
+            let _ = tokio::time::timeout(DISCARD_TIME, read).await;
+        });
+    }
+
+    fn is_draining(&mut self) -> bool {
+        while self.drain.try_join_next().is_some() {}
+        !self.drain.is_empty()
+    }
+
+    /// Waits until nothing more comes of a body that was given up.
+    async fn drained(&mut self) {
+        while self.drain.join_next().await.is_some() {}
     }
 
     /// The next line, or an error when none comes in time and `may_stall` says that the client is waited for. May be given

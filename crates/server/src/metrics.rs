@@ -18,7 +18,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use crate::app::App;
+use crate::app::{App, BULK_ANSWER_UNIT};
 use crate::problem::Problem;
 
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -108,6 +108,11 @@ impl Figures {
         histogram(encoder, "commit_size_commands", "Commands in one commit.", &stats.batch_size, 1.0)
     }
 
+    fn bulk_answer_bytes(&self) -> usize {
+        let app = &self.0;
+        app.config.bulk_answer_units().saturating_sub(app.bulk_answers.available_permits()) * BULK_ANSWER_UNIT
+    }
+
     fn sockets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.0.hub.stats();
         let count = |number: usize| number as u64;
@@ -130,6 +135,11 @@ impl Figures {
             ("waiting_bytes_limit", "Most bytes of both; new connections are refused beyond.", stats.max_waiting_bytes),
             ("memory_channels", "Channels in memory.", count(stats.memory_channels)),
             ("memory_channel_bytes", "Bytes of publications that channels in memory keep.", stats.memory_bytes),
+            (
+                "bulk_answer_bytes",
+                "Bytes of answers to bulk requests that wait for their clients, in steps of 1,024.",
+                count(self.bulk_answer_bytes()),
+            ),
             ("request_body_bytes", "Bytes of request bodies on their way.", count(self.0.bodies.bytes())),
             ("http_connections_active", "HTTP connections open now.", count(self.0.http_connections.load(Relaxed))),
             (

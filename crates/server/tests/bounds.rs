@@ -73,6 +73,7 @@ fn who_sends_all_before_it_reads_learns_what_was_not_taken() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path(), |setup| {
         setup.server.handshake_timeout = STALL;
+        setup.server.bulk_answer_bytes = 1024 * 1024;
         setup.engine.slots = 0;
     });
     let body: String = (0..LINES).map(|id| order(id, NOTES)).collect();
@@ -89,6 +90,20 @@ fn who_sends_all_before_it_reads_learns_what_was_not_taken() {
     assert_eq!(last["line"], Value::from(taken as u64 + 1), "the first that was not taken is named");
     assert_eq!(client.get(&format!("/orders/o{}", taken - 1)).status, 200);
     assert_eq!(client.get(&format!("/orders/o{taken}")).status, 404);
+}
+
+/// Most programs send everything before they read. What the server keeps of the answers lets them, up to a size.
+#[test]
+fn who_sends_all_before_it_reads_is_served_while_there_is_room_for_the_answers() {
+    const LINES: usize = 20_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path(), |setup| setup.engine.slots = 0);
+    let body: String = (0..LINES).map(|id| order(id, 300)).collect();
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(head(body.len()).as_bytes()).expect("room");
+    stream.write_all(body.as_bytes()).expect("room");
+    let answers = answers(&rest(&mut stream));
+    assert_eq!(answers.iter().filter(|answer| answer["status"] == 201).count(), LINES);
 }
 
 #[test]

@@ -31,6 +31,7 @@ const DEFAULT_OUTBOX_BYTES: i64 = 1024 * 1024;
 const DEFAULT_WAITING_BYTES: i64 = 512 * 1024 * 1024;
 const DEFAULT_SEND_BUFFER_BYTES: i64 = 128 * 1024;
 const DEFAULT_BODY_BYTES: i64 = 256 * 1024 * 1024;
+const DEFAULT_BULK_ANSWER_BYTES: i64 = 128 * 1024 * 1024;
 const DEFAULT_HTTP_CONNECTIONS: i64 = 1_024;
 const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
 const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
@@ -303,6 +304,9 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let max_http_connections = size(layers.read(http, DEFAULT_HTTP_CONNECTIONS, within(1..=10_000_000)));
     let bodies = setting("server.body_bytes");
     let body_bytes = size(layers.read(bodies, DEFAULT_BODY_BYTES, within(1024 * 1024..=1024 * 1024 * 1024 * 1024)));
+    let answers = setting("server.bulk_answer_bytes");
+    let answers = layers.read(answers, DEFAULT_BULK_ANSWER_BYTES, within(0..=1024 * 1024 * 1024 * 1024));
+    let bulk_answer_bytes = size(answers);
     ServerSettings {
         allowed_origins,
         echo,
@@ -311,6 +315,7 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
         handshakes_per_s,
         max_http_connections,
         body_bytes,
+        bulk_answer_bytes,
     }
 }
 

@@ -145,6 +145,8 @@ pub(crate) struct ServerSettings {
     pub max_http_connections: usize,
     /// Most bytes of request bodies that are on their way, over all connections.
     pub body_bytes: usize,
+    /// Most bytes of answers to bulk requests that wait for their clients, over all requests.
+    pub bulk_answer_bytes: usize,
 }
 
 /// Who comes in.

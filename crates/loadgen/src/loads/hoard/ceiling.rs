@@ -38,6 +38,7 @@ impl Ceiling {
                 "a connection: its task, its two buffers of 16 KiB, its answer of at most 256 KiB in one of 8",
                 64 * 1024 * connections,
             ),
+            ("answers to bulk requests that are not read", 128 * MIB),
             ("commands that wait: 1,000 with their orders", 8 * MIB),
             ("blocks of events kept for those who come back: 8 MiB for each of 4 logs and 1 shard", 32 * MIB),
             ("caches of SQLite: 8 MiB of the writer, 2 MiB of each of 3 readers, its index of the WAL", 24 * MIB),
