@@ -46,7 +46,13 @@ impl Subscriber {
     pub(super) fn follow(&mut self, address: SocketAddr, until: Option<u64>) {
         let started = Instant::now();
         // It begins with a channel that is silent here, and asks for `orders` from where it was.
-        let Ok(mut socket) = Socket::connect(address, "/ws?channels=products", POLL) else { return };
+        let connect = || Socket::connect(address, "/ws?channels=products", POLL);
+        let mut connected = connect();
+        // A busy machine may be slow to answer; a server that is to be killed may have been, and then nothing is owed.
+        while connected.is_err() && until.is_some() && started.elapsed() < PATIENCE {
+            connected = connect();
+        }
+        let Ok(mut socket) = connected else { return };
         let (epoch, last) = (&self.epoch, self.last);
         let subscribe = format!(
             "{{\"type\":\"subscribe\",\"channels\":[\"orders\"],\
