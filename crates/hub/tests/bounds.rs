@@ -4,10 +4,14 @@
 
 mod rig;
 
+use std::sync::Arc;
+
 use ordercast_hub::session::{MAX_WAITING_QUESTIONS, Replies};
 use ordercast_hub::{HubConfig, LimitReached};
 use ordercast_protocol::channel::Log;
-use rig::{Frame, Rig, config};
+use ordercast_protocol::envelope::Wire;
+use ordercast_protocol::principal::Principal;
+use rig::{Frame, Rig, WordSession, config};
 
 /// Takes the question whose turn has come.
 fn begun(rig: &Rig) -> (String, Replies) {
@@ -167,4 +171,20 @@ fn messages_that_are_not_whole_count_and_large_ones_are_given_up_beyond_the_ceil
     rig.wait("the rest fits", |hub| hub.stats().waiting_reply_bytes <= CEILING as u64 + 300_000);
     drop(clients);
     rig.wait("nothing is held", |hub| hub.stats().waiting_reply_bytes == 0);
+}
+
+#[test]
+fn replies_on_a_stream_that_nobody_reads_have_the_bound_of_those_on_a_socket() {
+    let rig = Rig::start(config());
+    let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeLines));
+    let slot = rig.hub.reserve().unwrap();
+    let stream = rig.hub.open_session(slot, Principal::local_admin(), session, "secret".into(), "say hi".into());
+    // Below the bound nothing happens.
+    assert!(rig.hub.deliver("secret", "burst 5 20000".into()));
+    rig.wait("the replies wait", |hub| hub.stats().waiting_reply_bytes >= 100_000);
+    assert_eq!(rig.hub.stats().streams, 1);
+    assert!(rig.hub.deliver("secret", "burst 40 20000".into()));
+    rig.wait("the session is given up", |hub| !hub.deliver("secret", "x".into()));
+    rig.wait("what it was owed counts no more", |hub| hub.stats().waiting_reply_bytes == 0);
+    drop(stream);
 }
