@@ -180,7 +180,7 @@ fn replies_on_a_stream_that_nobody_reads_have_the_bound_of_those_on_a_socket() {
     let slot = rig.hub.reserve().unwrap();
     let stream = rig.hub.open_session(slot, Principal::local_admin(), session, "secret".into(), "say hi".into());
     // Below the bound nothing happens.
-    assert!(rig.hub.deliver("secret", "burst 5 20000".into()));
+    rig.wait("the session is there", |hub| hub.deliver("secret", "burst 5 20000".into()));
     rig.wait("the replies wait", |hub| hub.stats().waiting_reply_bytes >= 100_000);
     assert_eq!(rig.hub.stats().streams, 1);
     assert!(rig.hub.deliver("secret", "burst 40 20000".into()));

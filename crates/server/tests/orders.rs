@@ -133,7 +133,8 @@ fn an_amount_that_a_rule_holds_waits_for_a_person() {
     let told = &events["events"][0];
     assert_eq!(told["status"], "held", "{events}");
     assert_eq!(told["reason"], "amounts above 39 USD wait for a person", "{events}");
-    assert_eq!(act(&mut client, "a1", "release", &json!({})).json()["status"], "pending");
+    // A worker may have it before the answer is read.
+    assert_eq!(act(&mut client, "a1", "release", &json!({})).status, 200);
     until_status(&mut client, "a1", "completed");
 }
 
