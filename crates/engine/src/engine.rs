@@ -209,7 +209,7 @@ impl Engine {
                 });
                 let claimed = claimed.await?;
                 if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
-                    // Whoever was woken in its place has its turn.
+                    // Another claim may have been woken meanwhile: pass its turn on.
                     drop((waiting, woken));
                     self.shared.wake_waiting();
                     return Ok(claimed);

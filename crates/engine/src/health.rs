@@ -12,7 +12,7 @@ pub(crate) struct Health {
     started: Instant,
     /// Since when the store cannot be written to, in milliseconds since `started`, counted from 1; 0 when it can.
     unavailable_since_ms: AtomicU64,
-    /// Since when a commit is under way, likewise.
+    /// When the running commit began, in the same unit; 0 when none is running.
     committing_since_ms: AtomicU64,
     journal_bytes: AtomicU64,
     is_journal_over: AtomicBool,

@@ -35,13 +35,13 @@ const WAIT_MS: i64 = 5_000;
 const TICK_MS: i64 = TICK.as_millis() as i64;
 /// A dead worker's order can be claimed again within this time in which the server could hear.
 const RESCUE_MS: i64 = LEASE_MS + 1_000 + 5 * TICK_MS;
-/// One tick in so many places an order, whose time is looked at.
+/// Ticks between two orders that are placed to read their stored time.
 const STAMP_EVERY: i64 = 16;
 const FIRST_WALL_MS: i64 = 1_700_000_000_000;
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// The server runs for so many ticks.
+    /// The server runs for this number of ticks.
     Run(i64),
     /// The process stands still, for longer than a tick may be late.
     Freeze(i64),

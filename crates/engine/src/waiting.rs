@@ -51,7 +51,7 @@ impl WaitingClaims {
         Some(woken)
     }
 
-    /// Wakes those for whom there may be orders; those who have stopped waiting are passed over.
+    /// Wakes one waiting claim for each ready order, in order of arrival; claims that are gone are skipped.
     pub(crate) fn wake(&self, ready: usize) {
         let mut queue = self.lock();
         while self.woken.load(Relaxed) < ready {

@@ -140,7 +140,7 @@ pub(crate) struct HoardArgs {
     /// Clients
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..MOST_CONNECTIONS))]
     clients: u64,
-    /// For so many seconds
+    /// Duration in seconds
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     #[command(flatten)]
@@ -340,7 +340,7 @@ pub(crate) struct OrdersArgs {
     /// Orders per second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u64).range(1..=1_000_000))]
     rate: u64,
-    /// For so many seconds
+    /// Duration in seconds
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Worker slots of the private server

@@ -52,7 +52,7 @@ pub(crate) fn draft_of(engine: &Engine, body: &[u8], entrance: &Entrance<'_>) ->
     Ok(Draft { key, ..draft })
 }
 
-/// Whether an error is told only after a search.
+/// Whether the answer to an error waits for a search.
 pub(crate) fn needs_search(error: &CommandError) -> bool {
     matches!(error, CommandError::Refused(Refusal::UnknownProducts { .. }))
 }

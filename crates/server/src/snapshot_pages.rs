@@ -24,7 +24,7 @@ const MAX_SHARED: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     First,
-    /// Orders accepted before this one, of which so many have been sent.
+    /// Orders accepted before this one, and the number of orders sent so far.
     Before(OrderSeq, usize),
     /// Products after this SKU.
     After(Arc<str>),

@@ -7,7 +7,7 @@ use ordercast_store::StoreError;
 
 /// The database's file in the data directory.
 pub const DATABASE_FILE: &str = "ordercast.db";
-/// The file that a running server holds locked, for whoever looks into the folder.
+/// The file that a running server holds locked; people who look into the folder find it.
 pub(crate) const LOCK_FILE: &str = "ordercast.lock";
 
 /// A database that is this process's alone, for as long as this lives.

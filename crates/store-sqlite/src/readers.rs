@@ -38,7 +38,7 @@ impl Drop for Asking {
     }
 }
 
-/// A question with whoever waits for its answer.
+/// A question, and the channel for its answer.
 struct Asked<T, F> {
     reply: oneshot::Sender<Result<T, StoreError>>,
     read: F,

@@ -53,7 +53,7 @@ pub struct SqliteWriter {
     life: Life,
     /// Every token that is handed out is above it.
     token_floor: u32,
-    /// The times of what is stored.
+    /// The stored times.
     stamps: StampClock,
     /// Steady time of the last batch, and when it was last written.
     steady_ms: i64,
@@ -368,7 +368,7 @@ impl WriteStore for SqliteWriter {
     }
 }
 
-/// The time of what was stored last.
+/// The latest stored time.
 fn last_stamp_ms(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT max(coalesce((SELECT accepted_at_ms FROM orders ORDER BY seq DESC LIMIT 1), 0), \
                coalesce((SELECT at_ms FROM events ORDER BY position DESC LIMIT 1), 0))";

@@ -30,7 +30,7 @@ fn untracked<'a>(sku: &'a str, price: Option<&'a str>) -> ItemInput<'a> {
     ItemInput { untracked: true, ..line(sku, price) }
 }
 
-/// The amount and the reason that is kept, or the pointers of what is wrong.
+/// The amount and the stored reason, or the pointers of the wrong fields.
 type Outcome<'a> = Result<(i64, Option<&'a str>), &'a [&'a str]>;
 
 fn check(set: &WorkingSet, input: &OrderInput<'_>, may_set_prices: bool, expected: Outcome<'_>) {

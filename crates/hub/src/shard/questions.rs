@@ -27,7 +27,7 @@ impl Questions {
         self.is_under_way = false;
     }
 
-    /// Whether so many wait that the socket is to be left unread.
+    /// Whether the maximum is waiting, so that the socket must be left unread.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= MAX_WAITING_QUESTIONS
     }

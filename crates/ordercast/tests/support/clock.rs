@@ -26,7 +26,7 @@ impl MovingClock {
         [("LD_PRELOAD", text(&self.shim)), ("CLOCK_OFFSET", text(&self.offset))]
     }
 
-    /// Sets it to so many seconds beside the true time.
+    /// Sets it to the true time plus this number of seconds.
     pub(crate) fn set_s(&self, seconds: i64) {
         // Renamed into its place, so that nobody reads half of it.
         let fresh = self.offset.with_extension("new");

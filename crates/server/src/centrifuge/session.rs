@@ -27,7 +27,7 @@ use crate::problem::Problem;
 
 /// Most commands that wait for one before them (3013 beyond).
 const MAX_QUEUED: usize = 2_048;
-/// Most calls and reads of one client that are under way; more are answered with an error for now.
+/// Maximum of calls and reads of one client that are under way; more get a temporary error.
 const MAX_UNDER_WAY: usize = 64;
 /// Replies are sent when so many bytes of them have gathered, or nothing more is to be done.
 const REPLY_BYTES: usize = 32 * 1024;

@@ -142,7 +142,7 @@ impl Hoarder {
                 say(&format!(r#"{{"id":{},"rpc":{{"method":"orders.list","data":{{"limit":500}}}}}}"#, id + 50));
             }),
             Kind::Buyer => {
-                // Every second time the same orders again: what is told then must be read first.
+                // Each order is sent twice: the server has to read the stored order for the second answer.
                 let number = 1_000_000_000 + self.number * 1_000_000 + self.round / 2;
                 say(&format!(r#"{{"type":"order","ref":"r",{}"#, &orders::body(number)[1..]));
             }

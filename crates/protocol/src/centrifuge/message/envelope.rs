@@ -100,7 +100,7 @@ pub struct Reply {
     #[prost(message, optional, tag = "2")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReply>,
-    /// Something that was not asked for now.
+    /// A message that answers no command.
     #[prost(message, optional, tag = "4")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push: Option<Push>,
