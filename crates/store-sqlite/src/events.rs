@@ -4,7 +4,7 @@ use ordercast_protocol::channel::Log;
 use ordercast_store::write::EventInsert;
 use rusqlite::Connection;
 
-use crate::{log_number, position};
+use crate::{log_number, position, rows};
 
 /// Where a log begins and ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,9 +55,9 @@ pub(crate) fn append(
     if publications > 0 {
         let mut insert = connection.prepare_cached("INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5)")?;
         for event in events.iter().filter(is_publication) {
-            debug_assert!(event.channel.is_some(), "a publication has a channel");
             let (position, checksum) = place(event);
-            let channel = event.channel.as_deref().unwrap_or_default();
+            let channel =
+                event.channel.as_deref().ok_or_else(|| rows::unwritable("a publication without a channel"))?;
             insert.execute((position, channel, now_ms, checksum, &event.body[..]))?;
         }
     }

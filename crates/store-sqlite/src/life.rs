@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use ordercast_store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::failed;
+use crate::{failed, rows};
 
 /// Added to the highest token for a database that begins a new life: more than any worker of the old one was given since.
 const TOKENS_SKIPPED: u32 = 1 << 20;
@@ -212,8 +212,8 @@ impl Life {
 
 /// The number that every token handed out is above.
 pub(crate) fn token_floor(connection: &Connection) -> rusqlite::Result<u32> {
-    let text = text(connection, "token_floor")?;
-    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    let Some(text) = text(connection, "token_floor")? else { return Ok(0) };
+    text.parse().map_err(|_| rows::unknown(0, &text))
 }
 
 fn renew_epoch(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

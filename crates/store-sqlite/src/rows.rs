@@ -141,7 +141,7 @@ pub(crate) fn lines(json: &str) -> serde_json::Result<Vec<Line>> {
     Ok(rows.into_iter().map(line).collect())
 }
 
-pub(crate) fn lines_json(lines: &[Line]) -> String {
+pub(crate) fn lines_json(lines: &[Line]) -> rusqlite::Result<String> {
     use ordercast_protocol::json::JsonWriter;
     let mut out = Vec::with_capacity(lines.len() * 32 + 2);
     let mut json = JsonWriter::new(&mut out);
@@ -155,7 +155,7 @@ pub(crate) fn lines_json(lines: &[Line]) -> String {
         json.integer(line.reserved).boolean(line.plain).end_array();
     }
     json.end_array();
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8(out).map_err(unwritable)
 }
 
 fn charges(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<Charge>> {
@@ -168,12 +168,12 @@ fn charges(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<Charge>> {
 }
 
 /// `None` for no charges.
-pub(crate) fn charges_json(charges: &[Charge]) -> Option<String> {
+pub(crate) fn charges_json(charges: &[Charge]) -> rusqlite::Result<Option<String>> {
     if charges.is_empty() {
-        return None;
+        return Ok(None);
     }
     let rows: Vec<_> = charges.iter().map(|charge| (charge.kind.name(), &charge.name, charge.amount)).collect();
-    serde_json::to_string(&rows).ok()
+    serde_json::to_string(&rows).map(Some).map_err(unwritable)
 }
 
 pub(crate) fn line_move(row: &Row<'_>) -> rusqlite::Result<LineMove> {
@@ -243,9 +243,9 @@ pub(crate) fn adjustment(row: &Row<'_>) -> rusqlite::Result<Adjustment> {
     })
 }
 
-pub(crate) fn adjustment_lines_json(lines: &[AdjustmentLine]) -> String {
+pub(crate) fn adjustment_lines_json(lines: &[AdjustmentLine]) -> rusqlite::Result<String> {
     let rows: Vec<_> = lines.iter().map(|line| (&line.sku, line.quantity, line.price)).collect();
-    serde_json::to_string(&rows).unwrap_or_default()
+    serde_json::to_string(&rows).map_err(unwritable)
 }
 
 /// A customer id or order id, shared.
@@ -258,7 +258,12 @@ fn currency(row: &Row<'_>, at: usize) -> rusqlite::Result<Currency> {
     Currency::parse(code).ok_or_else(|| unknown(at, code))
 }
 
-fn unknown(column: usize, value: &str) -> rusqlite::Error {
+/// A value that has no encoding fails the commit: an empty column in its place would be read as "there is none".
+pub(crate) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+pub(crate) fn unknown(column: usize, value: &str) -> rusqlite::Error {
     let error = FromSqlError::Other(format!("unknown value {value:?}").into());
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }

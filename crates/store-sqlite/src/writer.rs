@@ -198,9 +198,9 @@ impl SqliteWriter {
             let mut details = connection.prepare_cached("INSERT INTO order_details VALUES (?1,?2,?3,?4,?5,?6,?7)")?;
             for insert in &writes.new_orders {
                 order_params(&insert.order, |params| order.execute(params))?;
-                let lines = rows::lines_json(&insert.details.lines);
+                let lines = rows::lines_json(&insert.details.lines)?;
                 let row = &insert.details;
-                let charges = rows::charges_json(&row.charges);
+                let charges = rows::charges_json(&row.charges)?;
                 let (customer, address, notes, reason) = (&row.customer, &row.address, &row.notes, &row.price_override);
                 details.execute((insert.order.seq, customer, address, notes, &lines, &charges, reason))?;
             }
@@ -267,7 +267,7 @@ impl SqliteWriter {
                     row.rounding,
                     row.currency.code(),
                     row.customer_id.as_deref(),
-                    rows::adjustment_lines_json(&row.lines),
+                    rows::adjustment_lines_json(&row.lines)?,
                     row.notes,
                     row.placed_at_ms,
                     row.created_at_ms,

@@ -144,18 +144,30 @@ pub struct Writes {
 }
 
 impl Writes {
-    /// Whether nothing changes, unless there is something to be removed.
+    /// Whether nothing changes, unless there is something to be removed: [`Writes::trims`] are limits, and whether any event
+    /// passes one is the store's to find out. Names every field, so that a new one cannot be forgotten here.
     pub fn is_empty(&self) -> bool {
-        self.new_orders.is_empty()
-            && self.keys.is_empty()
-            && self.changed_orders.is_empty()
-            && self.products.is_empty()
-            && self.adjustments.is_empty()
-            && self.events.is_empty()
-            && self.leases.is_empty()
-            && self.ended_leases.is_empty()
-            && self.pauses.is_empty()
-            && self.ended_pauses.is_empty()
+        let Self {
+            new_orders,
+            keys,
+            action_keys,
+            changed_orders,
+            moves,
+            ledger,
+            leases,
+            reports,
+            ended_leases,
+            pauses,
+            ended_pauses,
+            products,
+            adjustments,
+            events,
+            trims: _,
+        } = self;
+        let orders = new_orders.is_empty() && keys.is_empty() && action_keys.is_empty() && changed_orders.is_empty();
+        let goods = moves.is_empty() && ledger.is_empty() && products.is_empty() && adjustments.is_empty();
+        let work = leases.is_empty() && reports.is_empty() && ended_leases.is_empty();
+        orders && goods && work && pauses.is_empty() && ended_pauses.is_empty() && events.is_empty()
     }
 }
 

@@ -94,11 +94,12 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
             let goods = (lines.as_deref(), *restocks);
             return fulfil::take_back(set, &mut order, row, goods, amount.as_deref(), by, now_ms);
         }
-        _ => {}
+        Action::Cancel | Action::Reject | Action::Complete | Action::Start => {}
+        Action::Hold { .. } | Action::Release | Action::Retry | Action::Reschedule { .. } => {}
     }
     let mut timer = None;
     match &request.action {
-        Action::Cancel if row.to == Status::Active => order.cancel_requested = true,
+        Action::Cancel => order.cancel_requested |= row.to == Status::Active,
         Action::Hold { until_ms } => {
             timer = match until_ms {
                 Some(until_ms) => Some(Timer::at(check_future("/until", *until_ms, set.wall_ms)?)),
@@ -114,7 +115,8 @@ fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, n
         // Whoever lets it go on has decided against what its customer asked for.
         Action::Release => order.cancel_requested = false,
         Action::Retry => (order.attempts, order.cancel_requested) = (0, false),
-        _ => {}
+        Action::Reject | Action::Complete => {}
+        Action::Fulfil { .. } | Action::Refund { .. } | Action::Return { .. } => {}
     }
     if order.status == Status::Scheduled && matches!(request.action, Action::Hold { .. }) {
         // Released, it queues up as of now and not as of a time that may be far away.

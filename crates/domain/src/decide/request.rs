@@ -119,7 +119,8 @@ impl Request {
             Action::Fulfil { lines, closes } => (lines, &None, i64::from(*closes)),
             Action::Refund { amount } => (no_lines, amount, 0),
             Action::Return { lines, amount, restocks } => (lines, amount, i64::from(*restocks)),
-            _ => (no_lines, &None, 0),
+            Action::Cancel | Action::Release | Action::Reject => (no_lines, &None, 0),
+            Action::Retry | Action::Complete | Action::Start => (no_lines, &None, 0),
         };
         field(&number.to_le_bytes());
         field(amount.as_deref().unwrap_or("").as_bytes());
