@@ -55,10 +55,8 @@ async function held(order: object = {}, reason = 'address looks wrong'): Promise
 async function completed(order: object): Promise<string> {
   const id = `T-${(made += 1)}`;
   await server.post('/orders', { id, customer: 'Ann', address: '1 Road', ...order });
-  for (;;) {
-    const reply = await fetch(`${server.url}/orders/${id}`);
-    if (((await reply.json()) as { status: string }).status === 'completed') return id;
-  }
+  await server.reaches(id, 'completed');
+  return id;
 }
 
 const row = ({ page }: Visitor, id: string): Locator => page.locator(`.work-row a[data-order="${id}"]`);
@@ -208,6 +206,8 @@ test('the address holds the filter, and the back button works', async () => {
   const ann = await visit();
   await ann.page.locator('.chip', { hasText: 'Held' }).click();
   await ann.page.getByLabel('Priority', { exact: true }).selectOption('High');
+  // The rows of the filter before stay until the answer comes.
+  await ann.page.locator('.work-row').nth(1).waitFor({ state: 'detached' });
   await row(ann, id).click();
   await status(ann, 'Held');
   assert.equal(new URL(ann.page.url()).search, `?status=held&priority=1&order=${id}`);

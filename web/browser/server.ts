@@ -6,9 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const START_DEADLINE_MS = 20_000;
 const STOP_DEADLINE_MS = 10_000;
+const STATUS_DEADLINE_MS = 20_000;
+const ASK_EVERY_MS = 50;
 
 export class Server {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'ordercast-web-'));
@@ -53,6 +56,18 @@ export class Server {
     });
     if (!reply.ok) throw new Error(`POST ${path}: ${reply.status} ${await reply.text()}`);
     return reply;
+  }
+
+  /** Waits until an order has a status. */
+  async reaches(id: string, status: string): Promise<void> {
+    const deadline = Date.now() + STATUS_DEADLINE_MS;
+    for (;;) {
+      const reply = await fetch(`${this.url}/orders/${id}`);
+      const order = (await reply.json()) as { status: string };
+      if (order.status === status) return;
+      if (Date.now() > deadline) throw new Error(`Order ${id} is ${order.status}, not ${status}.`);
+      await pause(ASK_EVERY_MS);
+    }
   }
 
   private async start(listen: string): Promise<void> {

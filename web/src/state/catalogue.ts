@@ -27,13 +27,6 @@ export class Catalogue {
     }
   }
 
-  /** Currencies in use, most used first. */
-  currencies(): string[] {
-    const counts = new Map<string, number>();
-    for (const { currency } of this.bySku.values()) counts.set(currency, (counts.get(currency) ?? 0) + 1);
-    return [...counts].sort((a, b) => b[1] - a[1]).map(([currency]) => currency);
-  }
-
   /**
    * Products whose SKU or name has every word of `query`; those whose SKU starts with it come first, the rest by name.
    * An empty query answers the first by name.

@@ -9,8 +9,9 @@ import { filter } from './address';
 import { Catalogue } from './catalogue';
 import { COUNTED, COUNT_LIMIT, countMoves, type Counts } from './counts';
 import { asksTheSame, boundsOf, listQuery, matches, NO_FILTER, type Bounds, type Filter } from './filter';
+import { Hold } from './hold';
 import { connection, demo, socketUrl, watching } from './server';
-import { applyFirst, applyMore, applyToList, EMPTY_WORKLIST, holdList, letIn, type Worklist } from './worklist';
+import { applyAgain, applyFirst, applyMore, applyToList, EMPTY_WORKLIST, holdList, letIn, type Worklist } from './worklist';
 
 /** Bursts are shown in steps: people cannot read faster. */
 const REPAINT_EVERY_MS = 150;
@@ -19,6 +20,8 @@ const MOST_UNSHOWN_EVENTS = 1_000;
 /** More events than this while a list is on its way, and the list is read again. */
 const MOST_EVENTS_AWAITING_LISTS = 5_000;
 const PAGE_ROWS = 50;
+/** The server's own limit of one page. */
+const MOST_PAGE_ROWS = 500;
 
 export type OrderFrame = Extract<Frame, { type: 'order' }>;
 
@@ -43,6 +46,8 @@ export const catalogueVersion = signal(0);
 /** What the list was last asked for, and what the listed rows are the answer to. */
 let wanted: Filter = NO_FILTER;
 let answered: { filter: Filter; bounds: Bounds } = { filter: NO_FILTER, bounds: { from: null, to: null } };
+/** False until the first answer of this store. */
+let isFilled = false;
 /** Tells the answer to the last question from those to earlier ones. */
 let question = 0;
 let events: OrderFrame[] = [];
@@ -79,11 +84,12 @@ export function followOrders(follower: (frame: OrderFrame | null) => void): void
   followers.push(follower);
 }
 
-export function hold(held: boolean): void {
-  if (held === list.peek().held) return;
-  show();
+/** Three reasons to hold the list still: the pointer, the focus, and that somebody has scrolled down in it. */
+export const listHold = new Hold<'pointed' | 'focused' | 'scrolled'>((held) => {
+  // What has come but is not shown yet waits, or comes in together with what waited.
+  if (!held) show();
   list.value = holdList(list.value, held);
-}
+});
 
 export function showWaiting(): void {
   show();
@@ -117,7 +123,10 @@ export async function more(): Promise<void> {
 
 /** The stream already runs on from its new position; the list is read after that, so nothing falls between. */
 async function readAnew(isAnotherStore: boolean): Promise<void> {
-  if (isAnotherStore) list.value = EMPTY_WORKLIST;
+  if (isAnotherStore) {
+    list.value = { ...EMPTY_WORKLIST, held: list.value.held };
+    isFilled = false;
+  }
   await reload();
   if (trouble.value === '') return;
   loaded.value = false;
@@ -161,12 +170,17 @@ async function prepare(): Promise<void> {
 function readFirst(isWanted: () => boolean): Promise<OrderPage> {
   const now = { filter: filter.peek(), bounds: boundsOf(filter.peek(), Date.now()) };
   wanted = now.filter;
+  // Read again, a list is read as far as it was.
+  const isSame = (): boolean => isFilled && asksTheSame(now.filter, answered.filter);
+  const rows = isSame() ? Math.min(Math.max(PAGE_ROWS, list.peek().rows.length), MOST_PAGE_ROWS) : PAGE_ROWS;
   return awaitingEvents(
-    () => fetchOrderPage(listQuery(now.filter, now.bounds, PAGE_ROWS, null)),
+    () => fetchOrderPage(listQuery(now.filter, now.bounds, rows, null)),
     ({ orders, next, asOf }) => {
       if (!isWanted()) return;
+      const apply = isSame() ? applyAgain : applyFirst;
       answered = now;
-      list.value = applyFirst(list.value, orders, next, asOf?.offset ?? 0);
+      isFilled = true;
+      list.value = apply(list.value, orders, next, asOf?.offset ?? 0);
     },
   );
 }

@@ -83,6 +83,42 @@ test('a list replaces what it covers and keeps what events have brought since', 
   assert.deepEqual(look(listed.rows), ['new pending', 'b completed', 'a pending']);
 });
 
+test('a held feed stands still when the list is read again: rows change in place, unseen orders wait and are counted', () => {
+  const shown = applyList(EMPTY_FEED, [order('c'), order('b'), order('a')], 3);
+  let feed = applyEvents(setHeld(shown, true), [placed('d', 4)]);
+  // Events 5 to 9 were lost; the list no longer has a, and knows d, e and f.
+  feed = applyList(feed, [order('f'), order('e'), order('d', 2, 'failed'), order('c', 2, 'completed'), order('b')], 9);
+  assert.deepEqual(look(feed.rows), ['c completed', 'b pending', 'a pending']);
+  assert.deepEqual(look(feed.waiting), ['f pending', 'e pending', 'd failed']);
+  assert.equal(feed.waitingCount, 3);
+  feed = applyEvents(feed, [placed('g', 10)]);
+  assert.equal(feed.waitingCount, 4);
+  feed = setHeld(feed, false);
+  // Nobody knows what became of a, so it leaves as soon as rows may move.
+  assert.deepEqual(look(feed.rows), ['g pending', 'f pending', 'e pending', 'd failed', 'c completed', 'b pending']);
+  assert.deepEqual([feed.waiting, feed.waitingCount], [[], 0]);
+});
+
+test('while held, a list does not undo what later events have brought', () => {
+  let feed = setHeld(applyList(EMPTY_FEED, [order('a')], 1), true);
+  feed = applyEvents(feed, [moved('a', 3, 'completed', 12), placed('new', 13)]);
+  feed = applyList(feed, [order('b'), order('a', 2, 'processing')], 10);
+  assert.deepEqual(look(feed.rows), ['a completed']);
+  assert.deepEqual(look(feed.waiting), ['new pending', 'b pending']);
+  assert.equal(feed.waitingCount, 2);
+  assert.deepEqual(look(setHeld(feed, false).rows), ['new pending', 'b pending', 'a completed']);
+});
+
+test('a feed that has had no list takes the first one at once, held or not', () => {
+  const early = applyEvents(setHeld(EMPTY_FEED, true), [placed('b', 6)]);
+  const feed = applyList(early, [order('a')], 5);
+  assert.deepEqual(look(feed.rows), ['b pending', 'a pending']);
+  assert.deepEqual([feed.held, feed.waiting, feed.waitingCount], [true, [], 0]);
+  // One that had an empty list has stood still since.
+  const empty = applyList(setHeld(applyList(EMPTY_FEED, [], 0), true), [order('a')], 5);
+  assert.deepEqual([empty.rows, empty.waitingCount], [[], 1]);
+});
+
 test('rows that arrive one by one are highlit, listed ones and a rush are not', () => {
   const feed = applyEvents(applyList(EMPTY_FEED, [order('a')], 1), [placed('b', 2)]);
   assert.deepEqual(feed.rows.map(({ highlit }) => highlit), [true, false]);

@@ -22,9 +22,11 @@ export interface Feed {
   /** How many arrived while held; may exceed what `waiting` keeps. */
   waitingCount: number;
   held: boolean;
+  /** Offset that the last list was read at; null before the first one. */
+  asOf: number | null;
 }
 
-export const EMPTY_FEED: Feed = { rows: [], waiting: [], waitingCount: 0, held: false };
+export const EMPTY_FEED: Feed = { rows: [], waiting: [], waitingCount: 0, held: false, asOf: null };
 
 export interface OrderEvent {
   order: Order;
@@ -52,10 +54,10 @@ export function applyEvents(feed: Feed, events: readonly OrderEvent[]): Feed {
   fresh.reverse();
   if (feed.held) {
     return {
+      ...feed,
       rows: [...rows.values()],
       waiting: bounded([...fresh, ...waiting.values()]),
       waitingCount: feed.waitingCount + fresh.length,
-      held: true,
     };
   }
   return { ...feed, rows: bounded([...fresh, ...rows.values()]) };
@@ -63,28 +65,47 @@ export function applyEvents(feed: Feed, events: readonly OrderEvent[]): Feed {
 
 /**
  * Takes a list read from the server, newest first, as of `offset`. Rows that events after it have brought stay;
- * everything else is replaced.
+ * everything else is replaced. A held feed that has a list already stands still: its rows change in place, and
+ * listed orders that it does not show wait.
  */
 export function applyList(feed: Feed, orders: readonly Order[], offset: number): Feed {
   const known = indexed([...feed.waiting, ...feed.rows]);
-  const listed = new Set(orders.map(({ id }) => id));
-  const newer = [...known.values()].filter((row) => row.offset > offset && !listed.has(row.order.id));
-  const rows = orders.map((order): Row => {
-    const row = known.get(order.id);
-    return row && row.order.version >= order.version ? row : { order, offset, highlit: row?.highlit ?? false };
-  });
-  return { rows: bounded([...newer, ...rows]), waiting: [], waitingCount: 0, held: feed.held };
+  const ids = new Set(orders.map(({ id }) => id));
+  const newer = [...known.values()].filter((row) => row.offset > offset && !ids.has(row.order.id));
+  const latest = [...newer, ...orders.map((order) => listed(known.get(order.id), order, offset))];
+  if (!feed.held || feed.asOf === null) {
+    return { rows: bounded(latest), waiting: [], waitingCount: 0, held: feed.held, asOf: offset };
+  }
+  const latestById = indexed(latest);
+  const shown = indexed(feed.rows);
+  const waiting = latest.filter(({ order }) => !shown.has(order.id));
+  const unseen = waiting.filter(({ order }) => !known.has(order.id));
+  return {
+    rows: feed.rows.map((row) => latestById.get(row.order.id) ?? row),
+    waiting: bounded(waiting),
+    waitingCount: feed.waitingCount + unseen.length,
+    held: true,
+    asOf: offset,
+  };
 }
 
-/** Holds insertions back, or lets what waited in. */
+/** Holds insertions back, or lets what waited in. Rows that the last list no longer had leave then. */
 export function setHeld(feed: Feed, held: boolean): Feed {
   if (held === feed.held) return feed;
   if (held) return { ...feed, held };
-  return { rows: bounded([...feed.waiting, ...feed.rows]), waiting: [], waitingCount: 0, held };
+  const { asOf } = feed;
+  const stayed = asOf === null ? feed.rows : feed.rows.filter(({ offset }) => offset >= asOf);
+  return { ...feed, rows: bounded([...feed.waiting, ...stayed]), waiting: [], waitingCount: 0, held };
 }
 
 export function findOrder(feed: Feed, id: string): Order | undefined {
   return [...feed.waiting, ...feed.rows].find(({ order }) => order.id === id)?.order;
+}
+
+function listed(row: Row | undefined, order: Order, offset: number): Row {
+  if (!row) return { order, offset, highlit: false };
+  const latest = row.order.version >= order.version ? row.order : order;
+  return { ...row, order: latest, offset: Math.max(row.offset, offset) };
 }
 
 function updated(row: Row, { order, offset }: OrderEvent): Row {

@@ -14,6 +14,7 @@ import type { Tick } from '../protocol/ticks';
 import { Stream } from '../stream/socket';
 import { Catalogue } from './catalogue';
 import { applyEvents, applyList, EMPTY_FEED, setHeld, type Feed, type OrderEvent } from './feed';
+import { Hold } from './hold';
 import { connection, demo, socketUrl, watching } from './server';
 import { addTick, mergeTicks, WINDOW_S } from './ticks';
 
@@ -52,10 +53,12 @@ export function retryNow(): void {
   stream.retryNow();
 }
 
-export function holdFeed(held: boolean): void {
-  show();
+/** Two reasons to hold the feed still: the button, and the pointer, under which no row may jump. */
+export const feedHold = new Hold<'paused' | 'pointed'>((held) => {
+  // What has come but is not shown yet waits, or comes in together with what waited.
+  if (!held) show();
   feed.value = setHeld(feed.value, held);
-}
+});
 
 /** Before each connection: the lists once, the figures every time (they are not kept by any log). */
 async function prepare(): Promise<void> {

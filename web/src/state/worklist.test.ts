@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readOrder, type Order } from '../protocol/orders';
 import type { OrderEvent } from './feed';
-import { applyFirst, applyMore, applyToList, EMPTY_WORKLIST, holdList, letIn, MOST_ROWS, type Worklist } from './worklist';
+import { applyAgain, applyFirst, applyMore, applyToList, EMPTY_WORKLIST, holdList, letIn, MOST_ROWS, type Worklist } from './worklist';
 
 /** Accepted at this second of a day; ids are made from it. */
 function order(second: number, version = 1, status = 'held'): Order {
@@ -58,6 +58,26 @@ test('a further page follows, without what is listed', () => {
 test('an answer that is older than what events have told does not undo it', () => {
   const known = applyToList(START, [event(11, order(5, 3))], isHeld);
   assert.equal(applyFirst(known, [order(5, 2)], null, 10).rows[0]?.order.version, 3);
+});
+
+test('a held list stands still when it is read again', () => {
+  const read = applyFirst(EMPTY_WORKLIST, [order(9), order(7), order(5), order(3)], 'cursor', 10);
+  // Events after 10 were lost: o7 no longer matches, o6 began to, o11 is new, o9 changed; o3 is on the next page.
+  let list = applyAgain(holdList(read, true), [order(11), order(9, 2), order(6, 4), order(5)], 'later', 20);
+  assert.deepEqual(look(list), ['o9 held', 'o7 held left', 'o5 held']);
+  assert.equal(list.rows[0]?.order.version, 2);
+  assert.deepEqual(waits(list), ['o11', 'o6']);
+  assert.deepEqual([list.next, list.asOf], ['later', 20]);
+  // Events that the list covers change nothing, later ones do.
+  list = applyToList(list, [event(19, order(7))], isHeld);
+  assert.deepEqual(look(list), ['o9 held', 'o7 held left', 'o5 held']);
+  list = applyToList(list, [event(21, order(7))], isHeld);
+  assert.deepEqual(look(list), ['o9 held', 'o7 held', 'o5 held']);
+  assert.deepEqual(look(holdList(list, false)), ['o11 held', 'o9 held', 'o7 held', 'o6 held', 'o5 held']);
+});
+
+test('a list that is not held is replaced when it is read again', () => {
+  assert.deepEqual(look(applyAgain(START, [order(6), order(5)], null, 20)), ['o6 held', 'o5 held']);
 });
 
 test('the list is bounded and says so', () => {

@@ -31,9 +31,29 @@ export type Matches = (order: Order) => boolean;
 
 /** Takes the first page: everything listed before goes, but what events have told of its orders stays. */
 export function applyFirst(list: Worklist, orders: readonly Order[], next: string | null, asOf: number): Worklist {
-  const known = new Map(list.rows.map(({ order }) => [order.id, order]));
+  const known = new Map([...list.rows.map(({ order }) => order), ...list.waiting].map((order) => [order.id, order]));
   const rows = orders.map((order) => ({ order: newer(known.get(order.id), order), left: false }));
   return { rows, next, asOf, waiting: [], held: list.held, cut: false };
+}
+
+/**
+ * Takes the first page of the same list again, because events may have been lost. A held list stands still: its rows
+ * change in place, those that no longer match stay until then, and listed orders that it does not show wait.
+ * Only rows below the end of the page go: the next page has them.
+ */
+export function applyAgain(list: Worklist, orders: readonly Order[], next: string | null, asOf: number): Worklist {
+  const first = applyFirst(list, orders, next, asOf);
+  if (!list.held) return first;
+  const end = next === null ? -Infinity : (orders.at(-1)?.createdAt ?? Infinity);
+  const listed = new Map(first.rows.map((row) => [row.order.id, row]));
+  const rows: WorkRow[] = [];
+  for (const { order } of list.rows) {
+    const row = listed.get(order.id);
+    if (row) rows.push(row);
+    else if (order.createdAt >= end) rows.push({ order, left: true });
+    listed.delete(order.id);
+  }
+  return { ...first, rows, waiting: [...listed.values()].map(({ order }) => order) };
 }
 
 /** Takes a further page. */
@@ -54,7 +74,9 @@ export function applyToList(list: Worklist, events: readonly OrderEvent[], isMat
     const waits = waiting.get(order.id);
     if (row) {
       const latest = newer(row.order, order);
-      if (latest !== row.order) rows.set(order.id, { order: latest, left: !isMatch(latest) });
+      const left = !isMatch(latest);
+      // An event that the list covers cannot bring back what the list no longer had.
+      if (latest !== row.order || (offset > list.asOf && left !== row.left)) rows.set(order.id, { order: latest, left });
     } else if (waits) {
       const latest = newer(waits, order);
       if (isMatch(latest)) waiting.set(order.id, latest);

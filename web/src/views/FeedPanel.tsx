@@ -1,42 +1,46 @@
-import { useEffect, useState } from 'preact/hooks';
-import { feed, holdFeed, loaded } from '../state/session';
+import { useLayoutEffect } from 'preact/hooks';
+import { feed, feedHold, loaded } from '../state/session';
 import { FEED_ROWS } from '../state/feed';
 import { FeedRow } from './FeedRow';
 import { Icon } from './Icon';
 
-/** Two reasons to hold the feed still: the button, and the pointer, under which no row may jump. */
 export function FeedPanel() {
-  const [paused, setPaused] = useState(false);
-  const [pointed, setPointed] = useState(false);
-  useEffect(() => holdFeed(paused || pointed), [paused, pointed]);
-  const { rows } = feed.value;
+  const paused = feedHold.has('paused');
   return (
     <section class="panel feed" id="feed" tabIndex={-1} aria-labelledby="feed-title">
       <div class="panel-head">
         <h2 id="feed-title">Orders</h2>
         <Waiting paused={paused} />
-        <button type="button" class="button-quiet" onClick={() => setPaused(!paused)}>
+        <button type="button" class="button-quiet" onClick={() => feedHold.set('paused', !feedHold.has('paused'))}>
           <Icon name={paused ? 'play' : 'pause'} />
           {paused ? 'Resume' : 'Pause'}
         </button>
       </div>
-      {rows.length === 0 ? (
+      {feed.value.rows.length === 0 ? (
         <NoOrders />
       ) : (
         <div class="feed-scroll" role="region" aria-label={`The newest orders, at most ${FEED_ROWS}`} tabIndex={0}>
           <Columns />
-          <ol
-            class="feed-rows"
-            onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
-            onPointerLeave={() => setPointed(false)}
-          >
-            {rows.map((row) => (
-              <FeedRow key={row.order.id} row={row} />
-            ))}
-          </ol>
+          <Rows />
         </div>
       )}
     </section>
+  );
+}
+
+function Rows() {
+  // A list that goes from under the pointer gets no event that the pointer has left it.
+  useLayoutEffect(() => () => feedHold.set('pointed', false), []);
+  return (
+    <ol
+      class="feed-rows"
+      onPointerEnter={({ pointerType }) => feedHold.set('pointed', pointerType === 'mouse')}
+      onPointerLeave={() => feedHold.set('pointed', false)}
+    >
+      {feed.value.rows.map((row) => (
+        <FeedRow key={row.order.id} row={row} />
+      ))}
+    </ol>
   );
 }
 

@@ -3,6 +3,7 @@ import { describe, latest, type Metric } from '../charts/metrics';
 import { createPlot, shapeOf, type Plot } from '../charts/plot';
 import { connection } from '../state/server';
 import { theme } from '../state/theme';
+import { clockFormat } from './orderTexts';
 
 interface Props {
   times: readonly number[];
@@ -32,7 +33,7 @@ export function MetricCard({ times, metric }: Props) {
         <span class="metric-unit">{metric.unit}</span>
       </p>
       <p class="metric-detail">
-        {past && <span class="metric-time">at {clock(times[at]!)} · </span>}
+        {past && <span class="metric-time">at {clockFormat.format(times[at]! * 1_000)} · </span>}
         {times.length > 0 ? metric.detail(at) : 'waiting for figures'}
       </p>
       <Chart times={times} metric={metric} onPoint={setPointed} />
@@ -77,10 +78,4 @@ function Chart({ times, metric, onPoint }: Props & { onPoint: (index: number | n
   }, [times, metric, theme.value]);
 
   return <div class="chart" ref={host} role="img" aria-label={describe(metric)} />;
-}
-
-const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
-
-function clock(seconds: number): string {
-  return clockFormat.format(new Date(seconds * 1000));
 }

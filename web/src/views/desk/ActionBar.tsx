@@ -2,6 +2,7 @@ import type { WholeOrder } from '../../protocol/wholeOrder';
 import { begin, form, outcome, sending } from '../../state/acting';
 import { actionsOf, type Action } from '../../state/actions';
 import { ActionForm, focusField } from './ActionForm';
+import { afterRedraw } from './redraw';
 
 /** What is open to whoever looks, and what became of the last of it. */
 export function ActionBar({ order }: { order: WholeOrder }) {
@@ -10,7 +11,7 @@ export function ActionBar({ order }: { order: WholeOrder }) {
   const start = async (action: Action): Promise<void> => {
     await begin(action, order);
     if (action.fields.length > 0) focusField();
-    else requestAnimationFrame(keepFocus);
+    else afterRedraw(keepFocus);
   };
   return (
     <section class="actions" aria-label="Actions">

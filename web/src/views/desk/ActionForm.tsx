@@ -5,6 +5,7 @@ import { parseNumber } from '../../state/draft';
 import { formatMoney } from '../../state/money';
 import { Field } from '../Field';
 import { nameOf } from './names';
+import { afterRedraw } from './redraw';
 
 interface Props {
   form: Form;
@@ -13,7 +14,7 @@ interface Props {
 
 /** Goes to a field of the form, or to its first. */
 export function focusField(field = ''): void {
-  requestAnimationFrame(() => {
+  afterRedraw(() => {
     const within = document.querySelector('.action-form');
     const wanted = field === '' ? null : within?.querySelector<HTMLElement>(`#action-${field}`);
     (wanted ?? within?.querySelector<HTMLElement>('input, textarea, button'))?.focus();
@@ -31,7 +32,7 @@ export function ActionForm({ form, order }: Props) {
   };
   const leave = (): void => {
     giveUp();
-    requestAnimationFrame(() => document.getElementById(`act-${action.name}`)?.focus());
+    afterRedraw(() => document.getElementById(`act-${action.name}`)?.focus());
   };
   return (
     <form class="action-form" aria-label={action.label} noValidate onSubmit={(event) => void send(event)}>

@@ -3,6 +3,7 @@ import type { WholeOrder } from '../../protocol/wholeOrder';
 import { choose, linkTo } from '../../state/address';
 import { NO_FILTER } from '../../state/filter';
 import { formatDuration, formatInstant } from '../orderTexts';
+import { afterRedraw } from './redraw';
 
 export function Facts({ order }: { order: WholeOrder }) {
   const ofCustomer = { ...NO_FILTER, customer: order.customerId };
@@ -25,7 +26,7 @@ export function Facts({ order }: { order: WholeOrder }) {
               if (event.ctrlKey || event.metaKey || event.shiftKey) return;
               event.preventDefault();
               choose(ofCustomer);
-              requestAnimationFrame(() => document.getElementById('work')?.focus());
+              afterRedraw(() => document.getElementById('work')?.focus());
             }}
           >
             all orders of {order.customerId}

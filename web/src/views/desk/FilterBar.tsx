@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { choose, filter, open } from '../../state/address';
 import { countLabel, COUNTED } from '../../state/counts';
 import { counts, shown } from '../../state/desk';
@@ -125,7 +125,8 @@ function Search() {
 function Customer() {
   const { customer } = filter.value;
   const [typed, setTyped] = useState(customer);
-  useEffect(() => setTyped(customer), [customer]);
+  // Before the next key, which a later effect would undo.
+  useLayoutEffect(() => setTyped(customer), [customer]);
   return (
     <form
       class="customer"

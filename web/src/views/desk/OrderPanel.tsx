@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { openId } from '../../state/address';
 import { opened, refresh } from '../../state/opened';
 import type { Step, WholeOrder } from '../../protocol/wholeOrder';
@@ -15,7 +15,8 @@ import { Story } from './Story';
 export function OrderPanel() {
   const title = useRef<HTMLHeadingElement>(null);
   const id = openId.value;
-  useEffect(() => {
+  // Before the next key, which may move the focus elsewhere.
+  useLayoutEffect(() => {
     if (!staysInList()) title.current?.focus();
     const { title: was } = document;
     document.title = `${id} – ${was}`;

@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { choose, filter, linkTo, openId } from '../../state/address';
-import { catalogueVersion, hold, list, loaded, more, reading, reload, retryNow, shown, showWaiting, trouble } from '../../state/desk';
+import { catalogueVersion, list, listHold, loaded, more, reading, reload, retryNow, shown, showWaiting, trouble } from '../../state/desk';
 import { addressOf, isOpen, NO_FILTER } from '../../state/filter';
 import { MOST_ROWS } from '../../state/worklist';
 import { current } from './place';
@@ -9,33 +9,39 @@ import { WorkRow } from './WorkRow';
 /** Scrolled by less than this counts as not scrolled. */
 const SCROLL_SLACK_PX = 8;
 
-/** Three reasons to hold the list still: the pointer, the focus, and that somebody has scrolled down in it. */
 export function WorkPanel() {
   const scroller = useRef<HTMLDivElement>(null);
-  const [pointed, setPointed] = useState(false);
-  const [focused, setFocused] = useState(false);
-  const [scrolled, setScrolled] = useState(false);
-  useEffect(() => hold(pointed || focused || scrolled), [pointed, focused, scrolled]);
   const look = (): void => {
-    const element = scroller.current;
-    if (element) setScrolled(element.scrollTop > SCROLL_SLACK_PX || element.getBoundingClientRect().top < -SCROLL_SLACK_PX);
+    const element = scroller.current!;
+    listHold.set('scrolled', element.scrollTop > SCROLL_SLACK_PX || element.getBoundingClientRect().top < -SCROLL_SLACK_PX);
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     addEventListener('scroll', look, { passive: true });
     return () => removeEventListener('scroll', look);
   }, []);
   // A row that goes takes the focus with it, and no event tells.
-  useEffect(() => setFocused((was) => was && scroller.current?.contains(document.activeElement) === true));
+  useLayoutEffect(() => {
+    if (scroller.current?.contains(document.activeElement) !== true) listHold.set('focused', false);
+  });
   // Another list begins at its top.
   const listed = String(addressOf({ ...filter.value, search: '' }));
-  useEffect(() => scroller.current?.scrollTo({ top: 0 }), [listed]);
+  useLayoutEffect(() => scroller.current?.scrollTo({ top: 0 }), [listed]);
   const toTop = (): void => {
     showWaiting();
     scroller.current?.scrollTo({ top: 0 });
     if (scroller.current && scroller.current.getBoundingClientRect().top < 0) scroller.current.scrollIntoView();
   };
   return (
-    <section class="panel work" id="work" tabIndex={-1} aria-labelledby="work-title" aria-busy={reading.value}>
+    <section
+      class="panel work"
+      id="work"
+      tabIndex={-1}
+      aria-labelledby="work-title"
+      aria-busy={reading.value}
+      // On the way from the rows to the button that shows what waits, nothing may move either.
+      onPointerEnter={({ pointerType }) => listHold.set('pointed', pointerType === 'mouse')}
+      onPointerLeave={() => listHold.set('pointed', false)}
+    >
       <div class="panel-head">
         <h2 id="work-title">Orders</h2>
         <span class="work-note">{reading.value ? 'Reading…' : ''}</span>
@@ -50,10 +56,8 @@ export function WorkPanel() {
         class="work-scroll"
         ref={scroller}
         onScroll={look}
-        onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
-        onPointerLeave={() => setPointed(false)}
-        onFocusIn={({ target }) => setFocused(target instanceof Element && target.matches('a:focus-visible'))}
-        onFocusOut={() => setFocused(false)}
+        onFocusIn={({ target }) => listHold.set('focused', target instanceof Element && target.matches('a:focus-visible'))}
+        onFocusOut={() => listHold.set('focused', false)}
       >
         {shown.value.length === 0 ? <Nothing /> : <Rows />}
       </div>

@@ -5,6 +5,7 @@ import { form, giveUp } from '../../state/acting';
 import { open, openId } from '../../state/address';
 import { showWaiting } from '../../state/desk';
 import { close, move } from './place';
+import { afterRedraw } from './redraw';
 
 const STORAGE_KEY = 'ordercast.keys';
 
@@ -73,7 +74,7 @@ function search(): void {
   field?.focus();
   if (document.activeElement === field) return;
   open('');
-  requestAnimationFrame(() => field?.focus());
+  afterRedraw(() => field?.focus());
 }
 
 function does(command: () => void): true {
@@ -89,7 +90,7 @@ function escape(event: Event, target: Element | null): void {
   if (form.value) {
     const name = form.value.action.name;
     giveUp();
-    requestAnimationFrame(() => document.getElementById(`act-${name}`)?.focus());
+    afterRedraw(() => document.getElementById(`act-${name}`)?.focus());
   } else if (openId.value !== '') {
     close();
   } else if (target instanceof HTMLElement) {

@@ -3,6 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import { open, openId } from '../../state/address';
 import { shown } from '../../state/desk';
+import { afterRedraw } from './redraw';
 
 /** The row that arrow keys start from, and the only one that the tab key stops at. */
 const wanted = signal('');
@@ -61,7 +62,7 @@ export function close(): void {
   if (id === '') return;
   open('');
   // The list may only now be shown again.
-  requestAnimationFrame(() => {
+  afterRedraw(() => {
     const rows = shown.peek();
     const next = rows[Math.min(place, rows.length - 1)]?.order.id ?? '';
     (rowOf(id) ?? rowOf(next) ?? document.getElementById('work'))?.focus();
