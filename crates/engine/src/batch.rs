@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use ordercast_domain::decide::{RecentClaims, WINDOW, WorkResult, WorkingSet};
-use ordercast_domain::draft::Draft;
+use ordercast_domain::decide::{RecentClaims, WINDOW, WorkingSet};
 use ordercast_domain::rules::Rules;
 use ordercast_store::write::{Decider, Keys, Writes};
 
+use crate::decided::{Decided, Pauses};
 use crate::ids::IdSource;
-use crate::intake::{Command, Submission};
-use crate::outcome::{Decided, Pauses};
+use crate::intake::Submission;
+use crate::pass::Pass;
 use crate::retention::Due;
-use crate::run::Run;
+use crate::{leases, parking};
 
 /// Most timers that one batch sees to; the next batch follows at once.
 const MAX_DUE: usize = 512;
@@ -60,39 +60,7 @@ impl Decider for Batch<'_> {
     fn keys(&self) -> Keys {
         let mut keys = Keys::default();
         for submission in &self.submissions {
-            match &submission.command {
-                Command::Place { draft, .. } => place_keys(draft, &mut keys),
-                Command::PutProducts { products, .. } => {
-                    keys.skus.extend(products.iter().map(|product| Arc::clone(&product.sku)));
-                }
-                Command::Adjust { adjustment, .. } => keys.adjustments.push(Arc::clone(&adjustment.id)),
-                // It depends on nothing.
-                Command::Publish { .. } => {}
-                Command::Finish(done) => {
-                    for done in done {
-                        // Only what is rejected lets go of its stock.
-                        match done.result {
-                            Some(WorkResult::Rejected { .. }) => keys.lines_of.push(done.seq),
-                            _ => keys.order_seqs.push(done.seq),
-                        }
-                    }
-                }
-                Command::Recover => keys.unleased = true,
-                Command::Act { request, .. } => {
-                    keys.acted_on.push(Arc::clone(&request.order_id));
-                    keys.action_keys.extend(request.key.clone());
-                }
-                Command::PatchProduct { sku, .. } => keys.skus.push(Arc::clone(sku)),
-                Command::Claim { claim, .. } => {
-                    keys.leases.extend(claim.lease.clone());
-                }
-                Command::Pause { .. } | Command::Resume { .. } => keys.pauses = true,
-                Command::Renew { beat, .. } => keys.leases.push(Arc::clone(&beat.lease)),
-                Command::Report { report, .. } => {
-                    keys.acted_on.push(Arc::clone(&report.order_id));
-                    keys.reports.push((Arc::clone(&report.order_id), report.token));
-                }
-            }
+            submission.command.keys(&mut keys);
         }
         keys.ready = self.most_claims();
         if keys.ready > 0 {
@@ -117,37 +85,37 @@ impl Decider for Batch<'_> {
     }
 
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes {
-        let acts = |submission: &Submission| matches!(submission.command, Command::Act { .. });
         let (most_claims, is_contended) = (self.most_claims(), self.is_contended());
         self.recent.rewind();
-        let mut run = Run::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
+        let mut pass = Pass::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
         let may_claim = most_claims > 0;
-        run.decided.none_ready = may_claim && run.set.ready.is_empty();
+        pass.decided.none_ready = may_claim && pass.set.ready.is_empty();
         if is_contended {
-            run.set.ready.take_turns();
+            pass.set.ready.take_turns();
         }
-        run.keeps_lines = self.submissions.iter().any(acts);
-        run.writes.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
-        run.decided.idle.clone_from(&self.idle);
-        run.timers();
+        pass.keeps_lines = self.submissions.iter().any(|submission| submission.command.demand().acts);
+        pass.writes.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
+        pass.decided.idle.clone_from(&self.idle);
+        pass.come_due();
         // Who gave a sign of life in time keeps its lease, however long that waited for this commit.
         for submission in &self.submissions {
-            run.hear(&submission.command);
+            if let Some(heartbeat) = submission.command.heartbeat() {
+                leases::hear(&mut pass, heartbeat);
+            }
         }
-        run.end_leases();
+        leases::end_expired(&mut pass);
         if self.pauses.end {
-            run.unpark();
+            parking::unpark(&mut pass);
         }
-        for submission in &self.submissions {
-            let outcome = run.command(&submission.command);
-            run.decided.outcomes.push(outcome);
+        for submission in &mut self.submissions {
+            submission.command.decide(&mut pass);
         }
         // Otherwise neither what is next nor what holds it back was loaded.
         if self.claims && may_claim {
-            run.claim();
+            pass.claim_for_idle();
         }
-        run.park();
-        let (writes, decided) = run.end();
+        parking::park(&mut pass);
+        let (writes, decided) = pass.end();
         self.decided = decided;
         writes
     }
@@ -156,20 +124,17 @@ impl Decider for Batch<'_> {
 impl Batch<'_> {
     /// How many orders this batch may claim.
     fn most_claims(&self) -> usize {
-        let (mut external, mut finishing, mut acts) = (0, 0, 0);
+        let (mut external, mut ends, mut acts) = (0, 0, 0);
         for submission in &self.submissions {
-            match &submission.command {
-                Command::Claim { claim, .. } => external += claim.most,
-                Command::Finish(done) => finishing += done.len(),
-                Command::Report { .. } => finishing += 1,
-                Command::Act { .. } => acts += 1,
-                _ => {}
-            }
+            let demand = submission.command.demand();
+            external += demand.claims;
+            ends += demand.ends;
+            acts += usize::from(demand.acts);
         }
         // Workers whose work ends in this batch claim again in the same one.
-        let most = external + if self.claims { self.idle.len() + finishing } else { 0 };
+        let most = external + if self.claims { self.idle.len() + ends } else { 0 };
         // What ends makes room. If leases make more, the next batch uses it.
-        self.room.map_or(most, |room| most.min(room + finishing + acts))
+        self.room.map_or(most, |room| most.min(room + ends + acts))
     }
 
     /// Whether more orders are ready than this batch may claim: when all are taken, nobody goes before another.
@@ -177,12 +142,4 @@ impl Batch<'_> {
         let most = self.most_claims();
         most > 0 && self.ready > most
     }
-}
-
-fn place_keys(draft: &Draft, keys: &mut Keys) {
-    keys.order_ids.extend(draft.id.clone());
-    keys.idempotency.extend(draft.key.clone());
-    // What this process knows of the catalogue is only a hint: the store passes over SKUs while it has no products.
-    let lines = draft.details.lines.iter().filter(|line| !line.plain);
-    keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
 }

@@ -22,13 +22,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
+use crate::command::{
+    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, ClientKey, Command, CommandError,
+    PatchProduct, Place, Placed, Publish, PutProducts, Recover, Renew, Renewed, Reply, Report, ReportWork, Resume,
+};
+use crate::decided::Pauses;
 use crate::health::Health;
 use crate::ids::IdSource;
-use crate::intake::{
-    Adjusted, Beat, Changed, Claim, Claimed, ClientKey, Command, CommandError, Intake, Placed, Publication, Renewed,
-    Reply, Report,
-};
-use crate::outcome::Pauses;
+use crate::intake::Intake;
 use crate::processor::Processor;
 use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
@@ -100,7 +101,7 @@ impl Engine {
         shared.stats.ready.store(shared.start.ready, Relaxed);
         shared.stats.active.store(shared.start.active, Relaxed);
         if shared.start.active > 0 {
-            shared.intake.submit_internal(Command::Recover);
+            shared.intake.submit_internal(Recover);
         }
         // A claim is made for free workers only, so there are never more than there are workers.
         let (claims, claimed) = mpsc::channel(shared.config.slots.max(1));
@@ -136,8 +137,22 @@ impl Engine {
 
     /// Queues an order; `reply` hears what became of it once that is durable.
     pub fn submit_order(&self, client: ClientKey, principal: Principal, draft: Draft, reply: Reply<Placed>) {
-        let command = Command::Place { draft: Box::new(draft), principal, reply };
-        self.shared.intake.submit(client, command, &self.shared.stats);
+        self.submit(client, Place { draft, principal }, reply);
+    }
+
+    fn submit<C: Command>(&self, client: ClientKey, command: C, reply: Reply<C::Answer>) {
+        self.shared.intake.submit(client, command, reply, &self.shared.stats);
+    }
+
+    /// Submits a command and waits for the answer.
+    async fn ask<C: Command>(&self, client: ClientKey, command: C) -> Result<C::Answer, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        let reply = Box::new(move |outcome| {
+            // Who asked may have gone away; the outcome stands all the same.
+            let _ = reply.send(outcome);
+        });
+        self.submit(client, command, reply);
+        answer.await.unwrap_or(Err(CommandError::StoreFailed))
     }
 
     /// Places an order and waits until it is durable.
@@ -145,7 +160,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn place(&self, client: ClientKey, principal: Principal, draft: Draft) -> Result<Placed, CommandError> {
-        ask(|reply| self.submit_order(client, principal, draft, reply)).await
+        self.ask(client, Place { draft, principal }).await
     }
 
     /// Stores products, all or none; the answer is how many changed.
@@ -153,10 +168,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn put_products(&self, client: ClientKey, products: Vec<Product>) -> Result<usize, CommandError> {
-        ask(|reply| {
-            self.shared.intake.submit(client, Command::PutProducts { products, reply }, &self.shared.stats);
-        })
-        .await
+        self.ask(client, PutProducts { products }).await
     }
 
     /// Changes what of a product is named; the answer is the product after it.
@@ -169,16 +181,12 @@ impl Engine {
         sku: Arc<str>,
         patch: ProductPatch,
     ) -> Result<Box<Product>, CommandError> {
-        ask(|reply| {
-            self.shared.intake.submit(client, Command::PatchProduct { sku, patch, reply }, &self.shared.stats);
-        })
-        .await
+        self.ask(client, PatchProduct { sku, patch }).await
     }
 
     /// Queues something that is to be done to an order; `reply` hears what became of it once that is durable.
     pub fn submit_action(&self, client: ClientKey, request: Request, reply: Reply<Changed>) {
-        let command = Command::Act { request: Box::new(request), reply };
-        self.shared.intake.submit(client, command, &self.shared.stats);
+        self.submit(client, Act { request }, reply);
     }
 
     /// Does something to an order and waits until it is durable.
@@ -186,7 +194,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn act(&self, client: ClientKey, request: Request) -> Result<Changed, CommandError> {
-        ask(|reply| self.submit_action(client, request, reply)).await
+        self.ask(client, Act { request }).await
     }
 
     /// Claims orders for an external worker. When none is ready it waits up to `patience` for one.
@@ -204,10 +212,7 @@ impl Engine {
             let is_ready = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
             if is_last || woken.is_some() || (is_first && (is_ready || claim.lease.is_some())) {
                 let (claim, arrived_ms) = (claim.clone(), self.shared.clocks.arrival_ms());
-                let claimed = ask(|reply| {
-                    self.shared.intake.submit(client, Command::Claim { claim, arrived_ms, reply }, &self.shared.stats);
-                });
-                let claimed = claimed.await?;
+                let claimed = self.ask(client, ClaimOrders { claim, arrived_ms }).await?;
                 if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
                     // Another claim may have been woken meanwhile: pass its turn on.
                     drop((waiting, woken));
@@ -258,8 +263,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn pause(&self, client: ClientKey, pause: Pause) -> Result<bool, CommandError> {
-        let pause = Box::new(pause);
-        ask(|reply| self.shared.intake.submit(client, Command::Pause { pause, reply }, &self.shared.stats)).await
+        self.ask(client, BeginPause { pause }).await
     }
 
     /// Lets the orders of a scope go on; `false` when nothing held them back.
@@ -267,7 +271,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn resume(&self, client: ClientKey, scope: Scope) -> Result<bool, CommandError> {
-        ask(|reply| self.shared.intake.submit(client, Command::Resume { scope, reply }, &self.shared.stats)).await
+        self.ask(client, Resume { scope }).await
     }
 
     /// Renews the lease of an external worker.
@@ -276,11 +280,7 @@ impl Engine {
     /// As for [`Engine::claim`].
     pub async fn renew(&self, client: ClientKey, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        ask(|reply| {
-            let beat = Beat { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() };
-            self.shared.intake.submit(client, Command::Renew { beat, reply }, &self.shared.stats);
-        })
-        .await
+        self.ask(client, Renew { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() }).await
     }
 
     /// Ends, or gives back, the work of an external worker on one order.
@@ -288,8 +288,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn report(&self, client: ClientKey, report: Report) -> Result<Changed, CommandError> {
-        let report = Box::new(report);
-        ask(|reply| self.shared.intake.submit(client, Command::Report { report, reply }, &self.shared.stats)).await
+        self.ask(client, ReportWork { report }).await
     }
 
     /// Stores an adjustment, or finds the same one.
@@ -297,8 +296,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`].
     pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<Adjusted, CommandError> {
-        let adjustment = Box::new(adjustment);
-        ask(|reply| self.shared.intake.submit(client, Command::Adjust { adjustment, reply }, &self.shared.stats)).await
+        self.ask(client, Adjust { adjustment }).await
     }
 
     /// Queues a publication into a durable application channel; `reply` hears where it stands in
@@ -312,8 +310,7 @@ impl Engine {
         body: Bytes,
         reply: Reply<Position>,
     ) {
-        let publication = Publication { channel, body, principal };
-        self.shared.intake.submit(client, Command::Publish { publication, reply }, &self.shared.stats);
+        self.submit(client, Publish { channel, body, principal }, reply);
     }
 
     /// Publishes into a durable application channel and waits until that is durable; see
@@ -328,7 +325,7 @@ impl Engine {
         channel: Arc<str>,
         body: Bytes,
     ) -> Result<Position, CommandError> {
-        ask(|reply| self.submit_publication(client, principal, channel, body, reply)).await
+        self.ask(client, Publish { channel, body, principal }).await
     }
 
     /// The rules of the shop.
@@ -430,13 +427,4 @@ impl Engine {
         }
         let _ = pool.await;
     }
-}
-
-async fn ask<T: Send + 'static>(submit: impl FnOnce(Reply<T>)) -> Result<T, CommandError> {
-    let (reply, answer) = oneshot::channel();
-    submit(Box::new(move |outcome| {
-        // Who asked may have gone away; the outcome stands all the same.
-        let _ = reply.send(outcome);
-    }));
-    answer.await.unwrap_or(Err(CommandError::StoreFailed))
 }

@@ -4,251 +4,20 @@
 //! that is answered makes room. Beyond it commands are refused at once, and nothing grows.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::{Refusal, Request, WorkResult};
-use ordercast_domain::draft::Draft;
-use ordercast_domain::order::{Details, Order, OrderSeq};
-use ordercast_domain::pause::{Pause, Scope};
-use ordercast_domain::product::{Product, ProductPatch};
-use ordercast_protocol::position::Position;
-use ordercast_protocol::principal::Principal;
-
+use crate::command::{self, ClientKey, Command, CommandError, Pending, Reply};
 use crate::stats::Stats;
 
-/// Most bytes of commands that are not yet acknowledged, by [`Command::weight`].
+/// Most bytes of commands that are not yet acknowledged, by their weight.
 const MAX_INTAKE_BYTES: usize = 128 * 1024 * 1024;
-/// Most bytes of one batch, likewise; more would make one commit long.
+/// Most bytes of one batch, counted the same way; more would make one commit long.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// Who shares a bound: the client's address.
-pub type ClientKey = IpAddr;
-
-/// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommandError {
-    /// A rule refused it.
-    Refused(Refusal),
-    /// This client has too many commands waiting; others may still be served.
-    ClientFull,
-    /// The server has too many commands waiting.
-    Full,
-    /// The store could not be written to for a while; nothing was stored.
-    Unavailable,
-    /// The server is stopping.
-    Stopping,
-    /// The store failed; the command may or may not be durable, and was not acknowledged.
-    StoreFailed,
-}
-
-/// An accepted or found order.
-#[derive(Clone, Debug)]
-pub enum Placed {
-    /// It is new.
-    Accepted {
-        /// Its changing part, as accepted.
-        order: Arc<Order>,
-        /// Its lasting part.
-        details: Arc<Details>,
-    },
-    /// It was accepted before, under this id.
-    Replayed {
-        /// The order's id.
-        order_id: Arc<str>,
-    },
-}
-
-/// A stored adjustment.
-#[derive(Clone, Debug)]
-pub struct Adjusted {
-    /// As it is stored.
-    pub adjustment: Adjustment,
-    /// False when the same one was stored before.
-    pub is_new: bool,
-}
-
-/// An order that something was done to.
-#[derive(Clone, Debug)]
-pub struct Changed {
-    /// As it is now.
-    pub order: Box<Order>,
-    /// Whether the same was asked for and done before.
-    pub replayed: bool,
-}
-
-/// An external worker that asks for orders.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// What it calls itself.
-    pub worker: Arc<str>,
-    /// The lease it has, if it has one.
-    pub lease: Option<Arc<str>>,
-    /// Most orders it can take.
-    pub most: usize,
-    /// How long the lease lasts from now on, in milliseconds.
-    pub ttl_ms: i64,
-}
-
-/// A sign of life of an external worker.
-#[derive(Clone, Debug)]
-pub(crate) struct Beat {
-    pub(crate) lease: Arc<str>,
-    /// How long the lease lasts from this on, in milliseconds.
-    pub(crate) ttl_ms: i64,
-    /// When it arrived, by steady time: how long it then waits for its commit does not count.
-    pub(crate) arrived_ms: i64,
-}
-
-/// What an external worker got.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// Its lease: it must be renewed before it ends.
-    pub lease: Arc<str>,
-    /// About when it ends, in milliseconds since 1970.
-    pub expires_at_ms: i64,
-    /// The orders, with their tokens.
-    pub orders: Vec<Order>,
-    /// How many were passed over because a pause or a limit holds them back; none of them is looked at again.
-    pub parked: usize,
-}
-
-/// A renewed lease.
-#[derive(Clone, Debug)]
-pub struct Renewed {
-    /// About when it ends, in milliseconds since 1970.
-    pub expires_at_ms: i64,
-    /// The orders it holds; any other is the worker's no longer.
-    pub orders: Vec<Order>,
-}
-
-/// How the work of an external worker on an order ended.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The order's id.
-    pub order_id: Arc<str>,
-    /// The lease it was claimed under.
-    pub lease: Arc<str>,
-    /// The token it was claimed with.
-    pub token: u32,
-    /// `None` gives it back unworked.
-    pub result: Option<WorkResult>,
-}
-
-/// Called once with the outcome, on the writer's thread: it must return at once.
-pub type Reply<T> = Box<dyn FnOnce(Result<T, CommandError>) + Send>;
-
-/// Something to be appended to a durable application channel.
-pub(crate) struct Publication {
-    pub(crate) channel: Arc<str>,
-    /// As it will be stored and told.
-    pub(crate) body: Bytes,
-    pub(crate) principal: Principal,
-}
-
-pub(crate) struct WorkDone {
-    pub(crate) seq: OrderSeq,
-    pub(crate) token: u32,
-    pub(crate) worker: Arc<str>,
-    /// `None` gives the order back unworked.
-    pub(crate) result: Option<WorkResult>,
-}
-
-pub(crate) enum Command {
-    Place {
-        draft: Box<Draft>,
-        principal: Principal,
-        reply: Reply<Placed>,
-    },
-    PutProducts {
-        products: Vec<Product>,
-        reply: Reply<usize>,
-    },
-    Adjust {
-        adjustment: Box<Adjustment>,
-        reply: Reply<Adjusted>,
-    },
-    Publish {
-        publication: Publication,
-        reply: Reply<Position>,
-    },
-    Act {
-        request: Box<Request>,
-        reply: Reply<Changed>,
-    },
-    PatchProduct {
-        sku: Arc<str>,
-        patch: ProductPatch,
-        reply: Reply<Box<Product>>,
-    },
-    /// `arrived_ms` is when it came, by steady time.
-    Claim {
-        claim: Claim,
-        arrived_ms: i64,
-        reply: Reply<Claimed>,
-    },
-    Renew {
-        beat: Beat,
-        reply: Reply<Renewed>,
-    },
-    Report {
-        report: Box<Report>,
-        reply: Reply<Changed>,
-    },
-    Pause {
-        pause: Box<Pause>,
-        reply: Reply<bool>,
-    },
-    Resume {
-        scope: Scope,
-        reply: Reply<bool>,
-    },
-    Finish(Vec<WorkDone>),
-    Recover,
-}
-
-impl Command {
-    pub(crate) fn refuse(self, error: CommandError) {
-        match self {
-            Self::Place { reply, .. } => reply(Err(error)),
-            Self::PutProducts { reply, .. } => reply(Err(error)),
-            Self::Adjust { reply, .. } => reply(Err(error)),
-            Self::Publish { reply, .. } => reply(Err(error)),
-            Self::Act { reply, .. } | Self::Report { reply, .. } => reply(Err(error)),
-            Self::PatchProduct { reply, .. } => reply(Err(error)),
-            Self::Claim { reply, .. } => reply(Err(error)),
-            Self::Renew { reply, .. } => reply(Err(error)),
-            Self::Pause { reply, .. } | Self::Resume { reply, .. } => reply(Err(error)),
-            Self::Finish(_) | Self::Recover => {}
-        }
-    }
-}
-
-impl Command {
-    /// About how many bytes the command takes in memory and in its commit.
-    fn weight(&self) -> usize {
-        const ROW: usize = 512;
-        const LINE: usize = 128;
-        match self {
-            Self::Place { draft, .. } => ROW + draft.details.lines.len() * LINE,
-            Self::PutProducts { products, .. } => products.len() * ROW,
-            Self::Adjust { adjustment, .. } => ROW + adjustment.lines.len() * LINE,
-            Self::Publish { publication, .. } => ROW + publication.body.len(),
-            Self::Act { .. } | Self::PatchProduct { .. } | Self::Renew { .. } | Self::Report { .. } => ROW,
-            Self::Pause { .. } | Self::Resume { .. } => ROW,
-            Self::Claim { claim, .. } => ROW + claim.most * ROW,
-            Self::Finish(done) => done.len() * ROW,
-            Self::Recover => 0,
-        }
-    }
-}
-
 pub(crate) struct Submission {
-    pub(crate) command: Command,
+    pub(crate) command: Box<dyn Pending>,
     client: Option<ClientKey>,
     weight: usize,
 }
@@ -286,7 +55,7 @@ impl Intake {
     }
 
     /// Queues a client's command, or refuses it at once through its reply.
-    pub(crate) fn submit(&self, client: ClientKey, command: Command, stats: &Stats) {
+    pub(crate) fn submit<C: Command>(&self, client: ClientKey, command: C, reply: Reply<C::Answer>, stats: &Stats) {
         let weight = command.weight();
         let mut queue = self.queue();
         let refusal = if let Some(error) = &queue.closed {
@@ -301,20 +70,20 @@ impl Intake {
         if let Some(error) = refusal {
             drop(queue);
             stats.overloaded.fetch_add(1, Relaxed);
-            command.refuse(error);
+            reply(Err(error));
             return;
         }
         queue.external += 1;
         queue.bytes += weight;
         stats.waiting.store(queue.external as u64, Relaxed);
         *queue.by_client.entry(client).or_default() += 1;
-        self.push(queue, Submission { command, client: Some(client), weight });
+        self.push(queue, Submission { command: command::pending(command, reply), client: Some(client), weight });
     }
 
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
-    pub(crate) fn submit_internal(&self, command: Command) {
+    pub(crate) fn submit_internal(&self, command: impl Command) {
         let queue = self.queue();
-        self.push(queue, Submission::internal(command));
+        self.push(queue, Submission::internal(command::unanswered(command)));
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
@@ -402,7 +171,7 @@ impl Intake {
 
 impl Submission {
     /// A command of the engine itself.
-    pub(crate) fn internal(command: Command) -> Self {
+    pub(crate) fn internal(command: Box<dyn Pending>) -> Self {
         Self { command, client: None, weight: 0 }
     }
 
@@ -419,19 +188,27 @@ impl Submission {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc::{SyncSender, sync_channel};
 
     use super::*;
+    use bytes::Bytes;
+    use ordercast_protocol::position::Position;
+    use ordercast_protocol::principal::Principal;
+
+    use crate::command::{Publish, PutProducts};
 
     fn client(last: u8) -> ClientKey {
         IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
     }
 
-    fn command(answers: &SyncSender<CommandError>) -> Command {
+    fn reply(answers: &SyncSender<CommandError>) -> Reply<usize> {
         let answers = answers.clone();
-        let reply = Box::new(move |outcome: Result<usize, _>| answers.send(outcome.unwrap_err()).unwrap());
-        Command::PutProducts { products: vec![], reply }
+        Box::new(move |outcome| answers.send(outcome.unwrap_err()).unwrap())
+    }
+
+    fn command() -> PutProducts {
+        PutProducts { products: vec![] }
     }
 
     #[test]
@@ -439,19 +216,19 @@ mod tests {
         let (intake, stats) = (Intake::new(3, 2), Stats::new());
         let (answers, answered) = sync_channel(16);
         for last in [1, 1, 1, 2, 3] {
-            intake.submit(client(last), command(&answers), &stats);
+            intake.submit(client(last), command(), reply(&answers), &stats);
         }
         assert_eq!(answered.try_recv(), Ok(CommandError::ClientFull), "the third of the first client");
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "the fourth of all");
         assert!(answered.try_recv().is_err());
         let Next::Batch(batch) = intake.next(10, None) else { panic!("three wait") };
-        intake.submit(client(3), command(&answers), &stats);
+        intake.submit(client(3), command(), reply(&answers), &stats);
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "a batch under way still counts");
         let clients: Vec<_> = batch.iter().filter_map(Submission::room).collect();
         intake.release(&clients, &stats);
-        intake.submit(client(1), command(&answers), &stats);
+        intake.submit(client(1), command(), reply(&answers), &stats);
         intake.close(CommandError::Stopping);
-        intake.submit(client(1), command(&answers), &stats);
+        intake.submit(client(1), command(), reply(&answers), &stats);
         assert_eq!(answered.try_recv(), Ok(CommandError::Stopping));
         intake.fail();
         assert_eq!(answered.try_recv(), Ok(CommandError::StoreFailed), "what was queued is told");
@@ -464,10 +241,9 @@ mod tests {
         let (answers, answered) = sync_channel(16);
         for _ in 0..3 {
             let answers = answers.clone();
-            let publication =
-                Publication { channel: "a".into(), body: body.clone(), principal: Principal::local_admin() };
+            let publication = Publish { channel: "a".into(), body: body.clone(), principal: Principal::local_admin() };
             let reply = Box::new(move |outcome: Result<Position, _>| answers.send(outcome.unwrap_err()).unwrap());
-            intake.submit(client(1), Command::Publish { publication, reply }, &stats);
+            intake.submit(client(1), publication, reply, &stats);
         }
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "one half and a bit fits, two do not");
         let Next::Batch(batch) = intake.next(10, None) else { panic!("one waits") };

@@ -1,24 +1,26 @@
 //! The write side: from a command to a durable commit, and from there to the broker.
 //!
 //! Every change goes through one door. [`Engine`] takes commands into a bounded queue ([`intake`]); one thread
-//! ([`writer`]) commits whatever is queued as a batch ([`batch`], [`run`]), acknowledges every submitter and announces
-//! the events. Workers ([`pool`]) claim and complete by commands like any other. The engine ends at the
+//! ([`writer`]) commits whatever is queued as a batch ([`batch`], [`pass`]), acknowledges every submitter and announces
+//! the events. [`command`] has one file for each command. Workers ([`pool`]) claim and complete by commands like any other. The engine ends at the
 //! broker: who listens is the hub's business.
 
 mod batch;
 pub mod catalogue;
+mod command;
+mod decided;
 pub mod encode;
 mod engine;
-mod external;
+mod events;
 mod health;
 mod ids;
-pub mod intake;
-mod outcome;
-mod pausing;
+mod intake;
+mod leases;
+mod parking;
+mod pass;
 mod pool;
 pub mod processor;
 pub mod retention;
-mod run;
 mod shared;
 pub mod stats;
 mod timers;
@@ -30,6 +32,6 @@ mod model_tests;
 #[cfg(test)]
 mod time_tests;
 
+pub use command::{Adjusted, Changed, Claim, Claimed, ClientKey, CommandError, Placed, Renewed, Reply, Report};
 pub use engine::{Engine, EngineParts};
-pub use intake::{ClientKey, CommandError};
 pub use shared::EngineConfig;

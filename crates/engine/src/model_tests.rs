@@ -4,7 +4,7 @@
 //! 256 sequences, or as many as `ORDERCAST_MODEL_SEQUENCES` says.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ordercast_domain::decide::{Action, LineQuantity, RecentClaims, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
@@ -28,9 +28,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::batch::{Batch, Looks};
+use crate::command::{
+    Act, BeginPause, Claim, ClaimOrders, Claimed, Finish, PatchProduct, Pending, Place, PutProducts, Recover, Renew,
+    Report, ReportWork, Resume, WorkDone, pending, unanswered,
+};
+use crate::decided::{Decided, Pauses};
 use crate::ids::IdSource;
-use crate::intake::{Beat, Claim, Command, Report, Submission, WorkDone};
-use crate::outcome::{Decided, Outcome, Pauses};
+use crate::intake::Submission;
 
 const SEQUENCES: u32 = 256;
 /// Ids that orders are placed with; fewer than orders, so that some repeat.
@@ -159,7 +163,8 @@ impl Side {
         }
     }
 
-    fn commit(&mut self, commands: Vec<Command>, now_ms: i64) -> Decided {
+    /// The outcomes, for comparison.
+    fn commit(&mut self, commands: Vec<Box<dyn Pending>>, now_ms: i64) -> Vec<String> {
         let rules = rules();
         let [ready, active, limited] = self.counts;
         let mut batch = Batch {
@@ -180,9 +185,12 @@ impl Side {
             decided: Decided::default(),
         };
         let outcome = wait(self.writer.commit(&mut At(&mut batch, now_ms)));
-        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
-        let mut decided = std::mem::take(&mut batch.decided);
-        drop(batch);
+        let CommitOutcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
+        let Batch { submissions, mut decided, .. } = batch;
+        let outcomes = submissions.iter().map(|submission| format!("{:#?}", submission.command.outcome())).collect();
+        for submission in submissions {
+            submission.command.acknowledge(&committed);
+        }
         self.recent.settle();
         self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
         if decided.none_ready {
@@ -192,7 +200,7 @@ impl Side {
             *count = count.checked_add_signed(isize::try_from(change).expect("few")).expect("none is taken twice");
         }
         self.idle = std::mem::take(&mut decided.idle);
-        decided
+        outcomes
     }
 
     /// What the writer knows is what is stored.
@@ -214,10 +222,14 @@ impl Side {
     }
 }
 
+/// The leases that were given out, the last one last.
+type Leases = Arc<Mutex<Vec<Arc<str>>>>;
+
 /// Turns wishes into commands by what is stored.
-fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Command {
+fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pending> {
     let text = |prefix: &str, number: u8| Arc::<str>::from(format!("{prefix}{number}"));
     let ttl_ms = |ends: bool| if ends { 0 } else { FAR_MS };
+    let leases = known.lock().expect("leases").clone();
     match wish {
         Wish::Place { id, customer, lines, run_at, key, prices } => {
             let item = |&(sku, quantity): &(u8, i64)| ItemInput {
@@ -244,7 +256,7 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             };
             let mut draft = draft_order(&input, &rules(), &customers()).expect("a good order");
             draft.key = key.map(|key| text("k", key));
-            Command::Place { draft: Box::new(draft), principal: Principal::local_admin(), reply: Box::new(|_| ()) }
+            unanswered(Place { draft, principal: Principal::local_admin() })
         }
         Wish::Act { id, pick, action, actor, lines, flags, key } => {
             let order = side.order(*id);
@@ -266,23 +278,26 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
                 if_versions: (flags & 0x400 == 0).then(|| vec![version + u32::from(flags & 0x3800 == 0)]),
                 key: key.map(|key| text("k", key)),
             };
-            Command::Act { request: Box::new(request), reply: Box::new(|_| ()) }
+            unanswered(Act { request })
         }
         Wish::Stock { sku, change } => {
             // Now and then it costs more, or the same again.
             let price = (*change == 5).then_some(3_000_000).or((*change == 4).then_some(2_500_000));
             let patch = ProductPatch { stock_change: Some(*change), price, ..ProductPatch::default() };
-            Command::PatchProduct { sku: SKUS[usize::from(*sku)].into(), patch, reply: Box::new(|_| ()) }
+            unanswered(PatchProduct { sku: SKUS[usize::from(*sku)].into(), patch })
         }
         Wish::Claim { with_lease, most, ends } => {
             let lease = leases.last().filter(|_| *with_lease).cloned();
             let claim = Claim { worker: "out".into(), lease, most: *most, ttl_ms: ttl_ms(*ends) };
-            Command::Claim { claim, arrived_ms: now_ms, reply: Box::new(|_| ()) }
+            let known = Arc::clone(known);
+            let note = move |claimed: Result<Claimed, _>| {
+                known.lock().expect("leases").extend(claimed.ok().map(|claimed| claimed.lease));
+            };
+            pending(ClaimOrders { claim, arrived_ms: now_ms }, Box::new(note))
         }
         Wish::Renew { ends } => {
             let lease = leases.last().cloned().unwrap_or_else(|| "none".into());
-            let beat = Beat { lease, ttl_ms: ttl_ms(*ends), arrived_ms: now_ms };
-            Command::Renew { beat, reply: Box::new(|_| ()) }
+            unanswered(Renew { lease, ttl_ms: ttl_ms(*ends), arrived_ms: now_ms })
         }
         Wish::Report { nth, is_stale, how } => {
             let active = side.active(true);
@@ -292,17 +307,14 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             // Now and then of another lease, or again what was said before.
             let lease = order.and_then(|order| order.lease.clone()).filter(|_| nth % 8 > 0);
             let lease = lease.unwrap_or_else(|| leases.last().cloned().unwrap_or_else(|| "none".into()));
-            Command::Report {
-                report: Box::new(Report { order_id, lease, token, result: result_of(*how) }),
-                reply: Box::new(|_| ()),
-            }
+            unanswered(ReportWork { report: Report { order_id, lease, token, result: result_of(*how) } })
         }
         Wish::Pool { how } => {
             let done = side.active(false).into_iter().filter_map(|order| {
                 let (worker, result) = (order.worker?, result_of(*how));
                 Some(WorkDone { seq: order.seq, token: order.token, worker, result })
             });
-            Command::Finish(done.collect())
+            unanswered(Finish { done: done.collect() })
         }
         Wish::Pause { scope, ends } => {
             let scope = match scope {
@@ -313,11 +325,11 @@ fn command(wish: &Wish, side: &Side, leases: &[Arc<str>], now_ms: i64) -> Comman
             let pause =
                 Pause { scope: scope.clone(), since_ms: 0, actor: "admin".into(), reason: None, is_ending: false };
             match ends {
-                true => Command::Resume { scope, reply: Box::new(|_| ()) },
-                false => Command::Pause { pause: Box::new(pause), reply: Box::new(|_| ()) },
+                true => unanswered(Resume { scope }),
+                false => unanswered(BeginPause { pause }),
             }
         }
-        Wish::Recover => Command::Recover,
+        Wish::Recover => unanswered(Recover),
     }
 }
 
@@ -441,32 +453,24 @@ proptest! {
         let mut sides = [Side::new(model.clone(), model), Side::new(writer, reader)];
         // In the past by the stores' clocks, so that what is due by the test's is due by theirs.
         let mut now_ms = system_now_ms() - FAR_MS / 2;
-        let mut leases: Vec<Arc<str>> = Vec::new();
-        let stock = |_: &Side| Command::PutProducts {
-            products: SKUS[..2].iter().map(|sku| stocked(sku)).collect(),
-            reply: Box::new(|_| ()),
-        };
+        let leases = [Leases::default(), Leases::default()];
         for side in &mut sides {
-            let first = stock(side);
-            side.commit(vec![first], now_ms);
+            let products = SKUS[..2].iter().map(|sku| stocked(sku)).collect();
+            side.commit(vec![unanswered(PutProducts { products })], now_ms);
         }
         for wishes in &batches {
             now_ms += 1_000;
-            let commands = |side: &Side| wishes.iter().map(|wish| command(wish, side, &leases, now_ms)).collect();
-            let both: Vec<Vec<Command>> = sides.iter().map(commands).collect();
-            let decided: Vec<Decided> =
-                sides.iter_mut().zip(both).map(|(side, commands)| side.commit(commands, now_ms)).collect();
-            let outcomes = |decided: &Decided| format!("{:#?}", decided.outcomes);
-            prop_assert_eq!(outcomes(&decided[0]), outcomes(&decided[1]));
+            let mut outcomes = sides.iter_mut().zip(&leases).map(|(side, leases)| {
+                let commands = wishes.iter().map(|wish| command(wish, side, leases, now_ms)).collect();
+                side.commit(commands, now_ms)
+            });
+            prop_assert_eq!(outcomes.next(), outcomes.next());
+            drop(outcomes);
+            prop_assert_eq!(&*leases[0].lock().expect("leases"), &*leases[1].lock().expect("leases"));
             prop_assert_eq!(contents(&*sides[0].reader), contents(&*sides[1].reader));
             check(&*sides[0].reader);
             for side in &sides {
                 side.check_counts();
-            }
-            for outcome in &decided[0].outcomes {
-                if let Outcome::Claimed(Ok(claimed)) = outcome {
-                    leases.push(Arc::clone(&claimed.lease));
-                }
             }
         }
         drop(sides);

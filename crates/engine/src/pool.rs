@@ -8,7 +8,8 @@ use ordercast_domain::order::{Order, OrderSeq};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::intake::{Command, Intake, WorkDone};
+use crate::command::{Finish, WorkDone};
+use crate::intake::Intake;
 use crate::processor::Processor;
 
 /// Why an order fails whose work panicked.
@@ -52,7 +53,7 @@ pub(crate) async fn run(
                     done.extend(report(ended, &mut claimed));
                     next = works.try_join_next_with_id();
                 }
-                intake.submit_internal(Command::Finish(done));
+                intake.submit_internal(Finish { done });
             }
             _ = give_up.wait_for(|&give_up| give_up), if !works.is_empty() && !*given_up.borrow() => works.abort_all(),
         }

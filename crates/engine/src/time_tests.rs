@@ -22,9 +22,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::batch::Batch;
+use crate::command::{
+    Claim, ClaimOrders, Claimed, CommandError, Pending, Place, Renew, Report, ReportWork, pending, unanswered,
+};
+use crate::decided::{Decided, Pauses};
 use crate::ids::IdSource;
-use crate::intake::{Beat, Claim, Command, Report, Submission};
-use crate::outcome::{Decided, Outcome, Pauses};
+use crate::intake::Submission;
 use crate::timers::Timers;
 
 const SCHEDULES: u32 = 256;
@@ -114,7 +117,7 @@ impl World {
         self.wall_ms.load(Relaxed)
     }
 
-    fn commit(&mut self, commands: Vec<Command>) -> Decided {
+    fn commit(&mut self, commands: Vec<Box<dyn Pending>>) {
         let looks = self.timers.looks(self.wall(), self.steady.now_ms());
         let mut batch = Batch {
             submissions: commands.into_iter().map(Submission::internal).collect(),
@@ -134,10 +137,12 @@ impl World {
             decided: Decided::default(),
         };
         let outcome = wait(self.store.commit(&mut batch));
-        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
-        let decided = std::mem::take(&mut batch.decided);
+        let CommitOutcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
+        let Batch { submissions, decided, .. } = batch;
         self.timers.note(looks, &decided);
-        decided
+        for submission in submissions {
+            submission.command.acknowledge(&committed);
+        }
     }
 
     fn place(&mut self, id: &str, run_at_ms: Option<i64>) {
@@ -147,14 +152,16 @@ impl World {
             OrderInput { id: Some(id), items: vec![item], customer, address, run_at_ms, ..OrderInput::default() };
         let draft = draft_order(&input, &self.rules, &CustomerKey::new([7; 32])).expect("a good order");
         let principal = Principal::local_admin();
-        self.commit(vec![Command::Place { draft: Box::new(draft), principal, reply: Box::new(|_| ()) }]);
+        self.commit(vec![unanswered(Place { draft, principal })]);
     }
 
     fn claim(&mut self) -> Order {
         let claim = Claim { worker: "out".into(), lease: None, most: 1, ttl_ms: LEASE_MS };
         let arrived_ms = self.steady.now_ms();
-        let mut decided = self.commit(vec![Command::Claim { claim, arrived_ms, reply: Box::new(|_| ()) }]);
-        let Some(Outcome::Claimed(Ok(mut claimed))) = decided.outcomes.pop() else { panic!("a claim is answered") };
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        let reply = move |claimed: Result<Claimed, CommandError>| answer.send(claimed).expect("somebody listens");
+        self.commit(vec![pending(ClaimOrders { claim, arrived_ms }, Box::new(reply))]);
+        let mut claimed = answered.recv().expect("an answer").expect("a lease");
         (self.lease, self.beaten_ms) = (claimed.lease, self.passed_ms);
         claimed.orders.pop().expect("an order is ready")
     }
@@ -163,19 +170,18 @@ impl World {
     fn put_off(&mut self, order: &Order) {
         let result = Some(WorkResult::Retry { reason: "busy".into(), after_ms: Some(WAIT_MS) });
         let (order_id, lease) = (Arc::clone(&order.id), Arc::clone(&self.lease));
-        let report = Box::new(Report { order_id, lease, token: order.token, result });
-        self.commit(vec![Command::Report { report, reply: Box::new(|_| ()) }]);
+        let report = Report { order_id, lease, token: order.token, result };
+        self.commit(vec![unanswered(ReportWork { report })]);
     }
 
     /// One look of the writer at its clock, with the sign of life that a worker gives every two seconds.
     fn tick(&mut self) {
         self.steady.look(self.now(), true);
-        let mut commands = Vec::new();
+        let mut commands: Vec<Box<dyn Pending>> = Vec::new();
         if !self.is_dead && self.passed_ms - self.beaten_ms >= BEAT_MS {
             self.beaten_ms = self.passed_ms;
             let arrived_ms = self.steady.arrival_ms(self.now());
-            let beat = Beat { lease: Arc::clone(&self.lease), ttl_ms: LEASE_MS, arrived_ms };
-            commands.push(Command::Renew { beat, reply: Box::new(|_| ()) });
+            commands.push(unanswered(Renew { lease: Arc::clone(&self.lease), ttl_ms: LEASE_MS, arrived_ms }));
         }
         self.commit(commands);
     }

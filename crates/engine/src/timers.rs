@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ordercast_store::clock::{SteadyClock, TICK, WallWatch, wall_now_ms};
 
 use crate::batch::Looks;
-use crate::outcome::Decided;
+use crate::decided::Decided;
 
 /// Longest sleep: a clock that was set is noticed this soon.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -10,16 +10,16 @@ use ordercast_domain::decide::RecentClaims;
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
-use ordercast_protocol::position::Position;
 use ordercast_store::clock::wall_now_ms;
 use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::batch::{Batch, Looks};
+use crate::command::CommandError;
+use crate::decided::{Decided, Pauses};
 use crate::ids::IdSource;
-use crate::intake::{Command, CommandError, Next, Submission};
-use crate::outcome::{Decided, Outcome, Pauses};
+use crate::intake::{Next, Submission};
 use crate::retention::Trimmer;
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -193,15 +193,14 @@ impl Writer {
             // Whatever the counter says.
             shared.stats.ready.store(0, Relaxed);
         }
-        self.count(&committed, submissions.len(), &decided);
+        self.count(&committed, &submissions, &decided);
         // The mirror goes first, so that who is told of a change also finds it there.
         shared.catalogue.update(decided.products);
         // Room first, so that a client that answers an ack with its next command finds some.
         let rooms: Vec<_> = submissions.iter().filter_map(Submission::room).collect();
         shared.intake.release(&rooms, &shared.stats);
-        let published = committed.logs.iter().find(|range| range.log == Log::Publications);
-        for (submission, outcome) in submissions.into_iter().zip(decided.outcomes) {
-            answer(submission.command, outcome, published);
+        for submission in submissions {
+            submission.command.acknowledge(&committed);
         }
         self.idle = decided.idle;
         shared.in_pool.store(shared.config.slots - self.idle.len().min(shared.config.slots), Relaxed);
@@ -214,12 +213,12 @@ impl Writer {
         Ok(())
     }
 
-    fn count(&self, committed: &Committed, commands: usize, decided: &Decided) {
+    fn count(&self, committed: &Committed, submissions: &[Submission], decided: &Decided) {
         let stats = &self.shared.stats;
         if !committed.logs.is_empty() {
             stats.commits.fetch_add(1, Relaxed);
             stats.sync_us.observe(committed.sync_us);
-            stats.batch_size.observe(commands as u64);
+            stats.batch_size.observe(submissions.len() as u64);
         }
         stats.accepted.fetch_add(decided.accepted as u64, Relaxed);
         stats.published.fetch_add(decided.published, Relaxed);
@@ -239,22 +238,9 @@ impl Writer {
             stats.work_us.fetch_add(micros(order.duration_ms.unwrap_or(0)), Relaxed);
             stats.observe_latency(micros(order.updated_at_ms - order.accepted_at_ms));
         }
-        for outcome in &decided.outcomes {
-            match outcome {
-                Outcome::Placed(Ok(crate::intake::Placed::Replayed { .. })) => &stats.replayed,
-                Outcome::Placed(Err(_))
-                | Outcome::Stored(Err(_))
-                | Outcome::Adjusted(Err(_))
-                | Outcome::Changed(Err(_))
-                | Outcome::Patched(Err(_))
-                | Outcome::Claimed(Err(_))
-                | Outcome::Renewed(Err(_))
-                | Outcome::Paused(Err(_))
-                | Outcome::Published(Err(_)) => &stats.refused,
-                _ => continue,
-            }
-            .fetch_add(1, Relaxed);
-        }
+        stats.replayed.fetch_add(decided.replayed, Relaxed);
+        let refused = submissions.iter().filter(|submission| submission.command.is_refused()).count();
+        stats.refused.fetch_add(refused as u64, Relaxed);
     }
 }
 
@@ -262,29 +248,6 @@ fn failure_of(outcome: CommitOutcome) -> String {
     match outcome {
         CommitOutcome::Fatal(error) => error.to_string(),
         _ => "the outcome of a commit is unknown".to_owned(),
-    }
-}
-
-/// `published` is where the publications of the batch are.
-fn answer(command: Command, outcome: Outcome, published: Option<&LogRange>) {
-    match (command, outcome) {
-        (Command::Place { reply, .. }, Outcome::Placed(result)) => reply(result),
-        (Command::PutProducts { reply, .. }, Outcome::Stored(result)) => reply(result),
-        (Command::Adjust { reply, .. }, Outcome::Adjusted(result)) => reply(result),
-        (Command::Publish { reply, .. }, Outcome::Published(result)) => {
-            let place = |nth: u64| {
-                let range = published.ok_or(CommandError::StoreFailed)?;
-                Ok(Position { epoch: range.epoch.clone(), offset: range.first + nth })
-            };
-            reply(result.and_then(place));
-        }
-        (Command::Act { reply, .. } | Command::Report { reply, .. }, Outcome::Changed(result)) => reply(result),
-        (Command::PatchProduct { reply, .. }, Outcome::Patched(result)) => reply(result),
-        (Command::Claim { reply, .. }, Outcome::Claimed(result)) => reply(result),
-        (Command::Renew { reply, .. }, Outcome::Renewed(result)) => reply(result),
-        (Command::Pause { reply, .. } | Command::Resume { reply, .. }, Outcome::Paused(result)) => reply(result),
-        // Internal commands expect no answer.
-        (command, _) => command.refuse(CommandError::Stopping),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ordercast_domain::status::Status;
 use ordercast_engine::CommandError;
-use ordercast_engine::intake::Placed;
+use ordercast_engine::Placed;
 use ordercast_engine::processor::{Processor, TimedProcessor, Work};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;

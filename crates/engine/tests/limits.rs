@@ -13,7 +13,7 @@ use ordercast_domain::order::Order;
 use ordercast_domain::rules::Concurrency;
 use ordercast_domain::transition::Actor;
 use ordercast_engine::Engine;
-use ordercast_engine::intake::{Claim, Report};
+use ordercast_engine::{Claim, Report};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::model::ModelStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordercast_domain::status::Status;
-use ordercast_engine::intake::Placed;
+use ordercast_engine::Placed;
 use ordercast_engine::{CommandError, Engine, EngineConfig, EngineParts};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::read::ReadStore;

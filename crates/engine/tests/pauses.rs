@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_engine::Engine;
-use ordercast_engine::intake::{Claim, Claimed};
+use ordercast_engine::{Claim, Claimed};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};

@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use ordercast_domain::draft::Draft;
-use ordercast_engine::intake::Placed;
+use ordercast_engine::Placed;
 use ordercast_engine::{CommandError, encode};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ordercast_domain::draft::Draft;
-use ordercast_engine::intake::{Changed, Placed};
+use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
 use ordercast_protocol::channel::Channel;

@@ -13,7 +13,7 @@ use hyper::header::HeaderValue;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::WorkResult;
 use ordercast_engine::encode;
-use ordercast_engine::intake::{Claim, Report};
+use ordercast_engine::{Claim, Report};
 use ordercast_protocol::action::{WorkRequest, parse_work};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;

@@ -11,7 +11,7 @@ use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::Order;
 use ordercast_domain::rules::Rules;
-use ordercast_engine::intake::Placed;
+use ordercast_engine::Placed;
 use ordercast_engine::processor::{Processor, Work};
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_protocol::principal::Principal;

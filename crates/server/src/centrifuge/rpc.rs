@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_domain::draft::Draft;
 use ordercast_domain::transition::ActionName;
-use ordercast_engine::intake::{Changed, Placed};
+use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Replies};
 use ordercast_protocol::call::{CallRequest, parse_call};

@@ -1,34 +1,15 @@
-//! What a decided batch tells its writer, apart from what it writes.
+//! What the writer learns from a decided batch, apart from what is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::money::Currency;
-use ordercast_domain::order::Order;
+use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_protocol::channel::Log;
-
-use crate::intake::{Adjusted, Changed, Claimed, CommandError, Placed, Renewed};
-
-/// What became of one command.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Placed(Result<Placed, CommandError>),
-    Stored(Result<usize, CommandError>),
-    Adjusted(Result<Adjusted, CommandError>),
-    /// Its place among the publications of the batch, from 0; its offset follows from the commit.
-    Published(Result<u64, CommandError>),
-    Changed(Result<Changed, CommandError>),
-    Patched(Result<Box<Product>, CommandError>),
-    Claimed(Result<Claimed, CommandError>),
-    Renewed(Result<Renewed, CommandError>),
-    /// Whether that changed anything.
-    Paused(Result<bool, CommandError>),
-    Done,
-}
 
 /// What the writer knows of pauses: whether looking for them is worth while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +32,6 @@ impl Pauses {
 /// What a decided batch tells its writer, apart from what it writes.
 #[derive(Default)]
 pub(crate) struct Decided {
-    pub(crate) outcomes: Vec<Outcome>,
     /// Orders that were claimed for workers in the process, with their names.
     pub(crate) claimed: Vec<Order>,
     /// Orders whose work ended, after it.
@@ -67,7 +47,7 @@ pub(crate) struct Decided {
     pub(crate) first_due_ms: Option<i64>,
     /// The first wait that the batch set, by steady time.
     pub(crate) first_steady_due_ms: Option<i64>,
-    /// The first end of a lease that the batch set, likewise.
+    /// The first end of a lease that the batch set, by steady time.
     pub(crate) first_lease_end_ms: Option<i64>,
     /// When timers were looked at: when the next one comes.
     pub(crate) next_due_ms: Option<i64>,
@@ -85,6 +65,8 @@ pub(crate) struct Decided {
     pub(crate) pauses: Option<Pauses>,
     /// New orders.
     pub(crate) accepted: usize,
+    /// Orders that were found to be placed before.
+    pub(crate) replayed: u64,
     /// Publications.
     pub(crate) published: u64,
     pub(crate) revenue: BTreeMap<Currency, i64>,
@@ -94,4 +76,27 @@ pub(crate) struct Decided {
     pub(crate) events: Vec<(Log, AnnouncedEvent)>,
     /// The workers that have nothing to do after the batch.
     pub(crate) idle: Vec<Arc<str>>,
+}
+
+impl Decided {
+    /// Counts what an order moved from and to; `was` is where it stood in the queue.
+    pub(crate) fn count_move(&mut self, was: Option<Queue>, order: &Order) {
+        let count = |queue: Option<Queue>, of: Queue| i64::from(queue == Some(of));
+        let is = order.queue();
+        self.ready += count(is, Queue::Ready) - count(was, Queue::Ready);
+        self.active += count(is, Queue::InWork) - count(was, Queue::InWork);
+        self.limited += count(is, Queue::Limited) - count(was, Queue::Limited);
+        if order.status == Status::Active {
+            if was != Some(Queue::InWork) {
+                self.lanes.push(order.lane);
+            }
+        } else {
+            self.moves[order.status as usize] += 1;
+        }
+        let (first, due_ms) = match order.steady_due_ms {
+            Some(due_ms) => (&mut self.first_steady_due_ms, Some(due_ms)),
+            None => (&mut self.first_due_ms, order.due_at_ms),
+        };
+        *first = first.iter().copied().chain(due_ms).min();
+    }
 }

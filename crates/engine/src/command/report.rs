@@ -1,0 +1,58 @@
+//! Ending, or giving back, the work of an external worker on one order.
+
+use std::sync::Arc;
+
+use ordercast_domain::decide::{self, Refusal, Reported, WorkResult};
+use ordercast_store::write::Keys;
+
+use super::{Changed, Command, Demand, ROW_BYTES};
+use crate::pass::Pass;
+
+/// How the work of an external worker on an order ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The order's id.
+    pub order_id: Arc<str>,
+    /// The lease it was claimed under.
+    pub lease: Arc<str>,
+    /// The token it was claimed with.
+    pub token: u32,
+    /// `None` gives it back unworked.
+    pub result: Option<WorkResult>,
+}
+
+pub(crate) struct ReportWork {
+    pub(crate) report: Report,
+}
+
+impl Command for ReportWork {
+    type Decided = Changed;
+    type Answer = Changed;
+
+    fn weight(&self) -> usize {
+        ROW_BYTES
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        keys.acted_on.push(Arc::clone(&self.report.order_id));
+        keys.reports.push((Arc::clone(&self.report.order_id), self.report.token));
+    }
+
+    fn demand(&self) -> Demand {
+        Demand { ends: 1, ..Demand::default() }
+    }
+
+    fn decide(&self, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
+        let Report { order_id, lease, token, result } = &self.report;
+        let seq = *pass.set.orders_by_id.get(order_id).ok_or(Refusal::NotFound)?;
+        let (by, spread) = ((seq, lease, *token), (&pass.rules.retries, pass.ids.dice()));
+        match decide::report(&mut pass.set, by, result.as_ref(), spread, pass.now_ms)? {
+            Reported::Step(step, report) => {
+                pass.writes.reports.push(report);
+                pass.step(&step);
+                Ok(Changed { order: Box::new(step.order), replayed: false })
+            }
+            Reported::Repeated(order) => Ok(Changed { order, replayed: true }),
+        }
+    }
+}

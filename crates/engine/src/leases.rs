@@ -1,0 +1,88 @@
+//! Leases of workers outside the process, and the orders in work under them.
+
+use std::sync::Arc;
+
+use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::lease::Lease;
+use ordercast_domain::order::{Order, OrderSeq};
+use ordercast_domain::status::Status;
+
+use crate::pass::Pass;
+
+/// A sign of life of an external worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heartbeat<'a> {
+    /// The lease it keeps alive.
+    pub(crate) lease: &'a Arc<str>,
+    /// How long the lease lasts from its arrival on, in milliseconds.
+    pub(crate) ttl_ms: i64,
+    /// When it arrived, by steady time.
+    pub(crate) arrived_ms: i64,
+}
+
+/// Takes a heartbeat into account before any lease of the batch ends: one that came in time counts.
+pub(crate) fn hear(pass: &mut Pass<'_>, heartbeat: Heartbeat<'_>) {
+    let Heartbeat { lease, ttl_ms, arrived_ms } = heartbeat;
+    let end_ms = end_of(pass, arrived_ms, ttl_ms);
+    let in_time = |lease: &&Lease| arrived_ms < lease.expires_at_ms && lease.expires_at_ms < end_ms;
+    if let Some(lease) = pass.set.leases.get(lease).filter(in_time).cloned() {
+        extend(pass, &lease, end_ms);
+    }
+}
+
+/// Takes the orders from workers whose leases have ended.
+pub(crate) fn end_expired(pass: &mut Pass<'_>) {
+    pass.decided.next_lease_end_ms = pass.set.next_lease_end_ms;
+    let has_ended = |lease: &&Lease| lease.expires_at_ms <= pass.set.steady_ms;
+    let mut ended: Vec<Lease> = pass.set.leases.values().filter(has_ended).cloned().collect();
+    // A batch that is decided again must come to the same.
+    ended.sort_unstable_by(|one, other| (one.expires_at_ms, &one.id).cmp(&(other.expires_at_ms, &other.id)));
+    for Lease { id, .. } in ended {
+        let orders: Vec<OrderSeq> = held_by(pass, &id).into_iter().map(|order| order.seq).collect();
+        tracing::warn!(lease = &*id, orders = orders.len(), "a lease has ended");
+        for seq in orders {
+            let spread = (&pass.rules.retries, pass.ids.dice());
+            if let Ok(step) = decide::end_lease(&mut pass.set, seq, spread, pass.now_ms) {
+                pass.step(&step);
+            }
+        }
+        pass.set.leases.remove(&id);
+        pass.writes.ended_leases.push(id);
+    }
+}
+
+/// A lease that has not ended.
+///
+/// # Errors
+/// [`Refusal::NoLease`].
+pub(crate) fn live(pass: &Pass<'_>, id: &Arc<str>) -> Result<Lease, Refusal> {
+    pass.set.leases.get(id).cloned().ok_or(Refusal::NoLease)
+}
+
+/// When a lease ends whose heartbeat came at `arrived_ms`: between two looks at the clock that may lie ahead of it.
+pub(crate) fn end_of(pass: &Pass<'_>, arrived_ms: i64, ttl_ms: i64) -> i64 {
+    arrived_ms.min(pass.set.steady_ms).saturating_add(ttl_ms)
+}
+
+/// About what time it will be when steady time is `steady_ms`, in milliseconds since 1970.
+pub(crate) fn outward_ms(pass: &Pass<'_>, steady_ms: i64) -> i64 {
+    pass.set.wall_ms.saturating_add(steady_ms - pass.set.steady_ms)
+}
+
+/// Stores a lease with a later end.
+pub(crate) fn extend(pass: &mut Pass<'_>, lease: &Lease, expires_at_ms: i64) {
+    let lease = Lease { expires_at_ms, ..lease.clone() };
+    let first = pass.decided.first_lease_end_ms;
+    pass.decided.first_lease_end_ms = Some(first.map_or(expires_at_ms, |first| first.min(expires_at_ms)));
+    pass.set.leases.insert(Arc::clone(&lease.id), lease.clone());
+    pass.writes.leases.retain(|known| known.id != lease.id);
+    pass.writes.leases.push(lease);
+}
+
+/// The orders in work under a lease, the first accepted first.
+pub(crate) fn held_by<'p>(pass: &'p Pass<'_>, id: &Arc<str>) -> Vec<&'p Order> {
+    let is_held = |order: &&Order| order.status == Status::Active && order.lease.as_ref() == Some(id);
+    let mut orders: Vec<&Order> = pass.set.orders.values().filter(is_held).collect();
+    orders.sort_unstable_by_key(|order| order.seq);
+    orders
+}
