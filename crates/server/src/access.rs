@@ -1,9 +1,13 @@
 //! Who comes in, and as whom.
 
+pub(crate) mod actor;
+pub mod secret;
+pub mod tokens;
+
 use ordercast_protocol::principal::Role;
 
-use crate::secret::Secret;
-use crate::tokens::Tokens;
+use self::secret::Secret;
+use self::tokens::Tokens;
 
 /// The settings of access.
 #[derive(Clone, Debug)]

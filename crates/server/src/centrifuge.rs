@@ -11,18 +11,18 @@ mod stage;
 
 mod begun;
 mod connect;
-mod past;
-mod present;
+mod history;
+mod presence;
 mod publish;
 mod rpc;
 mod subscribe;
 mod subscription;
 
+mod heartbeat;
 mod refusal;
-mod rhythm;
 
 pub(crate) mod permission;
 pub(crate) mod signal;
 
-pub(crate) use past::read_history;
-pub(crate) use present::{read_presence, read_presence_stats};
+pub(crate) use history::read_history;
+pub(crate) use presence::{read_presence, read_presence_stats};

@@ -10,9 +10,9 @@ use ordercast_protocol::centrifuge::message::{
     Command, ConnectRequest, HistoryRequest, RefreshRequest, SubRefreshRequest, SubscribeRequest,
 };
 use ordercast_server::access::Access;
+use ordercast_server::access::secret::Secret;
+use ordercast_server::access::tokens::{TokenKeys, Tokens};
 use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
-use ordercast_server::tokens::{TokenKeys, Tokens};
 use serde_json::{Value, json};
 use support::centrifuge::{BOTH, CentrifugeClient, SECRET, channel, now_s, token};
 use support::{Server, Setup};

@@ -5,8 +5,8 @@ mod support;
 use std::path::Path;
 
 use ordercast_server::access::Access;
+use ordercast_server::access::secret::Secret;
 use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
 use serde_json::{Value, json};
 use support::{Server, Socket};
 

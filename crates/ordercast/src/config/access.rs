@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ordercast_server::CentrifugeConfig;
+use ordercast_server::access::secret::Secret;
+use ordercast_server::access::tokens::{TokenKeys, Tokens};
 use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
-use ordercast_server::tokens::{TokenKeys, Tokens};
 
 use super::layers::{Layers, setting};
 use super::readable::Hidden;

@@ -17,7 +17,7 @@ use super::permission::Caller;
 use super::session::{CentrifugeSession, unix_s};
 use super::stage::{Connecting, Identity, Stage, no_user};
 use super::subscription::{Awaited, Wish};
-use crate::tokens::{ChannelOptions, ConnectionClaims, TokenError};
+use crate::access::tokens::{ChannelOptions, ConnectionClaims, TokenError};
 
 /// What the server calls itself.
 const VERSION: &str = concat!("ordercast ", env!("CARGO_PKG_VERSION"));

@@ -26,10 +26,11 @@ use uuid::Uuid;
 use super::session::CentrifugeSession;
 use super::stage::ReturnPath;
 use crate::app::App;
-use crate::body::read_body;
-use crate::events::Infallible;
+use crate::http::body::read_body;
+use crate::http::parameters::query_value;
+use crate::http::response::Infallible;
 use crate::problem::Problem;
-use crate::upgrade::{self, Granted, Opening, query_value, reserve};
+use crate::upgrade::{self, Granted, Opening, reserve};
 
 /// The path of WebSockets; the front answers it.
 pub(crate) const WEBSOCKET_PATH: &str = "/connection/websocket";

@@ -15,7 +15,7 @@ use ordercast_store::model::system_now_ms;
 
 use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
-use crate::publishing;
+use crate::operations::publishing;
 
 impl CentrifugeSession {
     pub(super) fn publish(&mut self, id: u32, request: &PublishRequest, connection: &mut dyn Connection) {

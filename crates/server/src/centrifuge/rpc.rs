@@ -16,15 +16,16 @@ use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_protocol::principal::Principal;
 use ordercast_store::read::OrderQuery;
 
-use super::past::is_allowed;
+use super::history::is_allowed;
 use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
 use super::session::CentrifugeSession;
-use crate::actions::request_of;
 use crate::app::App;
-use crate::drafts::{Entrance, draft_of, explain, needs_search};
-use crate::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, number, status_of, whole_order_json};
+use crate::http::parameters::number;
+use crate::operations::actions::request_of;
+use crate::operations::drafts::{Entrance, draft_of, explain, needs_search};
+use crate::operations::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, status_of, whole_order_json};
+use crate::operations::products;
 use crate::problem::Problem;
-use crate::products;
 
 /// Length of an error's message after which no more wrong fields are named, in bytes.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;

@@ -17,8 +17,8 @@ use ordercast_protocol::close;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 
+use super::heartbeat::{Due, Heartbeat};
 use super::refusal::problem_of;
-use super::rhythm::{Beat, Rhythm};
 use super::signal::{Signal, Target};
 use super::stage::{Identity, ReturnPath, Stage};
 use super::subscription::{Subscription, Subscriptions};
@@ -49,7 +49,7 @@ pub(super) struct CentrifugeSession {
     pub(super) stage: Stage,
     pub(super) identity: Identity,
     pub(super) subscriptions: Subscriptions,
-    pub(super) rhythm: Rhythm,
+    pub(super) heartbeat: Heartbeat,
     /// When the connection ends unless its token is replaced.
     pub(super) expires: Option<Instant>,
     /// Whether the transport's own pings are used.
@@ -89,7 +89,7 @@ impl CentrifugeSession {
             stage: Stage::New,
             identity: Identity::unknown(),
             subscriptions: Subscriptions::default(),
-            rhythm: Rhythm::default(),
+            heartbeat: Heartbeat::default(),
             expires: None,
             has_own_pings: false,
             wire,
@@ -145,7 +145,7 @@ impl CentrifugeSession {
 
     fn carry_out(&mut self, command: Command, connection: &mut dyn Connection) {
         if command == Command::default() {
-            if !self.rhythm.pong() {
+            if !self.heartbeat.pong() {
                 self.break_off("a pong that was not asked for", connection);
             }
             return;
@@ -268,7 +268,7 @@ impl CentrifugeSession {
 
     fn set_alarm(&mut self, connection: &mut dyn Connection) {
         let subscriptions = self.subscriptions.iter().filter_map(Subscription::expires);
-        let deadlines = self.rhythm.next().into_iter().chain(self.deadline).chain(self.expires);
+        let deadlines = self.heartbeat.next().into_iter().chain(self.deadline).chain(self.expires);
         if let Some(next) = deadlines.chain(subscriptions).min() {
             connection.wake_after(next.saturating_duration_since(Instant::now()));
         }
@@ -295,7 +295,7 @@ impl CentrifugeSession {
         self.deadline = None;
         if !self.has_own_pings {
             let config = &self.app.config.centrifuge;
-            self.rhythm = Rhythm::start(Instant::now(), config.ping_interval, chance);
+            self.heartbeat = Heartbeat::start(Instant::now(), config.ping_interval, chance);
         }
         self.stage = Stage::Connected;
     }
@@ -373,10 +373,10 @@ impl Session for CentrifugeSession {
             return self.disconnect(why, connection);
         }
         let (interval, patience) = (self.app.config.centrifuge.ping_interval, self.app.config.centrifuge.pong_timeout);
-        match self.rhythm.beat(now, interval, patience) {
-            Beat::Nothing => {}
-            Beat::Ping => self.reply_encoded(self.encoding.ping(), connection),
-            Beat::Late => return self.disconnect(Disconnect::NoPong, connection),
+        match self.heartbeat.due(now, interval, patience) {
+            Due::Nothing => {}
+            Due::Ping => self.reply_encoded(self.encoding.ping(), connection),
+            Due::Late => return self.disconnect(Disconnect::NoPong, connection),
         }
         self.run(connection);
     }

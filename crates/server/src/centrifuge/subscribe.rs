@@ -16,8 +16,8 @@ use super::permission::{Right, Verdict, in_channel};
 use super::session::{CentrifugeSession, unix_s};
 use super::signal::{Signal, Since};
 use super::subscription::{Awaited, Subscription, Wish};
+use crate::access::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
 use crate::channels::Namespace;
-use crate::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
 
 /// The one kind of delta.
 const FOSSIL: &str = "fossil";
@@ -201,7 +201,7 @@ impl CentrifugeSession {
         let epoch = match (epoch.is_empty(), &channel.source) {
             (false, _) => Epoch(epoch.into()),
             (true, Source::Log(log, _)) => self.app.hub.log_state(*log).epoch,
-            (true, Source::Memory(_)) => super::past::memory_position(&self.app.hub, channel).epoch,
+            (true, Source::Memory(_)) => super::history::memory_position(&self.app.hub, channel).epoch,
         };
         Position { epoch, offset }
     }

@@ -1,0 +1,6 @@
+//! The plain JSON protocol of `/ws`.
+
+pub(crate) mod endpoint;
+pub(crate) mod history;
+pub mod session;
+pub(crate) mod snapshot;

@@ -1,0 +1,5 @@
+//! What the server tells of itself: health, counts, metrics and the tick of each second.
+
+pub(crate) mod metrics;
+pub(crate) mod observe;
+pub(crate) mod ticker;
