@@ -1,11 +1,11 @@
 //! Who comes in, and as whom.
 
-pub(crate) mod actor;
+pub mod authenticate;
+pub mod role;
 pub mod secret;
 pub mod tokens;
 
-use ordercast_protocol::principal::Role;
-
+use self::role::Role;
 use self::secret::Secret;
 use self::tokens::Tokens;
 

@@ -1,8 +1,8 @@
 //! The Centrifuge client protocol: every Centrifuge SDK can connect.
 //!
 //! [`endpoints`] opens transports. [`session`] is one client's conversation on any of them: it takes commands in
-//! their order, and each kind has a file of its own. What a client may do is decided in [`permission`]. Other parts
-//! of the server reach sessions by a [`signal`].
+//! their order, and each kind has a file of its own. What a client may do is decided by the
+//! policy, as for every entrance. Other parts of the server reach sessions by a [`signal`].
 
 pub(crate) mod endpoints;
 
@@ -21,7 +21,6 @@ mod subscription;
 mod heartbeat;
 mod refusal;
 
-pub(crate) mod permission;
 pub(crate) mod signal;
 
 pub(crate) use history::read_history;

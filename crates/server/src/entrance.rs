@@ -9,3 +9,6 @@ pub(crate) mod handshakes;
 pub(crate) mod listener;
 pub(crate) mod routes;
 pub mod serve;
+
+#[cfg(test)]
+mod denial_tests;

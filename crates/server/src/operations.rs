@@ -4,5 +4,6 @@
 pub(crate) mod actions;
 pub(crate) mod drafts;
 pub(crate) mod orders;
+pub(crate) mod permission;
 pub(crate) mod products;
 pub(crate) mod publishing;

@@ -2,5 +2,6 @@
 
 pub(crate) mod endpoint;
 pub(crate) mod history;
+mod permission;
 pub mod session;
 pub(crate) mod snapshot;

@@ -8,16 +8,18 @@ mod requests;
 mod user_methods;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use axum::routing::post;
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Uri};
+use ordercast_access::Origin;
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::fields::without_byte_order_mark;
@@ -25,6 +27,7 @@ use ordercast_protocol::json::JsonWriter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::access::authenticate::by_key;
 use crate::app::App;
 use crate::http::body::read_body;
 use crate::http::parameters::bad_query;
@@ -116,24 +119,25 @@ impl From<serde_json::Error> for Failure {
 
 async fn serve(
     State(app): State<Arc<App>>,
+    Extension(peer): Extension<SocketAddr>,
     name: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(bad_query)?;
-    check_key(&app, &headers, uri.query())?;
+    let origin = authenticate(&app, peer, &headers, uri.query())?;
     let body = read_body(&app, &headers, body).await?;
     let body = body.slice_ref(without_byte_order_mark(&body));
     let malformed = |detail: String| Problem::new(ErrorCode::MalformedJson, detail);
     if name == "batch" {
-        return batch(&app, &body).await.map(json_response).map_err(malformed);
+        return batch(&app, &origin, &body).await.map(json_response).map_err(malformed);
     }
     let Some(method) = Method::named(&name) else {
         return Err(Problem::new(ErrorCode::NotFound, format!("the server API has no method {name}")));
     };
     let mut out = Vec::new();
-    match carry_out(&app, method, &body).await {
+    match carry_out(&app, &origin, method, &body).await {
         Ok(result) => {
             JsonWriter::new(&mut out).begin_object().key("result").raw(&result).end_object();
         }
@@ -143,23 +147,15 @@ async fn serve(
     Ok(json_response(out))
 }
 
-/// Without a configured key nobody comes in: a program that may publish for everyone is no guest of open mode.
-fn check_key(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<(), Problem> {
-    let refused = |detail: &str| Err(Problem::new(ErrorCode::Unauthorized, detail));
-    let Some(key) = &app.config.access.api_key else {
-        return refused("the server API is off: set api.key in the configuration (or ORDERCAST_API_KEY), and send it");
-    };
+/// Where a call comes from, by the key that it shows in one of three places.
+fn authenticate(app: &App, peer: SocketAddr, headers: &HeaderMap, query: Option<&str>) -> Result<Origin, Problem> {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let by_scheme = authorization.and_then(|value| value.split_once(' '));
     let by_scheme = by_scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(KEY_SCHEME));
     let by_header = headers.get(KEY_HEADER).map(|value| value.as_bytes().to_vec());
     let by_query = || query_value(query, "api_key").map(String::into_bytes);
-    let given = by_header.or_else(|| by_scheme.map(|(_, key)| key.trim().as_bytes().to_vec())).or_else(by_query);
-    match given {
-        Some(given) if key.is(&given) => Ok(()),
-        Some(_) => refused("this is not the key of the server API"),
-        None => refused("send the key of the server API in the header X-API-Key"),
-    }
+    let shown = by_header.or_else(|| by_scheme.map(|(_, key)| key.trim().as_bytes().to_vec())).or_else(by_query);
+    by_key(&app.config.access, shown.as_deref(), headers, peer.ip())
 }
 
 fn write_error(app: &App, error: Error, out: &mut Vec<u8>) {
@@ -171,13 +167,13 @@ fn write_error(app: &App, error: Error, out: &mut Vec<u8>) {
 }
 
 /// The result as JSON.
-async fn carry_out(app: &App, method: Method, body: &[u8]) -> Result<String, Failure> {
+async fn carry_out(app: &App, origin: &Origin, method: Method, body: &[u8]) -> Result<String, Failure> {
     // Methods without arguments are called without a body, too.
     let body = if body.is_empty() { b"{}" } else { body };
     check_objects(body)?;
     match method {
-        Method::Publish => channel_methods::publish(app, &serde_json::from_slice(body)?).await,
-        Method::Broadcast => channel_methods::broadcast(app, &serde_json::from_slice(body)?).await,
+        Method::Publish => channel_methods::publish(app, origin, &serde_json::from_slice(body)?).await,
+        Method::Broadcast => channel_methods::broadcast(app, origin, &serde_json::from_slice(body)?).await,
         Method::Presence => channel_methods::presence(app, &serde_json::from_slice(body)?),
         Method::PresenceStats => channel_methods::presence_stats(app, &serde_json::from_slice(body)?),
         Method::History => channel_methods::history(app, serde_json::from_slice(body)?).await,
@@ -215,7 +211,7 @@ struct Batch<'a> {
 }
 
 /// Commands in their order, whether `parallel` is asked for or not.
-async fn batch(app: &App, body: &[u8]) -> Result<Vec<u8>, String> {
+async fn batch(app: &App, origin: &Origin, body: &[u8]) -> Result<Vec<u8>, String> {
     if body.trim_ascii().starts_with(b"[") {
         return Err("a batch is an object such as {\"commands\":[]}".to_owned());
     }
@@ -233,7 +229,7 @@ async fn batch(app: &App, body: &[u8]) -> Result<Vec<u8>, String> {
             write_error(app, Error::MethodNotFound, &mut out);
             continue;
         };
-        match carry_out(app, method, body.get().as_bytes()).await {
+        match carry_out(app, origin, method, body.get().as_bytes()).await {
             Ok(result) => {
                 JsonWriter::new(&mut out).begin_object().key(name).raw(&result).end_object();
             }

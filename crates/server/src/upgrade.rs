@@ -19,10 +19,10 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
+use ordercast_access::Origin;
 use ordercast_hub::session::Session;
 use ordercast_hub::{LimitReached, Slot, Upgraded, ws};
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::principal::Principal;
 use sha1::{Digest, Sha1};
 
 use self::begun::Begun;
@@ -39,8 +39,8 @@ const ANSWER_BYTES: usize = 192;
 pub(crate) struct Opening {
     /// The session.
     pub(crate) session: Box<dyn Session>,
-    /// Who is connected, as far as that is known.
-    pub(crate) principal: Principal,
+    /// Who is connected, as far as that is known, and from where.
+    pub(crate) origin: Origin,
     /// Which of the offered subprotocols is spoken.
     pub(crate) subprotocol: Option<&'static str>,
     /// Largest message, when it is not the hub's.
@@ -106,10 +106,10 @@ impl Granted {
     /// Hands the socket to the hub: `answer` is what is still to be sent of the handshake, `already_read` what was
     /// read beyond it.
     pub(crate) fn adopt(self, app: &App, peer: SocketAddr, stream: TcpStream, answer: Bytes, already_read: &[u8]) {
-        let Self { slot, opening: Opening { session, principal, max_message_bytes, .. }, extensions, .. } = self;
+        let Self { slot, opening: Opening { session, origin, max_message_bytes, .. }, extensions, .. } = self;
         let compression = extensions.is_some();
         let upgraded = Upgraded { stream, answer, already_read, max_message_bytes, compression };
-        if let Err(error) = app.hub.adopt(slot, upgraded, principal, session) {
+        if let Err(error) = app.hub.adopt(slot, upgraded, origin, session) {
             tracing::debug!(%peer, %error, "a socket broke before it was taken over");
         }
     }

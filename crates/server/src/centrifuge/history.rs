@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ordercast_access::{Right, Verdict};
 use ordercast_hub::session::{Connection, Replies};
 use ordercast_hub::{HistoryQuery, Hub};
 use ordercast_protocol::centrifuge::code::Error;
@@ -14,9 +15,9 @@ use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
 use ordercast_store::log::{PageLimit, PageQuery, StoredEvent};
 
-use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
 use crate::app::App;
+use crate::operations::permission::{in_channel, is_allowed};
 
 /// Most publications of one answer, as in the reference server.
 const MAX_PUBLICATIONS: usize = 300;
@@ -27,7 +28,7 @@ const MAX_PAGES: usize = 32;
 
 impl CentrifugeSession {
     pub(super) fn history(&mut self, id: u32, request: HistoryRequest, connection: &mut dyn Connection) {
-        let (channel, verdict) = match self.may_read(&request.channel) {
+        let (channel, verdict) = match self.may_read(&request.channel, connection) {
             Ok(found) => found,
             Err(error) => return self.refuse(id, error, connection),
         };
@@ -40,10 +41,10 @@ impl CentrifugeSession {
         let Some(leave) = self.leave_to_wait() else {
             return self.refuse(id, Error::TooManyRequests, connection);
         };
-        let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
+        let (app, principal) = (Arc::clone(&self.app), connection.origin().principal.clone());
         let (encoding, runtime) = (self.encoding, self.app.runtime.clone());
         let read = async move |replies: Replies| {
-            let history = match is_allowed(&app, verdict, own.as_deref()).await {
+            let history = match is_allowed(&app, &principal, verdict, &channel).await {
                 Ok(true) => read_history(&app, encoding, &channel, &request).await,
                 Ok(false) => Err(Error::PermissionDenied),
                 Err(_) => Err(Error::Internal),
@@ -60,10 +61,11 @@ impl CentrifugeSession {
         connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
     }
 
-    fn may_read(&self, name: &str) -> Result<(Channel, Verdict), Error> {
+    fn may_read(&self, name: &str, connection: &dyn Connection) -> Result<(Channel, Verdict), Error> {
         let (channel, namespace) = self.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
         let is_subscribed = self.subscriptions.contains(name);
-        let verdict = in_channel(&self.identity.caller, Right::History, &channel, namespace.as_deref(), is_subscribed);
+        let principal = &connection.origin().principal;
+        let verdict = in_channel(principal, Right::ReadHistory, &channel, namespace.as_deref(), is_subscribed);
         if channel.source == Source::Memory(Retention::NONE) {
             return Err(Error::NotAvailable);
         }
@@ -74,18 +76,6 @@ impl CentrifugeSession {
             return Err(Error::LimitExceeded);
         }
         Ok((channel, verdict))
-    }
-}
-
-/// Looks up what a verdict depends on.
-pub(super) async fn is_allowed(app: &App, verdict: Verdict, own: Option<&str>) -> Result<bool, StoreError> {
-    match verdict {
-        Verdict::Allowed => Ok(true),
-        Verdict::Denied => Ok(false),
-        Verdict::IfOwnOrder(id) => {
-            let order = app.store.order(id).await?;
-            Ok(order.is_some_and(|(order, _)| Some(&*order.customer_id) == own))
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ordercast_access::{Right, Verdict};
 use ordercast_hub::Hub;
 use ordercast_hub::session::Connection;
 use ordercast_protocol::centrifuge::code::Error;
@@ -9,15 +10,15 @@ use ordercast_protocol::centrifuge::message::{
     ClientInfo, PresenceRequest, PresenceResult, PresenceStatsRequest, PresenceStatsResult, Reply,
 };
 
-use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
+use crate::operations::permission::in_channel;
 
 /// Most clients that are listed; the counts know them all.
 const MAX_LISTED: usize = 1_000;
 
 impl CentrifugeSession {
     pub(super) fn presence(&mut self, id: u32, request: &PresenceRequest, connection: &mut dyn Connection) {
-        match self.may_see(&request.channel) {
+        match self.may_see(&request.channel, connection) {
             Ok(()) => {
                 let presence = Some(read_presence(&self.app.hub, &request.channel));
                 self.reply(&Reply { id, presence, ..Reply::default() }, connection);
@@ -27,7 +28,7 @@ impl CentrifugeSession {
     }
 
     pub(super) fn presence_stats(&mut self, id: u32, request: &PresenceStatsRequest, connection: &mut dyn Connection) {
-        match self.may_see(&request.channel) {
+        match self.may_see(&request.channel, connection) {
             Ok(()) => {
                 let presence_stats = Some(read_presence_stats(&self.app.hub, &request.channel));
                 self.reply(&Reply { id, presence_stats, ..Reply::default() }, connection);
@@ -36,13 +37,14 @@ impl CentrifugeSession {
         }
     }
 
-    fn may_see(&self, name: &str) -> Result<(), Error> {
+    fn may_see(&self, name: &str, connection: &dyn Connection) -> Result<(), Error> {
         let (channel, namespace) = self.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
         let is_subscribed = self.subscriptions.contains(name);
-        match in_channel(&self.identity.caller, Right::Presence, &channel, namespace.as_deref(), is_subscribed) {
+        let principal = &connection.origin().principal;
+        match in_channel(principal, Right::ReadPresence, &channel, namespace.as_deref(), is_subscribed) {
             _ if !namespace.as_ref().is_some_and(|namespace| namespace.presence) => Err(Error::NotAvailable),
             Verdict::Allowed => Ok(()),
-            Verdict::Denied | Verdict::IfOwnOrder(_) => Err(Error::PermissionDenied),
+            Verdict::Denied | Verdict::IfOwn => Err(Error::PermissionDenied),
         }
     }
 }

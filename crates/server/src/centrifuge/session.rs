@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +19,7 @@ use ordercast_protocol::error::ErrorCode;
 use super::heartbeat::{Due, Heartbeat};
 use super::refusal::problem_of;
 use super::signal::{Signal, Target};
-use super::stage::{Identity, ReturnPath, Stage};
+use super::stage::{Profile, ReturnPath, Stage};
 use super::subscription::{Subscription, Subscriptions};
 use crate::app::App;
 use crate::problem::Problem;
@@ -42,12 +41,11 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The session of one client on any transport.
 pub(super) struct CentrifugeSession {
     pub(super) app: Arc<App>,
-    pub(super) peer: IpAddr,
     pub(super) encoding: Encoding,
     /// For streams.
     pub(super) return_path: Option<Box<ReturnPath>>,
     pub(super) stage: Stage,
-    pub(super) identity: Identity,
+    pub(super) profile: Profile,
     pub(super) subscriptions: Subscriptions,
     pub(super) heartbeat: Heartbeat,
     /// When the connection ends unless its token is replaced.
@@ -80,14 +78,13 @@ struct Waiting {
 }
 
 impl CentrifugeSession {
-    pub(super) fn new(app: Arc<App>, peer: IpAddr, wire: Wire) -> Self {
+    pub(super) fn new(app: Arc<App>, wire: Wire) -> Self {
         Self {
             app,
-            peer,
             encoding: wire.centrifuge().unwrap_or(Encoding::Json),
             return_path: None,
             stage: Stage::New,
-            identity: Identity::unknown(),
+            profile: Profile::unknown(),
             subscriptions: Subscriptions::default(),
             heartbeat: Heartbeat::default(),
             expires: None,
@@ -310,7 +307,7 @@ impl CentrifugeSession {
     fn is_meant(&self, target: &Target, connection: &dyn Connection) -> bool {
         let own_secret = self.return_path.as_ref().map(|path| &path.secret);
         matches!(self.stage, Stage::Connected)
-            && *target.user == *self.identity.user
+            && *target.user == *self.profile.user
             && target.client.as_ref().is_none_or(|client| **client == *connection.id())
             && target.session.as_ref().is_none_or(|session| Some(session) == own_secret)
     }
@@ -404,6 +401,10 @@ impl Session for CentrifugeSession {
             message
         });
         Farewell { code, reason: reason.into(), message }
+    }
+
+    fn user(&self) -> &str {
+        &self.profile.user
     }
 
     fn wire(&self) -> Wire {

@@ -7,8 +7,8 @@ use hyper::http::request::Parts;
 use ordercast_hub::session::{Connection, Message, Session, Subscribed};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::envelope::Wire;
-use ordercast_protocol::principal::Principal;
 
+use crate::access::authenticate::authenticate;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::upgrade::{self, Granted, Opening};
@@ -19,10 +19,10 @@ pub(crate) const PATH: &str = "/echo";
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Opens an echo. Messages may be compressed whatever the setting says, so that this can be tested too.
-pub(crate) fn websocket(app: &Arc<App>, _peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
+pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
     let opening = Opening {
         session: Box::new(EchoSession),
-        principal: Principal::local_admin(),
+        origin: authenticate(&head.headers, peer.ip()),
         subprotocol: None,
         max_message_bytes: Some(MAX_MESSAGE_BYTES),
     };

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::guard::Head;
 use super::{echo, guard};
+use crate::access::authenticate::authenticate;
 use crate::app::App;
 use crate::centrifuge::endpoints;
 use crate::http::query;
@@ -50,7 +51,7 @@ pub(crate) async fn answer(
     let response = match (checked, socket) {
         (Err(problem), _) => problem.into_response(),
         (Ok(()), None) if path == "/orders" && *request.method() == Method::POST => {
-            orders::place(&app, peer, request).await.into_response()
+            orders::place(&app, authenticate(request.headers(), peer.ip()), request).await.into_response()
         }
         (Ok(()), Some(_)) if *request.method() != Method::GET => {
             let detail = format!("{path} is for WebSockets, which are opened by GET");
@@ -68,6 +69,8 @@ pub(crate) async fn answer(
         (Ok(()), None) => {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(peer);
+            let origin = authenticate(&parts.headers, peer.ip());
+            parts.extensions.insert(origin);
             match routes.call(Request::from_parts(parts, Body::new(body))).await {
                 Ok(response) => response,
                 Err(never) => match never {},

@@ -6,10 +6,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
+use axum::routing::{MethodRouter, get, patch, post};
 use hyper::header::{ALLOW, HeaderValue};
+use ordercast_access::{Origin, Resource, Right, Verdict, judge};
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::principal::{Principal, Role};
 
 use crate::app::App;
 use crate::centrifuge::endpoints;
@@ -18,6 +18,21 @@ use crate::problem::Problem;
 use crate::resources::{actions, adjustments, bulk, events, orders, products, queues, redrive, work};
 use crate::telemetry::{metrics, observe};
 use crate::{contract, server_api};
+
+/// What a route needs: a right on a resource.
+type Need = (Right, Resource<'static>);
+
+const LIST_ORDERS: Need = (Right::ListOrders, Resource::AllOrders);
+const PLACE_ORDERS: Need = (Right::PlaceOrder, Resource::AllOrders);
+const CONTROL_QUEUES: Need = (Right::ControlQueues, Resource::Queue);
+const READ_ORDER: Need = (Right::ReadOrder, Resource::Order(None));
+const ACT_ON_ORDER: Need = (Right::ActOnOrder, Resource::Order(None));
+const WORK: Need = (Right::Work, Resource::Queue);
+const READ_PRODUCTS: Need = (Right::ReadCatalogue, Resource::Catalogue);
+const CHANGE_PRODUCTS: Need = (Right::ChangeCatalogue, Resource::Catalogue);
+const READ_ADJUSTMENTS: Need = (Right::ReadAdjustments, Resource::Adjustments);
+const STORE_ADJUSTMENTS: Need = (Right::StoreAdjustments, Resource::Adjustments);
+const READ_STATISTICS: Need = (Right::ReadStatistics, Resource::Statistics);
 
 /// All routes but `POST /orders` and those of WebSockets, which the front answers itself.
 pub(crate) fn routes(app: Arc<App>) -> Router {
@@ -34,51 +49,56 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/docs/errors", get(error_pages::list))
         .route("/docs/style.css", get(error_pages::style))
         .route("/docs/errors/{name}", get(error_pages::page))
+        // Each channel is judged by itself.
+        .route("/events", get(events::stream))
         .merge(server_api::routes())
         .fallback(embedded::serve);
-    let staff = Router::new()
-        .route("/orders", get(orders::list))
-        .route("/orders/bulk", post(bulk::place))
-        .route("/orders/retry", post(redrive::retry))
-        .route("/orders/{id}", get(orders::get))
-        .route("/orders/{id}/events", get(orders::events))
-        .route("/queues", get(queues::list))
-        .route("/queues/{queue}/{verb}", post(queues::queue))
-        .route("/customers/{customer_id}/{verb}", post(queues::customer))
-        .route("/products", get(products::list))
-        .route("/adjustments", get(adjustments::list))
-        .route("/events", get(events::stream))
+    let orders = Router::new()
+        .route("/orders", needing(LIST_ORDERS, get(orders::list)))
+        .route("/orders/bulk", needing(PLACE_ORDERS, post(bulk::place)))
+        .route("/orders/retry", needing(CONTROL_QUEUES, post(redrive::retry)))
+        // Whose order it is, and what they may do to it, is looked at with the order.
+        .route("/orders/{id}", needing(READ_ORDER, get(orders::get)))
+        .route("/orders/{id}/events", needing(READ_ORDER, get(orders::events)))
+        .route("/orders/{id}/{action}", needing(ACT_ON_ORDER, post(actions::act)))
+        .route("/queues", needing(CONTROL_QUEUES, get(queues::list)))
+        .route("/queues/{queue}/{verb}", needing(CONTROL_QUEUES, post(queues::queue)))
+        .route("/customers/{customer_id}/{verb}", needing(CONTROL_QUEUES, post(queues::customer)))
+        .route("/work/claim", needing(WORK, post(work::claim)))
+        .route("/work/{id}/{verb}", needing(WORK, post(work::tell)));
+    let products = needing(READ_PRODUCTS, get(products::list));
+    let stores = needing(CHANGE_PRODUCTS, post(products::store));
+    let adjustments = needing(READ_ADJUSTMENTS, get(adjustments::list));
+    let adjusts = needing(STORE_ADJUSTMENTS, post(adjustments::store));
+    let stock = Router::new()
+        .route("/products", products.merge(stores))
+        .route("/products/{sku}", needing(CHANGE_PRODUCTS, patch(products::change)))
+        .route("/adjustments", adjustments.merge(adjusts));
+    let statistics = Router::new()
         .route("/stats", get(observe::stats))
         .route("/stats/history", get(observe::history))
         .route("/ws/stats", get(observe::sockets))
         .route("/metrics", get(metrics::serve))
-        .route_layer(from_fn(|request, next| require(Role::Staff, request, next)));
-    // Whose order it is, and what they may do to it, is looked at with the order.
-    let own = Router::new()
-        .route("/orders/{id}/{action}", post(actions::act))
-        .route_layer(from_fn(|request, next| require(Role::Customer, request, next)));
-    let workers = Router::new()
-        .route("/work/claim", post(work::claim))
-        .route("/work/{id}/{verb}", post(work::tell))
-        .route_layer(from_fn(|request, next| require(Role::Worker, request, next)));
-    let admin = Router::new()
-        .route("/products", post(products::store))
-        .route("/products/{sku}", patch(products::change))
-        .route("/adjustments", post(adjustments::store))
-        .route_layer(from_fn(|request, next| require(Role::Admin, request, next)));
-    anyone.merge(staff).merge(own).merge(workers).merge(admin).method_not_allowed_fallback(wrong_method).with_state(app)
+        .route_layer(from_fn(|request, next| require(READ_STATISTICS, request, next)));
+    anyone.merge(orders).merge(stock).merge(statistics).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
-/// Lets a request pass whose principal has the role.
-async fn require(least: Role, mut request: Request, next: Next) -> Response {
-    // Open mode knows one principal; with authentication it will come from the request.
-    let principal = Principal::local_admin();
-    if principal.role < least {
-        let detail = format!("this needs the role {}", least.name());
-        return Problem::new(ErrorCode::PermissionDenied, detail).into_response();
+/// A route for those who may use a right on a resource.
+fn needing(need: Need, route: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    route.route_layer(from_fn(move |request, next| require(need, request, next)))
+}
+
+/// Lets a request pass whose principal may use a right on a resource, or may if it turns out to be its own.
+async fn require((right, resource): Need, request: Request, next: Next) -> Response {
+    let origin = request.extensions().get::<Origin>();
+    let verdict = origin.map_or(Verdict::Denied, |origin| judge(&origin.principal, right, resource));
+    match verdict {
+        Verdict::Allowed | Verdict::IfOwn => next.run(request).await,
+        Verdict::Denied => {
+            let detail = format!("this needs the right to {}", right.name());
+            Problem::new(ErrorCode::PermissionDenied, detail).into_response()
+        }
     }
-    request.extensions_mut().insert(principal);
-    next.run(request).await
 }
 
 async fn wrong_method(request: Request) -> Response {

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Principal, Resource, Right, Verdict, judge};
 use ordercast_domain::Violation;
 use ordercast_domain::decide::{Action, LineQuantity, Request};
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::action::{ActionRequest, parse_action};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::intake::Form;
-use ordercast_protocol::principal::Principal;
 
-use crate::access::actor::actor_of;
 use crate::problem::Problem;
 
 /// What a frame or a call asks to be done: it names order and action itself.
@@ -27,15 +26,23 @@ pub(crate) fn request_of(body: &[u8], action: Option<&str>, principal: &Principa
         }
         (name, own) => name.or(own).ok_or_else(|| missing("/action"))?,
     };
+    check_acting(principal)?;
     let version = asked.version.map(|version| vec![u32::try_from(version).unwrap_or(0)]);
     Ok(Request {
         order_id: asked.id.as_deref().ok_or_else(|| missing("/id"))?.into(),
         action: action_of(name, &asked)?,
-        actor: actor_of(principal)?,
         reason: asked.reason.as_deref().map(Arc::from),
         if_versions: version,
         key: asked.idempotency_key.as_deref().map(Arc::from),
     })
+}
+
+/// Refuses whoever may act on no order at all. Whose order it is, and which step is open, is looked at with the order.
+pub(crate) fn check_acting(principal: &Principal) -> Result<(), Problem> {
+    match judge(principal, Right::ActOnOrder, Resource::Order(None)) {
+        Verdict::Allowed | Verdict::IfOwn => Ok(()),
+        Verdict::Denied => Err(Problem::new(ErrorCode::PermissionDenied, "this is for customers with an id")),
+    }
 }
 
 /// The action of a name, with what it takes of the request.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Principal, Resource, Right, may};
 use ordercast_domain::Violation;
 use ordercast_domain::decide::Refusal;
 use ordercast_domain::draft::{ChargeInput, Draft, ItemInput, OrderInput, draft_order};
@@ -50,6 +51,14 @@ pub(crate) fn draft_of(engine: &Engine, body: &[u8], entrance: &Entrance<'_>) ->
         None => judged(engine, &input_of(&request)).map_err(invalid)?,
     };
     Ok(Draft { key, ..draft })
+}
+
+/// Refuses an order for a customer whom the principal may not order for.
+pub(crate) fn check_placing(principal: &Principal, draft: &Draft) -> Result<(), Problem> {
+    if may(principal, Right::PlaceOrder, Resource::OrdersOf(&draft.customer_id)) {
+        return Ok(());
+    }
+    Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to order for this customer"))
 }
 
 /// Whether the answer to an error waits for a search.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Principal, Resource, Right, Verdict, judge};
 use ordercast_domain::order::{Details, Fulfilment, Order};
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
@@ -11,11 +12,9 @@ use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::json::JsonWriter;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, PageLimit, PageQuery};
 use ordercast_store::read::OrderQuery;
 
-use crate::access::actor::actor_of;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -41,14 +40,30 @@ pub(crate) async fn whole_order_json(
     // Only what is done can have been shipped or given back; most questions are about others.
     let is_done = order.captured() > 0;
     let fulfilment = if is_done { app.store.fulfilment(order.seq).await? } else { Fulfilment::default() };
-    let mut allowed = match actor_of(principal) {
-        Ok(actor) => actions_from(order.status, &actor),
-        Err(_) => Vec::new(),
-    };
+    let mut allowed = actions_from(order.status, principal);
     allowed.retain(|action| ActionName::for_people(action.name()).is_some());
     let mut json = Vec::with_capacity(768);
     encode::whole_order_json(order, details, &fulfilment, &allowed, &mut json);
     Ok(json)
+}
+
+/// Refuses whoever may not read the order of this id; looks up whose it is when that decides. Customers do not learn
+/// whether another's order exists.
+pub(crate) async fn check_reading(app: &App, principal: &Principal, id: &Arc<str>) -> Result<(), Problem> {
+    let may_read = |owner: Option<&str>| judge(principal, Right::ReadOrder, Resource::Order(owner));
+    let verdict = match may_read(None) {
+        Verdict::IfOwn => {
+            let order = app.store.order(Arc::clone(id)).await?;
+            order.map_or(Verdict::Denied, |(order, _)| may_read(Some(&order.customer_id)))
+        }
+        verdict => verdict,
+    };
+    match verdict {
+        Verdict::Allowed => Ok(()),
+        Verdict::Denied | Verdict::IfOwn => {
+            Err(Problem::new(ErrorCode::PermissionDenied, "this is not your order, or there is none"))
+        }
+    }
 }
 
 /// A status, or an active one on a lane, by its outward name.

@@ -1,21 +1,14 @@
 //! Publishing for other programs: into memory at once, into the log with the next commit.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use bytes::Bytes;
+use ordercast_access::Origin;
 use ordercast_engine::CommandError;
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::position::Position;
-use ordercast_protocol::principal::{Principal, Role};
 use tokio::sync::oneshot;
 
 use crate::app::App;
-
-/// As whom the server API publishes.
-const API_NAME: &str = "api";
-/// Callers of the server API share one place in the intake: they are one program, or act as one.
-const API_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// A publication on its way.
 pub(crate) enum Submitted {
@@ -25,8 +18,8 @@ pub(crate) enum Submitted {
     Waiting(oneshot::Receiver<Result<Position, CommandError>>),
 }
 
-/// Publishes with the rights of the server API; `None` where nobody else may publish.
-pub(crate) fn submit(app: &App, channel: &Channel, body: Bytes) -> Option<Submitted> {
+/// Publishes for another program; `None` where nobody else may publish.
+pub(crate) fn submit(app: &App, origin: &Origin, channel: &Channel, body: Bytes) -> Option<Submitted> {
     if matches!(channel.source, Source::Memory(_)) {
         return app.hub.publish(channel, body).map(Submitted::Told);
     }
@@ -35,8 +28,7 @@ pub(crate) fn submit(app: &App, channel: &Channel, body: Bytes) -> Option<Submit
         // Who asked may have gone away; what is stored stays.
         let _ = tell.send(outcome);
     });
-    let principal = Principal { name: API_NAME.into(), role: Role::Admin, customer_id: None };
-    app.engine.submit_publication(API_CLIENT, principal, channel.name.clone(), body, reply);
+    app.engine.submit_publication(origin.clone(), channel.name.clone(), body, reply);
     Some(Submitted::Waiting(told))
 }
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::http::request::Parts;
-use ordercast_protocol::principal::Principal;
 
 use super::session::PlainSession;
+use crate::access::authenticate::authenticate;
 use crate::app::App;
 use crate::http::parameters::{parse_channels, query_value};
 use crate::problem::Problem;
@@ -18,7 +18,7 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Resul
         None => app.config.default_channels.clone(),
         Some(names) => parse_channels(app, &names)?,
     };
-    let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
-    let principal = Principal::local_admin();
-    grant(app, head, Opening { session, principal, subprotocol: None, max_message_bytes: None })
+    let session = Box::new(PlainSession::new(Arc::clone(app), channels));
+    let origin = authenticate(&head.headers, peer.ip());
+    grant(app, head, Opening { session, origin, subprotocol: None, max_message_bytes: None })
 }

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,10 +23,11 @@ use std::collections::BTreeMap;
 use ordercast_protocol::position::Position;
 
 use super::history::{channel_of, tell_history, tell_presence};
+use super::permission::{Asked, Judged, Wish, judge};
 use super::snapshot::{self, Snapshot};
 use crate::app::App;
 use crate::operations::actions::request_of;
-use crate::operations::drafts::{Entrance, draft_of, explain, needs_search};
+use crate::operations::drafts::{Entrance, check_placing, draft_of, explain, needs_search};
 use crate::operations::orders::find;
 use crate::problem::Problem;
 
@@ -42,7 +42,6 @@ const ERROR_WINDOW: Duration = Duration::from_secs(10);
 /// One client's conversation in plain JSON.
 pub struct PlainSession {
     app: Arc<App>,
-    client: IpAddr,
     channels: Vec<Channel>,
     errors: u32,
     errors_since: Option<Instant>,
@@ -50,8 +49,8 @@ pub struct PlainSession {
 
 impl PlainSession {
     /// A session that begins with subscriptions to `channels`, from now on.
-    pub fn new(app: Arc<App>, client: IpAddr, channels: Vec<Channel>) -> Self {
-        Self { app, client, channels, errors: 0, errors_since: None }
+    pub fn new(app: Arc<App>, channels: Vec<Channel>) -> Self {
+        Self { app, channels, errors: 0, errors_since: None }
     }
 
     fn fail(&mut self, connection: &mut dyn Connection, reference: Option<&str>, problem: &Problem) {
@@ -69,17 +68,18 @@ impl PlainSession {
 
     fn order(&self, connection: &dyn Connection, reference: Option<&str>, draft: Draft) {
         let answer = self.answer(connection, reference);
-        let principal = connection.principal().clone();
-        self.app.engine.submit_order(self.client, principal, draft, Box::new(move |outcome| answer.send(outcome)));
+        let origin = connection.origin().clone();
+        self.app.engine.submit_order(origin, draft, Box::new(move |outcome| answer.send(outcome)));
     }
 
     fn act(&mut self, connection: &mut dyn Connection, reference: Option<&str>, message: &[u8]) {
-        let request = match request_of(message, None, connection.principal()) {
+        let request = match request_of(message, None, &connection.origin().principal) {
             Ok(request) => request,
             Err(problem) => return self.fail(connection, reference, &problem),
         };
         let answer = self.answer(connection, reference);
-        self.app.engine.submit_action(self.client, request, Box::new(move |outcome| answer.changed(outcome)));
+        let origin = connection.origin().clone();
+        self.app.engine.submit_action(origin, request, Box::new(move |outcome| answer.changed(outcome)));
     }
 
     /// Sends a frame of the product list, and has the next one follow when the client has taken it.
@@ -105,23 +105,45 @@ impl PlainSession {
         connection: &mut dyn Connection,
         reference: Option<&str>,
         (channels, since): (&[String], &BTreeMap<String, Position>),
-        wish: Wish,
+        pace: Beside,
     ) {
         for name in channels {
-            let subscribed = channel_of(&self.app, name).and_then(|channel| {
-                let options = Subscribe { pace: wish.pace, ..Subscribe::since(since.get(name).cloned()) };
-                match wish.snapshot {
-                    true => snapshot::begin(&self.app, connection, channel, options),
-                    false => connection.subscribe(channel, options).map_err(Problem::from),
-                }
-            });
-            if let Err(problem) = subscribed {
-                self.fail(connection, reference, &problem);
-                if self.errors > MAX_ERRORS {
-                    return;
-                }
+            let options = Subscribe { pace: pace.pace, ..Subscribe::since(since.get(name).cloned()) };
+            let asked = if pace.snapshot { Asked::Snapshot(options) } else { Asked::Subscribe(options) };
+            self.ask(connection, reference, name, asked);
+            if self.errors > MAX_ERRORS {
+                return;
             }
         }
+    }
+
+    /// Does what a client asks for in a channel, if it may.
+    fn ask(&mut self, connection: &mut dyn Connection, reference: Option<&str>, channel: &str, asked: Asked) {
+        let done = channel_of(&self.app, channel).and_then(|channel| {
+            let wish = Wish { channel, asked, reference: reference.map(str::to_owned) };
+            match judge(&self.app, wish, connection)? {
+                Some(wish) => self.carry_out(wish, connection),
+                None => Ok(()),
+            }
+        });
+        if let Err(problem) = done {
+            self.fail(connection, reference, &problem);
+        }
+    }
+
+    /// Does what has been judged.
+    fn carry_out(&self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Problem> {
+        let Wish { channel, asked, reference } = wish;
+        let reference = reference.as_deref();
+        match asked {
+            Asked::Subscribe(options) => connection.subscribe(channel, options)?,
+            Asked::Snapshot(options) => snapshot::begin(&self.app, connection, channel, options)?,
+            Asked::History(before, limit) => tell_history(&self.app, connection, reference, channel, (before, limit)),
+            Asked::Presence(after, limit) => {
+                tell_presence(&self.app, connection, reference, &channel, (after.as_deref(), limit));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,7 +152,7 @@ struct MoreProducts(Arc<str>);
 
 /// What a client wants of its subscriptions beside the events.
 #[derive(Clone, Copy)]
-struct Wish {
+struct Beside {
     pace: Pace,
     snapshot: bool,
 }
@@ -150,8 +172,14 @@ impl Session for PlainSession {
         connection.send(&frame);
         self.send_products(None, connection);
         for channel in std::mem::take(&mut self.channels) {
-            if let Err(error) = connection.subscribe(channel, Subscribe::default()) {
-                self.fail(connection, None, &error.into());
+            let wish = Wish { channel, asked: Asked::Subscribe(Subscribe::default()), reference: None };
+            let done = match judge(&self.app, wish, connection) {
+                Ok(Some(wish)) => self.carry_out(wish, connection),
+                Ok(None) => Ok(()),
+                Err(problem) => Err(problem),
+            };
+            if let Err(problem) = done {
+                self.fail(connection, None, &problem);
             }
         }
     }
@@ -169,22 +197,14 @@ impl Session for PlainSession {
             }
             Request::OrderAction => return self.act(connection, frame.reference, message),
             Request::Subscribe { channels, since, policy, snapshot } => {
-                let wish = Wish { pace: pace_of(policy), snapshot };
-                return self.subscribe(connection, frame.reference, (&channels, &since), wish);
+                let beside = Beside { pace: pace_of(policy), snapshot };
+                return self.subscribe(connection, frame.reference, (&channels, &since), beside);
             }
             Request::History { channel, before, limit } => {
-                return match channel_of(&self.app, &channel) {
-                    Ok(channel) => tell_history(&self.app, connection, frame.reference, channel, (before, limit)),
-                    Err(problem) => self.fail(connection, frame.reference, &problem),
-                };
+                return self.ask(connection, frame.reference, &channel, Asked::History(before, limit));
             }
             Request::Presence { channel, limit, after } => {
-                return match channel_of(&self.app, &channel) {
-                    Ok(channel) => {
-                        tell_presence(&self.app, connection, frame.reference, &channel, (after.as_deref(), limit));
-                    }
-                    Err(problem) => self.fail(connection, frame.reference, &problem),
-                };
+                return self.ask(connection, frame.reference, &channel, Asked::Presence(after, limit));
             }
             Request::Unsubscribe { channels } => {
                 for name in &channels {
@@ -201,7 +221,8 @@ impl Session for PlainSession {
                 return connection.send(&pong);
             }
         };
-        match draft {
+        let is_allowed = |draft: &Draft| check_placing(&connection.origin().principal, draft);
+        match draft.and_then(|draft| is_allowed(&draft).map(|()| draft)) {
             Ok(draft) => self.order(connection, frame.reference, draft),
             Err(problem) => self.fail(connection, frame.reference, &problem),
         }
@@ -218,6 +239,13 @@ impl Session for PlainSession {
         if let Some(MoreProducts(after)) = signal.downcast_ref() {
             return self.send_products(Some(Arc::clone(after)), connection);
         }
+        if let Some(Judged { wish, outcome }) = signal.downcast_ref() {
+            let done = outcome.clone().and_then(|()| self.carry_out(wish.clone(), connection));
+            return match done {
+                Ok(()) => {}
+                Err(problem) => self.fail(connection, wish.reference.as_deref(), &problem),
+            };
+        }
         let snapshot = signal.downcast_ref::<Snapshot>();
         if let Some(Err(problem)) = snapshot.map(|snapshot| snapshot.go_on(&self.app, connection)) {
             self.fail(connection, None, &problem);
@@ -227,7 +255,7 @@ impl Session for PlainSession {
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
         let mut message = Vec::new();
         if code == GOING_AWAY {
-            let after_ms = RandomState::new().hash_one(self.client) % MAX_RECONNECT_MS;
+            let after_ms = RandomState::new().hash_one(()) % MAX_RECONNECT_MS;
             write_reconnect(after_ms, &mut message);
         }
         Farewell { code, reason: reason.into(), message: Some(message).filter(|message| !message.is_empty()) }

@@ -1,6 +1,5 @@
 //! What is done to orders over HTTP.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,13 +8,12 @@ use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
 use hyper::header::{HeaderValue, IF_MATCH};
+use ordercast_access::Origin;
 use ordercast_domain::decide::Request;
 use ordercast_protocol::action::parse_action;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::intake::Form;
-use ordercast_protocol::principal::Principal;
 
-use crate::access::actor::actor_of;
 use crate::app::App;
 use crate::http::body::{idempotency_key, read_json, require_json};
 use crate::http::parameters::bad_query;
@@ -28,8 +26,7 @@ use crate::resources::orders::whole_order_response;
 /// `POST /orders/{id}/{action}`: 200 with the order once what was done is durable.
 pub(crate) async fn act(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -42,19 +39,18 @@ pub(crate) async fn act(
     let request = Request {
         order_id: id.into(),
         action: action_of(&action, &asked)?,
-        actor: actor_of(&principal)?,
         reason: asked.reason.as_deref().map(Arc::from),
         if_versions: if_match(&headers),
         key,
     };
-    perform(&app, peer.ip(), &principal, request).await
+    perform(&app, origin, request).await
 }
 
-async fn perform(app: &App, client: IpAddr, principal: &Principal, request: Request) -> Result<Response, Problem> {
-    let changed = app.engine.act(client, request).await;
+async fn perform(app: &App, origin: Origin, request: Request) -> Result<Response, Problem> {
+    let changed = app.engine.act(origin.clone(), request).await;
     let changed = changed.map_err(|error| Problem::of_command(ErrorCode::InvalidAction, error))?;
     let (order, details) = find(app, changed.order.id).await?;
-    let mut response = whole_order_response(app, principal, &order, &details).await?;
+    let mut response = whole_order_response(app, &origin.principal, &order, &details).await?;
     if changed.replayed {
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }

@@ -1,6 +1,5 @@
 //! Adjustments over HTTP: money facts that are no orders.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +8,7 @@ use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, StatusCode};
+use ordercast_access::Origin;
 use ordercast_domain::draft::{AdjustmentInput, draft_adjustment};
 use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
@@ -29,7 +29,7 @@ pub(crate) const DEFAULT_PAGE: u64 = 50;
 /// `POST /adjustments`: 201 once it is durable, 200 with `Idempotency-Replayed` when it was stored before.
 pub(crate) async fn store(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -46,7 +46,7 @@ pub(crate) async fn store(
     };
     let adjustment = draft_adjustment(&input, app.engine.rules(), app.engine.customers())
         .map_err(|violations| Problem::violations(ErrorCode::InvalidAdjustment, violations))?;
-    let adjusted = app.engine.adjust(peer.ip(), adjustment).await;
+    let adjusted = app.engine.adjust(origin, adjustment).await;
     let adjusted = adjusted.map_err(|error| Problem::of_command(ErrorCode::InvalidAdjustment, error))?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);

@@ -1,8 +1,6 @@
 //! Many orders in one request: an order a line in, what became of it a line out.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use ordercast_access::Origin;
 use ordercast_domain::draft::Draft;
 use ordercast_engine::Placed;
 use ordercast_engine::{CommandError, encode};
@@ -23,7 +22,6 @@ use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::MAX_BODY_BYTES;
-use ordercast_protocol::principal::Principal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -59,8 +57,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(60);
 /// such requests. Later there is an answer line for what is wrong.
 pub(crate) async fn place(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -78,8 +75,8 @@ pub(crate) async fn place(
     let first = lines.next(true).await.map_err(|(_, problem)| problem)?;
     // Each answer holds room of one of two kinds, which is what bounds them.
     let (answers, unread) = mpsc::channel(app.config.bulk_answer_units() + MAX_UNREAD);
-    let (client, own_room) = (peer.ip(), Arc::new(Semaphore::new(MAX_UNREAD)));
-    let mut intake = Intake { app, client, principal, answers, own_room, pending: VecDeque::new(), lines };
+    let own_room = Arc::new(Semaphore::new(MAX_UNREAD));
+    let mut intake = Intake { app, origin, answers, own_room, pending: VecDeque::new(), lines };
     let is_open = first.is_some();
     if let Some((number, line)) = first {
         intake.take(number, &line);
@@ -142,8 +139,7 @@ struct Pending {
 
 struct Intake {
     app: Arc<App>,
-    client: IpAddr,
-    principal: Principal,
+    origin: Origin,
     answers: mpsc::Sender<Unread>,
     own_room: Arc<Semaphore>,
     pending: VecDeque<Pending>,
@@ -198,7 +194,7 @@ impl Intake {
                 continue;
             }
             if !is_open || self.lines.is_given_up {
-                tracing::warn!(client = %self.client, "a bulk request was ended: its answers are not read");
+                tracing::warn!(client = %self.origin.client, "a bulk request was ended: its answers are not read");
                 return false;
             }
             self.give_up_lines();
@@ -207,7 +203,7 @@ impl Intake {
 
     fn give_up_lines(&mut self) {
         let line = self.lines.number + 1;
-        tracing::warn!(client = %self.client, line, "a bulk request does not read its answers: no more lines are taken");
+        tracing::warn!(client = %self.origin.client, line, "a bulk request does not read its answers: no more lines are taken");
         self.lines.give_up();
         let detail = format!(
             "the answers were not read for {} s, so this line and those after it were not taken; read while you send",
@@ -232,7 +228,7 @@ impl Intake {
             // Who asked may have gone away; the order stands all the same.
             let _ = reply.send(result);
         });
-        self.app.engine.submit_order(self.client, self.principal.clone(), draft, reply);
+        self.app.engine.submit_order(self.origin.clone(), draft, reply);
         outcome
     }
 
@@ -268,7 +264,7 @@ impl Intake {
             Err(problem) => (Err(problem), false),
         };
         if let Err(problem) = &order {
-            self.app.report("bulk", &self.client.to_string(), problem);
+            self.app.report("bulk", &self.origin.client.to_string(), problem);
         }
         Some(answer_line(first.line, &order, replayed))
     }

@@ -1,6 +1,5 @@
 //! Orders over HTTP.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -9,13 +8,13 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::header::{ETAG, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
+use ordercast_access::{Origin, Principal};
 use ordercast_domain::order::{Details, Order};
 use ordercast_domain::rules::Priority;
-use ordercast_engine::encode;
 use ordercast_engine::Placed;
+use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::parse_instant;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::read::OrderQuery;
 use serde::Deserialize;
 
@@ -23,19 +22,21 @@ use crate::app::App;
 use crate::http::body::{idempotency_key, read_json, require_json};
 use crate::http::parameters::{bad_query, number};
 use crate::http::response::{IDEMPOTENCY_REPLAYED, json_response};
-use crate::operations::drafts::{Entrance, draft_of, explain};
-use crate::operations::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, status_of, whole_order_json};
+use crate::operations::drafts::{Entrance, check_placing, draft_of, explain};
+use crate::operations::orders::{
+    DEFAULT_PAGE, MAX_PAGE, check_reading, events_json, find, list_json, status_of, whole_order_json,
+};
 use crate::problem::Problem;
 
 /// `POST /orders`: 201 once the order is durable, 200 with `Idempotency-Replayed` when it was accepted before.
-pub(crate) async fn place(app: &Arc<App>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response, Problem> {
+pub(crate) async fn place(app: &Arc<App>, origin: Origin, request: Request<Incoming>) -> Result<Response, Problem> {
     require_json(request.headers())?;
     let key = idempotency_key(request.headers(), ErrorCode::InvalidOrder)?;
     let (head, body) = request.into_parts();
     let body = read_json(app, &head.headers, body).await?;
     let draft = draft_of(&app.engine, &body, &Entrance { key, ..Entrance::LINE })?;
-    let principal = Principal::local_admin();
-    match app.engine.place(peer.ip(), principal, draft).await {
+    check_placing(&origin.principal, &draft)?;
+    match app.engine.place(origin, draft).await {
         Err(error) => Err(explain(app, error).await),
         Ok(Placed::Accepted { order, details }) => Ok(order_response(StatusCode::CREATED, &order, &details)),
         Ok(Placed::Replayed { order_id }) => {
@@ -86,12 +87,14 @@ pub(crate) async fn whole_order_response(
 /// `GET /orders/{id}`.
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(bad_query)?;
-    let (order, details) = find(&app, id.into()).await?;
-    whole_order_response(&app, &principal, &order, &details).await
+    let id = id.into();
+    check_reading(&app, &origin.principal, &id).await?;
+    let (order, details) = find(&app, id).await?;
+    whole_order_response(&app, &origin.principal, &order, &details).await
 }
 
 /// What `GET /orders` may ask for.
@@ -157,11 +160,14 @@ pub(crate) struct EventsQuery {
 /// `GET /orders/{id}/events`: what happened to an order, oldest first.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
+    Extension(origin): Extension<Origin>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let (Path(id), Query(query)) = (id.map_err(bad_query)?, query.map_err(bad_query)?);
     let after = number("after", query.after.as_deref(), 0, 0..=i64::MAX.unsigned_abs())?;
     let limit = page_limit(query.limit.as_deref())?;
-    Ok(json_response(events_json(&app, id.into(), after, limit).await?))
+    let id = id.into();
+    check_reading(&app, &origin.principal, &id).await?;
+    Ok(json_response(events_json(&app, id, after, limit).await?))
 }

@@ -1,7 +1,6 @@
 //! The catalogue over HTTP.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
+use ordercast_access::Origin;
 use ordercast_domain::draft::{ProductInput, draft_price, draft_product};
 use ordercast_domain::product::ProductPatch;
 use ordercast_engine::encode;
@@ -29,7 +29,7 @@ pub(crate) const MAX_PRODUCTS: usize = 1_000;
 /// `POST /products`: stores one product, or an array of them, all or none.
 pub(crate) async fn store(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -55,7 +55,7 @@ pub(crate) async fn store(
         return Err(Problem::violations(ErrorCode::InvalidProduct, wrong));
     }
     let stored = products.len();
-    let changed = app.engine.put_products(peer.ip(), products).await;
+    let changed = app.engine.put_products(origin, products).await;
     let changed = changed.map_err(|error| Problem::of_command(ErrorCode::InvalidProduct, error))?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
@@ -66,7 +66,7 @@ pub(crate) async fn store(
 /// `PATCH /products/{sku}`: changes what is named, and answers with the product.
 pub(crate) async fn change(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(origin): Extension<Origin>,
     sku: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -78,7 +78,7 @@ pub(crate) async fn change(
     let price = price.map_err(|violations| Problem::violations(ErrorCode::InvalidProduct, violations))?;
     let name = request.name.map(Cow::into_owned);
     let patch = ProductPatch { name, price, stock: request.stock, stock_change: request.stock_change };
-    let product = app.engine.patch_product(peer.ip(), sku.into(), patch).await;
+    let product = app.engine.patch_product(origin, sku.into(), patch).await;
     let product = product.map_err(|error| Problem::of_command(ErrorCode::InvalidProduct, error))?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);

@@ -1,6 +1,5 @@
 //! Queues and customers whose orders are held back.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,6 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
+use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::MAX_REASON_BYTES;
 use ordercast_domain::draft::is_path_step;
@@ -17,9 +17,7 @@ use ordercast_domain::status::Lane;
 use ordercast_protocol::action::parse_reason;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
-use ordercast_protocol::principal::Principal;
 
-use crate::access::actor::actor_of;
 use crate::app::App;
 use crate::http::body::read_json;
 use crate::http::parameters::bad_query;
@@ -61,8 +59,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
 /// `POST /queues/{queue}/pause` and `resume`; a queue is a lane, or `all`.
 pub(crate) async fn queue(
     state: State<Arc<App>>,
-    peer: Extension<SocketAddr>,
-    principal: Extension<Principal>,
+    origin: Extension<Origin>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -73,14 +70,13 @@ pub(crate) async fn queue(
         let lanes = Lane::ALL.map(Lane::name).join(", ");
         Problem::new(ErrorCode::NotFound, format!("queues are all, {lanes}"))
     })?;
-    switch(state, peer, principal, (scope, &verb), headers, body).await
+    switch(state, origin, (scope, &verb), headers, body).await
 }
 
 /// `POST /customers/{customer_id}/pause` and `resume`.
 pub(crate) async fn customer(
     state: State<Arc<App>>,
-    peer: Extension<SocketAddr>,
-    principal: Extension<Principal>,
+    origin: Extension<Origin>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -92,13 +88,12 @@ pub(crate) async fn customer(
     if id.len() > MAX_CUSTOMER_BYTES {
         return Err(Problem::new(ErrorCode::NotFound, "no customer has so long an id"));
     }
-    switch(state, peer, principal, (Scope::Customer(id.into()), &verb), headers, body).await
+    switch(state, origin, (Scope::Customer(id.into()), &verb), headers, body).await
 }
 
 async fn switch(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     (scope, verb): (Scope, &str),
     headers: HeaderMap,
     body: Body,
@@ -112,11 +107,11 @@ async fn switch(
     }
     let changed = match verb {
         "pause" => {
-            let (actor, reason) = (actor_of(&principal)?.to_string(), reason.as_deref().map(Arc::from));
+            let (actor, reason) = (origin.principal.to_string(), reason.as_deref().map(Arc::from));
             let pause = Pause { scope: scope.clone(), since_ms: 0, actor, reason, is_ending: false };
-            app.engine.pause(peer.ip(), pause).await
+            app.engine.pause(origin, pause).await
         }
-        "resume" => app.engine.resume(peer.ip(), scope.clone()).await,
+        "resume" => app.engine.resume(origin, scope.clone()).await,
         _ => return Err(Problem::new(ErrorCode::NotFound, "known are pause and resume")),
     };
     let changed = changed.map_err(|error| Problem::of_command(ErrorCode::InvalidAction, error))?;

@@ -1,7 +1,6 @@
 //! Orders that came to nothing, tried again by filter: counted first if asked, then moved in bounded batches, each by the
 //! ordinary action, with its version, its event and its refusals.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,21 +8,20 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use hyper::HeaderMap;
+use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::{Action, MAX_REASON_BYTES, Refusal, Request};
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
-use ordercast_domain::transition::{ActionName, Actor, actions_from};
+use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_engine::Changed;
 use ordercast_engine::CommandError;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
-use ordercast_protocol::principal::Principal;
 use ordercast_protocol::redrive::{RedriveRequest, parse_redrive};
 use ordercast_store::read::OrderQuery;
 use tokio::sync::oneshot;
 
-use crate::access::actor::actor_of;
 use crate::app::App;
 use crate::http::body::read_json;
 use crate::http::response::json_response;
@@ -61,15 +59,13 @@ struct Tally {
 /// `POST /orders/retry`: tries the orders of a filter again, the newest first; with `dry_run` it only says which.
 pub(crate) async fn retry(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = read_json(&app, &headers, body).await?;
     let asked = parse_redrive(&body)?;
-    let actor = actor_of(&principal)?;
-    let redrive = Redrive { app: &app, client: peer.ip(), actor, reason: reason_of(&asked)? };
+    let redrive = Redrive { app: &app, origin, reason: reason_of(&asked)? };
     let tally = redrive.run(&asked).await?;
     Ok(json_response(tally_json(&tally, asked.is_dry_run)))
 }
@@ -87,8 +83,7 @@ fn reason_of(asked: &RedriveRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
 
 struct Redrive<'a> {
     app: &'a App,
-    client: IpAddr,
-    actor: Actor,
+    origin: Origin,
     reason: Option<Arc<str>>,
 }
 
@@ -133,7 +128,7 @@ impl Redrive<'_> {
     }
 
     fn query_of(&self, asked: &RedriveRequest<'_>) -> Result<OrderQuery, Problem> {
-        let can_retry = |status: &Status| actions_from(*status, &self.actor).contains(&ActionName::Retry);
+        let can_retry = |status: &Status| actions_from(*status, &self.origin.principal).contains(&ActionName::Retry);
         let name = asked.status.as_deref().unwrap_or_default();
         let status = Status::ALL.into_iter().filter(can_retry).find(|status| status.name() == name);
         let status = status.ok_or_else(|| {
@@ -186,7 +181,6 @@ impl Redrive<'_> {
         let request = Request {
             order_id: Arc::clone(&order.id),
             action: Action::Retry,
-            actor: self.actor.clone(),
             reason: self.reason.clone(),
             if_versions: Some(vec![order.version]),
             key: None,
@@ -195,7 +189,7 @@ impl Redrive<'_> {
             // Who asked may have gone away; what was done stands all the same.
             let _ = reply.send(result);
         });
-        self.app.engine.submit_action(self.client, request, reply);
+        self.app.engine.submit_action(self.origin.clone(), request, reply);
         outcome
     }
 }

@@ -1,6 +1,5 @@
 //! Workers outside the process: they claim orders, show that they live, and say how the work ended.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
+use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::WorkResult;
 use ordercast_engine::encode;
@@ -17,7 +17,6 @@ use ordercast_engine::{Claim, Report};
 use ordercast_protocol::action::{WorkRequest, parse_work};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
-use ordercast_protocol::principal::Principal;
 
 use crate::app::App;
 use crate::http::body::read_json;
@@ -77,8 +76,7 @@ fn check_fields(verb: &str, asked: &WorkRequest<'_>) -> Result<(), Problem> {
 /// `POST /work/claim`: orders for a worker, under its lease or a new one. When none is ready it waits up to `wait_s`.
 pub(crate) async fn claim(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -87,7 +85,7 @@ pub(crate) async fn claim(
     check_fields("claim", &asked)?;
     let most = bounded("/capacity", asked.capacity, 1, MAX_CAPACITY)?;
     let wait_s = bounded("/wait_s", asked.wait_s, 0, MAX_WAIT_S)?;
-    let worker = asked.worker.as_deref().filter(|worker| !worker.trim().is_empty()).unwrap_or(&principal.name);
+    let worker = asked.worker.as_deref().filter(|worker| !worker.trim().is_empty()).unwrap_or(&origin.principal.id);
     let claim = Claim {
         worker: worker.into(),
         lease: asked.lease.as_deref().map(Arc::from),
@@ -95,7 +93,7 @@ pub(crate) async fn claim(
         ttl_ms: i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX),
     };
     let patience = Duration::from_secs(wait_s.unsigned_abs());
-    let claimed = app.engine.claim(peer.ip(), claim, patience).await.map_err(refused)?;
+    let claimed = app.engine.claim(origin.clone(), claim, patience).await.map_err(refused)?;
     let mut out = Vec::with_capacity(256 + claimed.orders.len() * 640);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
@@ -121,8 +119,7 @@ pub(crate) async fn claim(
 /// `POST /work/{lease}/heartbeat` renews a lease; `POST /work/{order}/complete`, `fail` and `release` end the work.
 pub(crate) async fn tell(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<SocketAddr>,
-    Extension(principal): Extension<Principal>,
+    Extension(origin): Extension<Origin>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -135,16 +132,16 @@ pub(crate) async fn tell(
     }
     check_fields(&verb, &asked)?;
     let result = match verb.as_str() {
-        "heartbeat" => return heartbeat(&app, peer, id.into()).await,
+        "heartbeat" => return heartbeat(&app, origin, id.into()).await,
         "complete" => Some(WorkResult::Completed),
         "fail" => Some(failure(&asked)?),
         _ => None,
     };
     let (lease, token) = claim_of(&asked)?;
     let report = Report { order_id: id.into(), lease, token, result };
-    let changed = app.engine.report(peer.ip(), report).await.map_err(refused)?;
+    let changed = app.engine.report(origin.clone(), report).await.map_err(refused)?;
     let (order, details) = find(&app, changed.order.id).await?;
-    let mut response = whole_order_response(&app, &principal, &order, &details).await?;
+    let mut response = whole_order_response(&app, &origin.principal, &order, &details).await?;
     if changed.replayed {
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
@@ -166,8 +163,8 @@ fn claim_of(asked: &WorkRequest<'_>) -> Result<(Arc<str>, u32), Problem> {
     }
 }
 
-async fn heartbeat(app: &App, peer: SocketAddr, lease: Arc<str>) -> Result<Response, Problem> {
-    let renewed = app.engine.renew(peer.ip(), lease, LEASE).await.map_err(refused)?;
+async fn heartbeat(app: &App, origin: Origin, lease: Arc<str>) -> Result<Response, Problem> {
+    let renewed = app.engine.renew(origin, lease, LEASE).await.map_err(refused)?;
     let mut out = Vec::with_capacity(64 + renewed.orders.len() * 64);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("expires_at").instant(renewed.expires_at_ms).key("orders").begin_array();

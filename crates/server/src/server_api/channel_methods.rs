@@ -7,6 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use ordercast_access::Origin;
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::Encoding;
 use ordercast_protocol::centrifuge::message::{HistoryRequest, json_text};
@@ -30,13 +31,13 @@ const MAX_BROADCAST: usize = 10_000;
 /// What a method returns that has nothing to tell.
 const NOTHING: &str = "{}";
 
-pub(super) async fn publish(app: &App, request: &Publish) -> Result<String, Failure> {
+pub(super) async fn publish(app: &App, origin: &Origin, request: &Publish) -> Result<String, Failure> {
     let body = body_of(request)?;
-    Ok(result_of(submit_into(app, &request.channel, request, &body)).await?)
+    Ok(result_of(submit_into(app, origin, &request.channel, request, &body)).await?)
 }
 
 /// All are on their way before the first is waited for, so that those which are stored share a commit.
-pub(super) async fn broadcast(app: &App, request: &Publish) -> Result<String, Failure> {
+pub(super) async fn broadcast(app: &App, origin: &Origin, request: &Publish) -> Result<String, Failure> {
     if request.channels.is_empty() {
         return Err(Error::BadRequest.into());
     }
@@ -44,7 +45,8 @@ pub(super) async fn broadcast(app: &App, request: &Publish) -> Result<String, Fa
         return Err(Error::LimitExceeded.into());
     }
     let body = body_of(request)?;
-    let submitted: Vec<_> = request.channels.iter().map(|channel| submit_into(app, channel, request, &body)).collect();
+    let submitted: Vec<_> =
+        request.channels.iter().map(|channel| submit_into(app, origin, channel, request, &body)).collect();
     let mut out = Vec::with_capacity(request.channels.len() * 48);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("responses").begin_array();
@@ -86,7 +88,7 @@ fn body_of(request: &Publish) -> Result<Bytes, Error> {
 /// A publication on its way, and whether its position means anything.
 type OnItsWay = Result<(Submitted, bool), Error>;
 
-fn submit_into(app: &App, name: &str, request: &Publish, body: &Bytes) -> OnItsWay {
+fn submit_into(app: &App, origin: &Origin, name: &str, request: &Publish, body: &Bytes) -> OnItsWay {
     let (channel, _) = application_channel(app, name)?;
     let is_kept = channel.source != Source::Memory(Retention::NONE);
     let is_stored = matches!(channel.source, Source::Log(..));
@@ -99,7 +101,7 @@ fn submit_into(app: &App, name: &str, request: &Publish, body: &Bytes) -> OnItsW
         return Err(Error::NotAvailable);
     }
     let submitted = match key {
-        None => publishing::submit(app, &channel, body.clone()),
+        None => publishing::submit(app, origin, &channel, body.clone()),
         Some(key) => {
             let send = || app.hub.publish(&channel, body.clone());
             app.published_keys.once(name, key, Instant::now(), send).map(Submitted::Told)

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ordercast_protocol::principal::Role;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+use crate::access::role::Role;
 
 /// What the token of a connection says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -191,8 +192,7 @@ fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error>
 
 fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
     let Some(name) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let roles = [Role::Customer, Role::Worker, Role::Staff, Role::Admin];
-    let role = roles.into_iter().find(|role| role.name() == name);
+    let role = Role::ALL.into_iter().find(|role| role.name() == name);
     role.map(Some).ok_or_else(|| serde::de::Error::custom("role is customer, worker, staff or admin"))
 }
 

@@ -2,10 +2,10 @@
 //! thrown away then; they say `{"sub":"42","info":{"name":"Ann"}}`.
 
 use jsonwebtoken::{EncodingKey, Header, encode};
-use ordercast_protocol::principal::Role;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::access::role::Role;
 
 const NOW_S: i64 = 1_800_000_000;
 const RSA_KEY: &str = "-----BEGIN PUBLIC KEY-----
