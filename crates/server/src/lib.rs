@@ -3,8 +3,8 @@
 //! The crate consists of rooms, one folder each. Which room may import from which is declared in
 //! `xtask/src/rules/rooms.rs` and held by `cargo xtask tidy`. From the bottom to the top:
 //!
-//! - [`problem`] maps every error to the wire; [`access`] holds tokens, secrets and the settings of access; [`channels`]
-//!   knows which channels there are.
+//! - [`problem`] maps every error to the wire; [`access`] makes principals of what clients show, and holds tokens,
+//!   secrets and settings; [`channels`] knows which channels there are.
 //! - [`app`] is the state that all entrances share.
 //! - [`operations`] is what every entrance can ask for, free of any wire: drafts of orders, requests for actions,
 //!   lookups, publications. [`http`] is what requests and responses share. [`upgrade`] judges and answers the opening

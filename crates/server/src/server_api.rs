@@ -19,7 +19,7 @@ use axum::response::Response;
 use axum::routing::post;
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Uri};
-use ordercast_access::Origin;
+use ordercast_access::{Audience, Origin, Resource, Right, may};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::fields::without_byte_order_mark;
@@ -90,6 +90,16 @@ impl Method {
         ("channels", Self::Channels),
         ("info", Self::Info),
     ];
+
+    /// The right that it needs, in all application channels.
+    fn right(self) -> Right {
+        match self {
+            Self::Publish | Self::Broadcast => Right::Publish,
+            Self::Subscribe | Self::Unsubscribe | Self::Disconnect | Self::Refresh => Right::Subscribe,
+            Self::Presence | Self::PresenceStats | Self::Channels | Self::Info => Right::ReadPresence,
+            Self::History | Self::HistoryRemove => Right::ReadHistory,
+        }
+    }
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, method)| method)
@@ -168,6 +178,10 @@ fn write_error(app: &App, error: Error, out: &mut Vec<u8>) {
 
 /// The result as JSON.
 async fn carry_out(app: &App, origin: &Origin, method: Method, body: &[u8]) -> Result<String, Failure> {
+    let every_channel = Resource::Channel { audience: Audience::Nobody, is_subscribed: false };
+    if !may(&origin.principal, method.right(), every_channel) {
+        return Err(Error::PermissionDenied.into());
+    }
     // Methods without arguments are called without a body, too.
     let body = if body.is_empty() { b"{}" } else { body };
     check_objects(body)?;
