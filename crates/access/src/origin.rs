@@ -20,12 +20,12 @@ pub struct Origin {
     pub trace: Trace,
 }
 
-/// Who shares a bound with whom.
+/// Who shares one bound.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
-    /// All that one principal sends, from wherever.
+    /// One principal, from all its addresses.
     Principal(Kind, Arc<str>),
-    /// All that comes from one address without a name.
+    /// All clients of one address that have no principal of their own.
     Address(IpAddr),
 }
 
@@ -40,8 +40,8 @@ impl Origin {
         Self::new(Principal::system(), IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
-    /// Whose share of a bound this takes: the principal's where there is one, else the address's. The user of open mode
-    /// is everybody, so there the address counts too.
+    /// The party whose share of a bound this uses: the principal if there is one, otherwise the address. All clients
+    /// share the user of open mode, so for that user the address counts too.
     pub fn party(&self) -> Party {
         let principal = &self.principal;
         match principal.kind {

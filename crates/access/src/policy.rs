@@ -1,12 +1,12 @@
-//! Whether a principal may use a right on a resource. What [`TABLE`] does not list is denied.
+//! Decides whether a principal may use a right on a resource. What [`TABLE`] does not list is denied.
 
 use crate::principal::{Kind, Principal};
 use crate::rights::Right;
 
-/// Whom a namespace opens something in its channels to, beside those who hold the right for all channels.
+/// The principals that a namespace lets do something in its channels. Those who hold the right may in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Audience {
-    /// Nobody else.
+    /// No other principal.
     #[default]
     Nobody,
     /// Users who are subscribed.
@@ -32,10 +32,10 @@ impl Audience {
     }
 }
 
-/// What something is done to.
+/// The object of an action, which a right is used on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource<'a> {
-    /// One order. The opaque id of its customer is missing as long as nobody has looked.
+    /// One order, with the opaque id of its customer; without the id before the order was looked up.
     Order(Option<&'a str>),
     /// The orders of the customer with this opaque id.
     OrdersOf(&'a str),
@@ -51,7 +51,7 @@ pub enum Resource<'a> {
     Statistics,
     /// A channel of the application.
     Channel {
-        /// Whom its namespace opens it to.
+        /// The principals that its namespace lets do this.
         audience: Audience,
         /// Whether the principal is subscribed to it.
         is_subscribed: bool,
@@ -95,13 +95,13 @@ enum Reach {
     Owners,
     /// Everyone who holds the right may, but never a customer: the resource belongs to all of them.
     NoCustomer,
-    /// Everyone who holds the right may, and everyone whom the channel's namespace names.
+    /// Everyone who holds the right may, and so may the audience of the channel.
     Audience,
 }
 
 use Reach::{Holders, NoCustomer, Owners};
 
-/// All that is not denied.
+/// Every combination that is not denied.
 const TABLE: &[(Right, Sort, Reach)] = &[
     (Right::ReadOrder, Sort::Order, Owners),
     (Right::ListOrders, Sort::OrdersOf, Owners),
@@ -127,11 +127,11 @@ const TABLE: &[(Right, Sort, Reach)] = &[
 /// The answer of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may.
+    /// The principal may use the right.
     Allowed,
-    /// It may not.
+    /// The principal must not use the right.
     Denied,
-    /// It may if the order is the principal's own: look whose it is and ask again.
+    /// Allowed if the order belongs to the principal: look the order up, then judge again with its customer.
     IfOwn,
 }
 
@@ -166,8 +166,7 @@ pub fn judge(principal: &Principal, right: Right, resource: Resource<'_>) -> Ver
     }
 }
 
-/// Whether a principal may use a right on a resource, for certain: what depends on the owner of an order that nobody
-/// has looked at is denied.
+/// Whether [`judge`] allows the use of a right on a resource. An order that was not looked up is denied to customers.
 pub fn may(principal: &Principal, right: Right, resource: Resource<'_>) -> bool {
     judge(principal, right, resource) == Verdict::Allowed
 }
@@ -273,8 +272,8 @@ mod tests {
         }
     }
 
-    /// Whoever holds every right may still do nothing that the table does not list, and whoever holds no right may do
-    /// nothing but what a namespace opens.
+    /// A principal with every right can do nothing that the table does not list. A principal without rights can do
+    /// only what a namespace opens.
     #[test]
     fn what_is_not_listed_is_denied() {
         let nobody = Principal::system();

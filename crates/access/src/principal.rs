@@ -1,4 +1,4 @@
-//! Who asks.
+//! Principals: who sends a command, reads or subscribes.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -8,7 +8,7 @@ use crate::rights::Rights;
 /// Id of the user of open mode.
 const LOCAL: &str = "local";
 
-/// What kind of being a principal is.
+/// The kind of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A person with an account.
@@ -19,7 +19,7 @@ pub enum Kind {
     Worker,
     /// A customer, who sees and moves their own orders only. Its id is the customer's opaque id.
     Customer,
-    /// Somebody without a name.
+    /// A client that has not named itself.
     Anonymous,
     /// The program itself: timers, rules, recovery.
     System,
@@ -39,17 +39,17 @@ impl Kind {
     }
 }
 
-/// Who sends a command, reads or subscribes.
+/// A user, program, worker or customer that sends a command, reads or subscribes.
 ///
 /// Stored events name a principal by one string, which is what `Display` writes: `user:u_…`, `key:k_…`,
 /// `customer:c_…`, `worker:NAME`, `system` or `anonymous`; in open mode `user:local`. Ids hold no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// What kind of being it is.
+    /// The kind.
     pub kind: Kind,
     /// The opaque id within its kind, such as `u_…`; empty for the system and for the anonymous.
     pub id: Arc<str>,
-    /// What it may do; on which resources is for [`crate::policy`] to say.
+    /// The rights it holds; [`crate::policy`] says on which resources it may use them.
     pub permissions: Rights,
 }
 
@@ -61,7 +61,7 @@ impl Principal {
         Self { kind: Kind::User, id: Arc::clone(&ID), permissions: Rights::ALL }
     }
 
-    /// Somebody with an account; `id` is opaque.
+    /// A person with an account; `id` is opaque.
     pub fn user(id: Arc<str>, permissions: Rights) -> Self {
         Self { kind: Kind::User, id, permissions }
     }
@@ -81,7 +81,7 @@ impl Principal {
         Self { kind: Kind::Worker, id: name, permissions: Rights::WORKER }
     }
 
-    /// Somebody without a name.
+    /// A client that has not named itself.
     pub fn anonymous() -> Self {
         Self { kind: Kind::Anonymous, id: no_id(), permissions: Rights::VISITOR }
     }
@@ -102,7 +102,7 @@ impl Principal {
         (self.kind == Kind::Customer).then_some(&self.id)
     }
 
-    /// Whether this is the user of open mode, as whom everybody comes.
+    /// Whether this is the user of open mode, whose name all clients share.
     pub fn is_local(&self) -> bool {
         self.kind == Kind::User && *self.id == *LOCAL
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One thing that a principal may be allowed to do. On which resources is for [`crate::policy`] to say.
+/// One thing that a principal may be allowed to do. [`crate::policy`] says on which resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Right {
     /// Read one order and its events.
@@ -31,13 +31,13 @@ pub enum Right {
     StoreAdjustments,
     /// Read the counts and metrics of the server.
     ReadStatistics,
-    /// Subscribe to an application channel, whatever its namespace says.
+    /// Subscribe to every application channel, independent of its namespace.
     Subscribe,
-    /// Publish into an application channel, whatever its namespace says.
+    /// Publish into every application channel, independent of its namespace.
     Publish,
-    /// Read the history of an application channel, whatever its namespace says.
+    /// Read the history of every application channel, independent of its namespace.
     ReadHistory,
-    /// See who is subscribed to an application channel, whatever its namespace says.
+    /// See who is subscribed to every application channel, independent of its namespace.
     ReadPresence,
     /// Count as one of the users that a namespace opens its channels to.
     JoinAsUser,
@@ -100,7 +100,7 @@ impl Rights {
     pub const NONE: Self = Self(0);
     /// Every right.
     pub const ALL: Self = Self::of(&Right::ALL);
-    /// What everybody may do, even without a name.
+    /// The rights of every client, also of those that have not named themselves.
     pub const VISITOR: Self = Self::of(&[Right::ReadCatalogue]);
     /// What a customer may do with their own orders.
     pub const CUSTOMER: Self =

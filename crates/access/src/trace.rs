@@ -1,4 +1,4 @@
-//! Which request of the outside world something belongs to.
+//! The trace that a request belongs to.
 
 use std::fmt;
 

@@ -131,7 +131,7 @@ pub struct Draft {
     pub digest: Digest,
 }
 
-/// What goes before the name of a user in a digest, so that users and customers of one name have different ids.
+/// Goes into the digest before the name of a user, so that a user and a customer of one name have different ids.
 const USER_ID_DOMAIN: &[u8] = b"user\0";
 
 /// Turns customers' names into opaque ids; the key is the store's secret, so that ids cannot be guessed back.

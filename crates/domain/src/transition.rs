@@ -115,7 +115,7 @@ const S: Actors = 4 | A;
 const W: Actors = 8;
 const Y: Actors = 16;
 
-/// In which of the table's roles a principal acts. People and programs act as staff, or as administrators when they may
+/// The roles of the table that a principal acts in. People and programs act as staff, or as administrators if they may
 /// also call failed orders done.
 fn roles(actor: &Principal) -> Actors {
     let may = |right| actor.permissions.contains(right);

@@ -61,7 +61,7 @@ pub trait Session: Send {
         Farewell { code, reason: reason.into(), message: None }
     }
 
-    /// The user that the client has named itself as by its protocol, by which signals find it; empty when none.
+    /// The user id by which [`crate::Hub::signal`] addresses this client; empty if it has none.
     fn user(&self) -> &str {
         ""
     }

@@ -10,13 +10,13 @@ use crate::order::{LineView, OrderSummary, write_summary};
 /// Version of the bodies written now.
 pub const BODY_VERSION: u8 = 1;
 
-/// Who did something: stored as one string, `KIND:ID`, or `KIND` where there is no id.
+/// The principal that did something, stored as one string, `KIND:ID`, or `KIND` where there is no id.
 ///
 /// Kinds are `user`, `key`, `customer`, `worker`, `system` and `anonymous`; ids are opaque. Older events have a role
 /// alone (`admin`, `staff`, `customer`) in the same field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor<'a> {
-    /// What kind of being it is.
+    /// The kind.
     pub kind: &'a str,
     /// Its id within its kind; may be empty.
     pub id: &'a str,

@@ -1,4 +1,4 @@
-//! Where connections come in: they are accepted, admitted, looked at, and handed to whoever answers.
+//! Accepts and admits connections, checks each request, and passes it to the room that answers it.
 
 pub(crate) mod acceptor;
 pub(crate) mod admission;

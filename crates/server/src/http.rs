@@ -1,4 +1,4 @@
-//! What requests and responses over HTTP share: bodies, parameters, answers.
+//! Parts that requests and responses over HTTP share: bodies, parameters, answers.
 
 pub(crate) mod body;
 pub(crate) mod parameters;

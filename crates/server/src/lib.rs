@@ -3,12 +3,12 @@
 //! The crate consists of rooms, one folder each. Which room may import from which is declared in
 //! `xtask/src/rules/rooms.rs` and held by `cargo xtask tidy`. From the bottom to the top:
 //!
-//! - [`problem`] maps every error to the wire; [`access`] makes principals of what clients show, and holds tokens,
-//!   secrets and settings; [`channels`] knows which channels there are.
+//! - [`problem`] maps every error to the wire; [`access`] makes principals from the credentials of clients, and
+//!   holds tokens, secrets and settings; [`channels`] knows which channels there are.
 //! - [`app`] is the state that all entrances share.
-//! - [`operations`] is what every entrance can ask for, free of any wire: drafts of orders, requests for actions,
-//!   lookups, publications. [`http`] is what requests and responses share. [`upgrade`] judges and answers the opening
-//!   handshake of WebSockets.
+//! - [`operations`] are shared by all entrances and know no wire format: drafts of orders, requests for actions,
+//!   permissions, lookups, publications. [`http`] is shared by requests and responses. [`upgrade`] judges and answers the
+//!   opening handshake of WebSockets.
 //! - [`plain`] is the plain JSON protocol, [`centrifuge`] that of Centrifuge, [`server_api`] lets other programs publish
 //!   and see who is there, [`resources`] are the resources of HTTP, one file each, [`pages`] are pages, [`telemetry`]
 //!   is health, counts and metrics.

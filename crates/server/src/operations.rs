@@ -1,5 +1,5 @@
-//! What every entrance can ask for, free of any wire: orders become drafts, actions become requests, orders and the
-//! catalogue are looked up as JSON, publications are submitted.
+//! Operations that all entrances share, independent of their wire formats: drafts of orders, requests for actions,
+//! permissions in channels, orders and products as JSON, publications.
 
 pub(crate) mod actions;
 pub(crate) mod drafts;

@@ -1,4 +1,4 @@
-//! What the server tells of itself: health, counts, metrics and the tick of each second.
+//! The server about itself: health, counts, metrics and the tick of each second.
 
 pub(crate) mod metrics;
 pub(crate) mod observe;

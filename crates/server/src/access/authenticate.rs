@@ -1,4 +1,4 @@
-//! Who comes in: the one place that makes principals of what clients show.
+//! Authentication: the one place that makes principals from the credentials of clients.
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -23,20 +23,20 @@ const API_RIGHTS: Rights =
 /// The name of a worker whose token has no user id.
 const NAMELESS_WORKER: &str = "anonymous";
 
-/// Where a request over HTTP comes from, or the handshake of a socket.
+/// The origin of a request over HTTP, or of the handshake of a socket.
 ///
-/// Requests show nothing yet by which people could be told apart: in every mode they come from the local user, and the
-/// server listens on loopback only.
+/// Requests carry no credentials yet: in every mode they come from the local user, and the server listens on loopback
+/// only.
 pub(crate) fn authenticate(headers: &HeaderMap, client: IpAddr) -> Origin {
     from(Principal::local(), headers, client)
 }
 
-/// Where a connection comes from whose client will name itself later, by a token.
+/// The origin of a connection whose client will send its token later.
 pub(crate) fn not_yet(headers: &HeaderMap, client: IpAddr) -> Origin {
     from(Principal::anonymous(), headers, client)
 }
 
-/// Where the commands of a program within the server come from, such as those of the demo. It acts as the local user.
+/// The origin of commands from within the server's process, such as those of the demo: the local user.
 pub fn in_process(client: IpAddr) -> Origin {
     Origin::new(Principal::local(), client)
 }
@@ -83,9 +83,9 @@ pub(crate) fn principal_of(access: &Access, users: &CustomerKey, claims: &Connec
     principal.with(rights)
 }
 
-/// Where a call of the server API comes from, by the key that it shows.
+/// The origin of a call of the server API, by the key that it carries.
 ///
-/// Without a configured key nobody comes in: a program that may publish for everyone is no guest of open mode.
+/// Without a configured key every call is refused, in open mode too: the caller may publish for everyone.
 ///
 /// # Errors
 /// A problem when the key is not the configured one, or there is none.

@@ -27,7 +27,7 @@ pub(super) struct Connecting {
     pub(super) waiting: usize,
 }
 
-/// What the client is called by others; who it is and what it may do stands in the origin of its connection.
+/// The client as other clients see it. Its principal stands in the origin of its connection.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     /// The user's id as its token names it; empty when anonymous.

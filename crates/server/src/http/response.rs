@@ -1,4 +1,4 @@
-//! What many answers share.
+//! Parts that many answers share: JSON bodies, streams, headers.
 
 use axum::body::Body;
 use axum::response::Response;

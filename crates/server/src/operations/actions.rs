@@ -1,4 +1,4 @@
-//! What a request does to an order, from its body: over HTTP, in frames and by calls.
+//! Reads from a body what is to be done to an order: over HTTP, in frames and by calls.
 
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ pub(crate) fn request_of(body: &[u8], action: Option<&str>, principal: &Principa
     })
 }
 
-/// Refuses whoever may act on no order at all. Whose order it is, and which step is open, is looked at with the order.
+/// Refuses a principal that may act on no order at all. The owner of the order and the open steps are checked when the
+/// order is decided.
 pub(crate) fn check_acting(principal: &Principal) -> Result<(), Problem> {
     match judge(principal, Right::ActOnOrder, Resource::Order(None)) {
         Verdict::Allowed | Verdict::IfOwn => Ok(()),

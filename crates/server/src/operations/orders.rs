@@ -47,8 +47,8 @@ pub(crate) async fn whole_order_json(
     Ok(json)
 }
 
-/// Refuses whoever may not read the order of this id; looks up whose it is when that decides. Customers do not learn
-/// whether another's order exists.
+/// Refuses a principal that may not read the order of this id; looks the order up if its owner decides. Customers do not
+/// learn whether an order of another customer exists.
 pub(crate) async fn check_reading(app: &App, principal: &Principal, id: &Arc<str>) -> Result<(), Problem> {
     let may_read = |owner: Option<&str>| judge(principal, Right::ReadOrder, Resource::Order(owner));
     let verdict = match may_read(None) {

@@ -11,8 +11,8 @@ use crate::channels::Namespace;
 use crate::problem::Problem;
 
 /// Judges whether a principal may do something in a channel, of the namespace if it has one: `right` is one of
-/// [`Right::Subscribe`], [`Right::Publish`], [`Right::ReadHistory`] and [`Right::ReadPresence`]. What is built in shows
-/// what others may read or list, and is judged as that.
+/// [`Right::Subscribe`], [`Right::Publish`], [`Right::ReadHistory`] and [`Right::ReadPresence`]. Channels that are built in
+/// show orders, products and so on: they need the right to read those.
 pub(crate) fn in_channel(
     principal: &Principal,
     right: Right,
@@ -31,7 +31,7 @@ pub(crate) fn in_channel(
             };
             (right, Resource::Channel { audience, is_subscribed })
         }
-        // What the program tells nobody else may tell.
+        // Only the program itself publishes into channels that are built in.
         _ if right == Right::Publish => return Verdict::Denied,
         (Source::Log(Log::Orders, View::All | View::Channel(_)), _) => (Right::ListOrders, Resource::AllOrders),
         (Source::Log(Log::Orders, View::Customer(id)), _) => (Right::ListOrders, Resource::OrdersOf(id)),
@@ -43,7 +43,7 @@ pub(crate) fn in_channel(
     judge(principal, right, resource)
 }
 
-/// As [`in_channel`], with the namespace looked up; whether the principal is subscribed is asked where that decides.
+/// As [`in_channel`], and looks the namespace up. `is_subscribed` is called only if it can matter.
 pub(crate) fn judge_channel(
     app: &App,
     principal: &Principal,
@@ -59,7 +59,7 @@ pub(crate) fn judge_channel(
     in_channel(principal, right, channel, namespace.as_deref(), is_subscribed())
 }
 
-/// Refuses whoever may not subscribe to a channel.
+/// Refuses a principal that may not subscribe to a channel.
 ///
 /// # Errors
 /// A problem that names the channel, or says that the store cannot be read.
@@ -68,12 +68,12 @@ pub(crate) async fn check_subscribing(app: &App, principal: &Principal, channel:
     if is_allowed(app, principal, verdict, channel).await? { Ok(()) } else { Err(denied(channel)) }
 }
 
-/// What somebody is told who may not do something in a channel.
+/// The error for a principal that may not do something in a channel.
 pub(crate) fn denied(channel: &Channel) -> Problem {
     Problem::new(ErrorCode::PermissionDenied, format!("{:?} is not open to you for this", excerpt(&channel.name)))
 }
 
-/// The verdict for certain: looks up whose the order of a channel is when that decides.
+/// Whether a verdict allows it; looks up the owner of the channel's order if that decides.
 ///
 /// # Errors
 /// When the store cannot be read.

@@ -1,4 +1,4 @@
-//! What a client may do in channels: judged at once, or when it is known whose an order is.
+//! Checks what a client may do in channels: at once, or after the owner of an order has been looked up.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::problem::Problem;
 pub(super) enum Asked {
     /// To subscribe.
     Subscribe(Subscribe),
-    /// How things stand, and then to subscribe.
+    /// The present state, and then to subscribe.
     Snapshot(Subscribe),
-    /// A part of the history: before an offset, and so many events at most.
+    /// A part of the history: the offset it ends before, and the maximum number of events.
     History(Option<u64>, usize),
-    /// Who is there: after a client, and so many at most.
+    /// The clients of the channel: the client to begin after, and the maximum number.
     Presence(Option<String>, usize),
 }
 
@@ -47,7 +47,7 @@ impl Asked {
     }
 }
 
-/// A wish of a client, for a channel.
+/// A request of a client that concerns one channel.
 #[derive(Clone)]
 pub(super) struct Wish {
     pub(super) channel: Channel,
@@ -56,19 +56,19 @@ pub(super) struct Wish {
     pub(super) reference: Option<String>,
 }
 
-/// A wish that waited until it was known whose an order is, with what became of it.
+/// A request that waited for the owner of an order, with the outcome of the check.
 pub(super) struct Judged {
     pub(super) wish: Wish,
     pub(super) outcome: Result<(), Problem>,
 }
 
-/// Judges a wish. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the session as a [`Judged`].
+/// Checks a request. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the session as a [`Judged`].
 pub(super) fn judge(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection) -> Result<Option<Wish>, Problem> {
     let principal = &connection.origin().principal;
     let is_subscribed = || connection.is_subscribed(&wish.channel.name);
     match judge_channel(app, principal, wish.asked.right(), &wish.channel, is_subscribed) {
         Verdict::Allowed if wish.asked.resumes() => {
-            // A position asks for what was published since, which not everybody may read.
+            // A position asks for the events since then, which need the right to read history.
             match judge_channel(app, principal, Right::ReadHistory, &wish.channel, || true) {
                 Verdict::Denied => Ok(Some(Wish { asked: wish.asked.starting_now(), ..wish })),
                 Verdict::Allowed | Verdict::IfOwn => Ok(Some(wish)),
@@ -83,7 +83,7 @@ pub(super) fn judge(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection)
     }
 }
 
-/// Asks the store whose the order is.
+/// Looks up the owner of the order.
 fn hold(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection) {
     let (app, principal) = (Arc::clone(app), connection.origin().principal.clone());
     connection.ask(Box::new(move |replies| {

@@ -1,4 +1,4 @@
-//! What is done to orders over HTTP.
+//! Actions on orders over HTTP.
 
 use std::sync::Arc;
 
