@@ -124,9 +124,8 @@ fn roles(actor: &Principal) -> Actors {
         _ if !may(Right::ActOnOrder) => 0,
         Kind::Customer => C,
         Kind::Worker => W,
-        Kind::User | Kind::Key if may(Right::CompleteOrder) => A,
-        Kind::User | Kind::Key => S & !A,
-        Kind::Anonymous => 0,
+        Kind::User | Kind::Key | Kind::Anonymous if may(Right::CompleteOrder) => A,
+        Kind::User | Kind::Key | Kind::Anonymous => S & !A,
     }
 }
 
@@ -305,6 +304,10 @@ mod tests {
         }
         assert_eq!(actions_from(Cancelled, &admin), []);
         assert_eq!(actions_from(Held, &customer), [Do::Cancel]);
+        assert_eq!(actions_from(Held, &Principal::anonymous()), []);
+        let unnamed = Principal::anonymous().with(Rights::STAFF);
+        assert_eq!(actions_from(Held, &unnamed), actions_from(Held, &staff));
+        assert_eq!(actions_from(Held, &Principal::system()), [Do::Release, Do::Reject]);
         assert_eq!(actions_from(Fulfilled, &staff), [Do::Refund, Do::Return]);
     }
 
