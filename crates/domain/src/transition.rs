@@ -3,7 +3,7 @@
 //! It is the only place that knows. The code asks it, the answer 409 lists it, the database's checks are compared
 //! with it and the documentation is printed from it.
 
-use ordercast_access::{Kind, Principal, Right};
+use ordercast_access::{Kind, Principal, Resource, Right, Verdict, judge, may};
 
 use crate::status::Status;
 
@@ -118,13 +118,12 @@ const Y: Actors = 16;
 /// The roles of the table that a principal acts in. People and programs act as staff, or as administrators if they may
 /// also call failed orders done.
 fn roles(actor: &Principal) -> Actors {
-    let may = |right| actor.permissions.contains(right);
     match actor.kind {
         Kind::System => Y,
-        _ if !may(Right::ActOnOrder) => 0,
+        _ if judge(actor, Right::ActOnOrder, Resource::Order(None)) == Verdict::Denied => 0,
         Kind::Customer => C,
         Kind::Worker => W,
-        Kind::User | Kind::Key | Kind::Anonymous if may(Right::CompleteOrder) => A,
+        Kind::User | Kind::Key | Kind::Anonymous if may(actor, Right::CompleteOrder, Resource::Order(None)) => A,
         Kind::User | Kind::Key | Kind::Anonymous => S & !A,
     }
 }
