@@ -98,7 +98,7 @@ test('an order is held with a reason, and released', async () => {
   await ann.page.locator('.chip', { hasText: 'Held' }).getByText('1', { exact: true }).waitFor();
   await act(ann, 'Release');
   await panel(ann).getByText('Released.').waitFor();
-  await panel(ann).locator('.story li', { hasText: 'Released by admin' }).waitFor();
+  await panel(ann).locator('.story li', { hasText: 'Released by user:local' }).waitFor();
   // The browser itself reports the refusal.
   assert.match(ann.complaints.splice(0).join(), /^[^,]*422[^,]*$/);
 });

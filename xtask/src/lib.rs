@@ -13,5 +13,6 @@ pub mod metadata;
 pub mod module_tree;
 pub mod source;
 pub mod tokens;
+pub mod uses;
 
 pub mod graph;

@@ -4,6 +4,7 @@
 pub mod dependency_cycles;
 pub mod imports;
 pub mod module_cycles;
+pub mod rooms;
 
 pub mod file_length;
 pub mod function_length;
@@ -25,10 +26,11 @@ use crate::project::Project;
 pub type Rule = fn(&Project) -> Vec<Finding>;
 
 /// All rules.
-pub const RULES: [Rule; 13] = [
+pub const RULES: [Rule; 14] = [
     imports::check,
     dependency_cycles::check,
     module_cycles::check,
+    rooms::check,
     file_length::check,
     function_length::check,
     allow_reasons::check,

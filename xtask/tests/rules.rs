@@ -71,7 +71,22 @@ fn module_cycles() {
                 "crates/engine/src/work/left/deep.rs:4",
                 "`crate::work::right` uses `crate::work::left` at crates/engine/src/work/mod.rs:4;",
             ),
-            ("crates/server/src/one.rs:1", "`crate::three` uses `crate::one` at crates/server/src/three.rs:2;"),
+            ("crates/loadgen/src/one.rs:1", "`crate::three` uses `crate::one` at crates/loadgen/src/three.rs:2;"),
+        ],
+    );
+}
+
+#[test]
+fn rooms() {
+    check(
+        "rooms",
+        "rooms",
+        &[
+            ("crates/server/src/access.rs:2", "`access` must not import from `resources`, only problem;"),
+            ("crates/server/src/access.rs:4", "`access` must not import from `resources`"),
+            ("crates/server/src/contract.rs:3", "`contract` must not import from `problem`"),
+            ("crates/server/src/contract.rs:4", "`contract` must not import from `problem`"),
+            ("crates/server/src/contract.rs:8", "`cellar` is not in the table"),
         ],
     );
 }

@@ -131,6 +131,9 @@ pub struct Draft {
     pub digest: Digest,
 }
 
+/// Goes into the digest before the name of a user, so that a user and a customer of one name have different ids.
+const USER_ID_DOMAIN: &[u8] = b"user\0";
+
 /// Turns customers' names into opaque ids; the key is the store's secret, so that ids cannot be guessed back.
 #[derive(Clone)]
 pub struct CustomerKey([u8; 32]);
@@ -145,6 +148,12 @@ impl CustomerKey {
     pub fn opaque(&self, customer: &str) -> Arc<str> {
         let digest = Sha256::new_with_prefix(self.0).chain_update(customer.as_bytes()).finalize();
         format!("c_{}", hex(&digest[..8])).into()
+    }
+
+    /// The opaque id of a user: `u_` and 16 hexadecimal digits. They are not those of a customer of the same name.
+    pub fn opaque_user(&self, user: &str) -> Arc<str> {
+        let digest = Sha256::new_with_prefix(self.0).chain_update(USER_ID_DOMAIN).chain_update(user.as_bytes());
+        format!("u_{}", hex(&digest.finalize()[..8])).into()
     }
 }
 

@@ -3,37 +3,9 @@
 //! It is the only place that knows. The code asks it, the answer 409 lists it, the database's checks are compared
 //! with it and the documentation is printed from it.
 
-use std::fmt;
-use std::sync::Arc;
+use ordercast_access::{Kind, Principal, Resource, Right, Verdict, judge, may};
 
 use crate::status::Status;
-
-/// Who moves an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// The customer with this opaque id; only their own orders.
-    Customer(Arc<str>),
-    /// A person who handles orders.
-    Staff,
-    /// An administrator, who may do all that staff may.
-    Admin,
-    /// The worker that holds the live token.
-    Worker(Arc<str>),
-    /// A timer, a rule, recovery.
-    System,
-}
-
-impl fmt::Display for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Customer(_) => f.write_str("customer"),
-            Self::Staff => f.write_str("staff"),
-            Self::Admin => f.write_str("admin"),
-            Self::Worker(name) => write!(f, "worker:{name}"),
-            Self::System => f.write_str("system"),
-        }
-    }
-}
 
 /// What is done to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,13 +115,16 @@ const S: Actors = 4 | A;
 const W: Actors = 8;
 const Y: Actors = 16;
 
-fn bit(actor: &Actor) -> Actors {
-    match actor {
-        Actor::Customer(_) => C,
-        Actor::Admin => A,
-        Actor::Staff => 4,
-        Actor::Worker(_) => W,
-        Actor::System => Y,
+/// The roles of the table that a principal acts in. People and programs act as staff, or as administrators if they may
+/// also call failed orders done.
+fn roles(actor: &Principal) -> Actors {
+    match actor.kind {
+        Kind::System => Y,
+        _ if judge(actor, Right::ActOnOrder, Resource::Order(None)) == Verdict::Denied => 0,
+        Kind::Customer => C,
+        Kind::Worker => W,
+        Kind::User | Kind::Key | Kind::Anonymous if may(actor, Right::CompleteOrder, Resource::Order(None)) => A,
+        Kind::User | Kind::Key | Kind::Anonymous => S & !A,
     }
 }
 
@@ -194,8 +169,8 @@ impl Move {
     }
 
     /// Whether `actor` may take this step.
-    pub fn is_open_to(&self, actor: &Actor) -> bool {
-        self.by & bit(actor) != 0
+    pub fn is_open_to(&self, actor: &Principal) -> bool {
+        self.by & roles(actor) != 0
     }
 }
 
@@ -243,12 +218,12 @@ pub const MOVES: &[Move] = &[
 ];
 
 /// The row of a step, if `actor` may take it.
-pub fn find(from: Status, to: Status, action: ActionName, actor: &Actor) -> Option<&'static Move> {
+pub fn find(from: Status, to: Status, action: ActionName, actor: &Principal) -> Option<&'static Move> {
     MOVES.iter().find(|row| row.from == from && row.to == to && row.action == action && row.is_open_to(actor))
 }
 
 /// What `actor` may do to an order in this status.
-pub fn actions_from(from: Status, actor: &Actor) -> Vec<ActionName> {
+pub fn actions_from(from: Status, actor: &Principal) -> Vec<ActionName> {
     let mut actions: Vec<_> =
         MOVES.iter().filter(|row| row.from == from && row.is_open_to(actor)).map(|row| row.action).collect();
     actions.dedup();
@@ -283,6 +258,8 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
+    use ordercast_access::Rights;
+
     use super::*;
 
     #[test]
@@ -310,22 +287,27 @@ mod tests {
 
     #[test]
     fn only_the_named_actors_move() {
-        let (worker, customer) = (Actor::Worker("w1".into()), Actor::Customer("c_1".into()));
+        let (worker, customer) = (Principal::worker("w1".into()), Principal::customer("c_1".into()));
+        let (staff, admin) = (Principal::user("u_1".into(), Rights::STAFF), Principal::local());
         for (from, to, action, actor, expected) in [
             (Pending, Active, Do::Claim, &worker, true),
-            (Pending, Active, Do::Claim, &Actor::Admin, false),
+            (Pending, Active, Do::Claim, &admin, false),
             (Completed, Active, Do::Claim, &worker, false),
             (Active, Cancelled, Do::Cancel, &customer, false),
             (Active, Active, Do::Cancel, &customer, true),
-            (Failed, Completed, Do::Complete, &Actor::Staff, false),
-            (Failed, Completed, Do::Complete, &Actor::Admin, true),
-            (Completed, Fulfilled, Do::Fulfil, &Actor::Admin, true),
+            (Failed, Completed, Do::Complete, &staff, false),
+            (Failed, Completed, Do::Complete, &admin, true),
+            (Completed, Fulfilled, Do::Fulfil, &admin, true),
         ] {
             assert_eq!(find(from, to, action, actor).is_some(), expected, "{from:?} {to:?} {actor}");
         }
-        assert_eq!(actions_from(Cancelled, &Actor::Admin), []);
+        assert_eq!(actions_from(Cancelled, &admin), []);
         assert_eq!(actions_from(Held, &customer), [Do::Cancel]);
-        assert_eq!(actions_from(Fulfilled, &Actor::Staff), [Do::Refund, Do::Return]);
+        assert_eq!(actions_from(Held, &Principal::anonymous()), []);
+        let unnamed = Principal::anonymous().with(Rights::STAFF);
+        assert_eq!(actions_from(Held, &unnamed), actions_from(Held, &staff));
+        assert_eq!(actions_from(Held, &Principal::system()), [Do::Release, Do::Reject]);
+        assert_eq!(actions_from(Fulfilled, &staff), [Do::Refund, Do::Return]);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Decider for Batch<'_> {
             parking::unpark(&mut pass);
         }
         for submission in &mut self.submissions {
-            submission.command.decide(&mut pass);
+            submission.command.decide(&submission.origin, &mut pass);
         }
         // Otherwise neither what is next nor what holds it back was loaded.
         if self.claims && may_claim {

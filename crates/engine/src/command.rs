@@ -5,8 +5,7 @@
 //! as a [`Pending`] one, which holds the command, its outcome and the reply together, so that no answer can be forgotten
 //! and no reply can get another command's answer.
 
-use std::net::IpAddr;
-
+use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
 use ordercast_store::write::{Committed, Keys};
 
@@ -52,9 +51,6 @@ const ROW_BYTES: usize = 512;
 /// About what a line of an order or adjustment takes, in bytes.
 const LINE_BYTES: usize = 128;
 
-/// Who shares a bound: the client's address.
-pub type ClientKey = IpAddr;
-
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
@@ -98,9 +94,9 @@ pub(crate) trait Command: Send + 'static {
         None
     }
 
-    /// Decides it over what was loaded. A refused command must leave the pass as it was. May be called again with a
+    /// Decides it for whoever asked, over what was loaded. A refused command must leave the pass as it was. May be called again with a
     /// fresh pass when the store has to start over.
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Self::Decided, Refusal>;
+    fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Self::Decided, Refusal>;
 }
 
 /// What a command may do to the queue of orders.
@@ -133,7 +129,7 @@ pub(crate) trait Pending: Send {
     fn heartbeat(&self) -> Option<Heartbeat<'_>>;
 
     /// Decides the command and keeps the outcome; the outcome of an earlier attempt is replaced.
-    fn decide(&mut self, pass: &mut Pass<'_>);
+    fn decide(&mut self, origin: &Origin, pass: &mut Pass<'_>);
 
     /// Whether a rule refused it.
     fn is_refused(&self) -> bool;
@@ -178,8 +174,8 @@ impl<C: Command> Pending for Submitted<C> {
         self.command.heartbeat()
     }
 
-    fn decide(&mut self, pass: &mut Pass<'_>) {
-        self.outcome = Some(self.command.decide(pass));
+    fn decide(&mut self, origin: &Origin, pass: &mut Pass<'_>) {
+        self.outcome = Some(self.command.decide(origin, pass));
     }
 
     fn is_refused(&self) -> bool {

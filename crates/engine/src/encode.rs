@@ -1,5 +1,6 @@
 //! From the domain's values to what travels.
 
+use ordercast_access::Principal;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::Step;
 use ordercast_domain::money::Currency;
@@ -7,7 +8,7 @@ use ordercast_domain::order::{Details, Fulfilment, Line, Order, Progress};
 use ordercast_domain::product::Product;
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::event::{
-    AdjustmentView, OrderEvent, ProductView, write_adjustment_event, write_market_event, write_order_event,
+    Actor, AdjustmentView, OrderEvent, ProductView, write_adjustment_event, write_market_event, write_order_event,
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::limits::MAX_EVENT_LINES;
@@ -129,25 +130,41 @@ fn write_details(order: &Order, details: &Details, extent: Option<OrderExtent<'_
 }
 
 /// Appends the body of an order's first event; the reason is that of a rule which holds it.
-pub(crate) fn placed_event(order: &Order, details: &Details, (actor, reason): (&str, Option<&str>), out: &mut Vec<u8>) {
+pub(crate) fn placed_event(
+    order: &Order,
+    details: &Details,
+    (actor, reason): (&Principal, Option<&str>),
+    out: &mut Vec<u8>,
+) {
     // Lines that the event will not list need not be gathered.
     let lines = (details.lines.len() <= MAX_EVENT_LINES).then(|| line_views(&details.lines, order));
-    let event = OrderEvent { order: summary(order), from: None, actor, action: None, reason, lines: lines.as_deref() };
+    let event = OrderEvent {
+        order: summary(order),
+        from: None,
+        actor: name_of(actor),
+        action: None,
+        reason,
+        lines: lines.as_deref(),
+    };
     write_order_event(&event, out);
 }
 
 /// Appends the body of a later event.
 pub(crate) fn step_event(step: &Step, out: &mut Vec<u8>) {
-    let actor = step.actor.to_string();
     let event = OrderEvent {
         order: summary(&step.order),
         from: Some(step.from),
-        actor: &actor,
+        actor: name_of(&step.actor),
         action: is_told(step.action).then(|| step.action.name()),
         reason: step.reason.as_deref(),
         lines: None,
     };
     write_order_event(&event, out);
+}
+
+fn name_of(principal: &Principal) -> Actor<'_> {
+    let (kind, id) = principal.name_parts();
+    Actor { kind, id }
 }
 
 /// The ordinary way through the workers goes without saying: from and to tell it.

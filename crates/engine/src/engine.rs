@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use ordercast_access::Origin;
 use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{RecentClaims, Request};
@@ -14,7 +15,6 @@ use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::Rules;
 use ordercast_protocol::position::Position;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::command::{
-    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, ClientKey, Command, CommandError,
-    PatchProduct, Place, Placed, Publish, PutProducts, Recover, Renew, Renewed, Reply, Report, ReportWork, Resume,
+    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, Command, CommandError, PatchProduct,
+    Place, Placed, Publish, PutProducts, Recover, Renew, Renewed, Reply, Report, ReportWork, Resume,
 };
 use crate::decided::Pauses;
 use crate::health::Health;
@@ -136,22 +136,22 @@ impl Engine {
     }
 
     /// Queues an order; `reply` hears what became of it once that is durable.
-    pub fn submit_order(&self, client: ClientKey, principal: Principal, draft: Draft, reply: Reply<Placed>) {
-        self.submit(client, Place { draft, principal }, reply);
+    pub fn submit_order(&self, origin: Origin, draft: Draft, reply: Reply<Placed>) {
+        self.submit(origin, Place { draft }, reply);
     }
 
-    fn submit<C: Command>(&self, client: ClientKey, command: C, reply: Reply<C::Answer>) {
-        self.shared.intake.submit(client, command, reply, &self.shared.stats);
+    fn submit<C: Command>(&self, origin: Origin, command: C, reply: Reply<C::Answer>) {
+        self.shared.intake.submit(origin, command, reply, &self.shared.stats);
     }
 
     /// Submits a command and waits for the answer.
-    async fn ask<C: Command>(&self, client: ClientKey, command: C) -> Result<C::Answer, CommandError> {
+    async fn ask<C: Command>(&self, origin: Origin, command: C) -> Result<C::Answer, CommandError> {
         let (reply, answer) = oneshot::channel();
         let reply = Box::new(move |outcome| {
             // Who asked may have gone away; the outcome stands all the same.
             let _ = reply.send(outcome);
         });
-        self.submit(client, command, reply);
+        self.submit(origin, command, reply);
         answer.await.unwrap_or(Err(CommandError::StoreFailed))
     }
 
@@ -159,16 +159,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn place(&self, client: ClientKey, principal: Principal, draft: Draft) -> Result<Placed, CommandError> {
-        self.ask(client, Place { draft, principal }).await
+    pub async fn place(&self, origin: Origin, draft: Draft) -> Result<Placed, CommandError> {
+        self.ask(origin, Place { draft }).await
     }
 
     /// Stores products, all or none; the answer is how many changed.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn put_products(&self, client: ClientKey, products: Vec<Product>) -> Result<usize, CommandError> {
-        self.ask(client, PutProducts { products }).await
+    pub async fn put_products(&self, origin: Origin, products: Vec<Product>) -> Result<usize, CommandError> {
+        self.ask(origin, PutProducts { products }).await
     }
 
     /// Changes what of a product is named; the answer is the product after it.
@@ -177,24 +177,24 @@ impl Engine {
     /// [`CommandError`].
     pub async fn patch_product(
         &self,
-        client: ClientKey,
+        origin: Origin,
         sku: Arc<str>,
         patch: ProductPatch,
     ) -> Result<Box<Product>, CommandError> {
-        self.ask(client, PatchProduct { sku, patch }).await
+        self.ask(origin, PatchProduct { sku, patch }).await
     }
 
     /// Queues something that is to be done to an order; `reply` hears what became of it once that is durable.
-    pub fn submit_action(&self, client: ClientKey, request: Request, reply: Reply<Changed>) {
-        self.submit(client, Act { request }, reply);
+    pub fn submit_action(&self, origin: Origin, request: Request, reply: Reply<Changed>) {
+        self.submit(origin, Act { request }, reply);
     }
 
     /// Does something to an order and waits until it is durable.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn act(&self, client: ClientKey, request: Request) -> Result<Changed, CommandError> {
-        self.ask(client, Act { request }).await
+    pub async fn act(&self, origin: Origin, request: Request) -> Result<Changed, CommandError> {
+        self.ask(origin, Act { request }).await
     }
 
     /// Claims orders for an external worker. When none is ready it waits up to `patience` for one.
@@ -202,7 +202,7 @@ impl Engine {
     /// # Errors
     /// [`CommandError`]; [`CommandError::Full`] also when too many claims wait;
     /// [`Refusal::NoLease`](ordercast_domain::decide::Refusal::NoLease) when the lease has ended.
-    pub async fn claim(&self, client: ClientKey, claim: Claim, patience: Duration) -> Result<Claimed, CommandError> {
+    pub async fn claim(&self, origin: Origin, claim: Claim, patience: Duration) -> Result<Claimed, CommandError> {
         let deadline = tokio::time::Instant::now() + patience;
         let (mut woken, mut is_first) = (None, true);
         loop {
@@ -212,7 +212,7 @@ impl Engine {
             let is_ready = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
             if is_last || woken.is_some() || (is_first && (is_ready || claim.lease.is_some())) {
                 let (claim, arrived_ms) = (claim.clone(), self.shared.clocks.arrival_ms());
-                let claimed = self.ask(client, ClaimOrders { claim, arrived_ms }).await?;
+                let claimed = self.ask(origin.clone(), ClaimOrders { claim, arrived_ms }).await?;
                 if !claimed.orders.is_empty() || (is_last && claimed.parked == 0) {
                     // Another claim may have been woken meanwhile: pass its turn on.
                     drop((waiting, woken));
@@ -262,55 +262,48 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn pause(&self, client: ClientKey, pause: Pause) -> Result<bool, CommandError> {
-        self.ask(client, BeginPause { pause }).await
+    pub async fn pause(&self, origin: Origin, pause: Pause) -> Result<bool, CommandError> {
+        self.ask(origin, BeginPause { pause }).await
     }
 
     /// Lets the orders of a scope go on; `false` when nothing held them back.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn resume(&self, client: ClientKey, scope: Scope) -> Result<bool, CommandError> {
-        self.ask(client, Resume { scope }).await
+    pub async fn resume(&self, origin: Origin, scope: Scope) -> Result<bool, CommandError> {
+        self.ask(origin, Resume { scope }).await
     }
 
     /// Renews the lease of an external worker.
     ///
     /// # Errors
     /// As for [`Engine::claim`].
-    pub async fn renew(&self, client: ClientKey, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
+    pub async fn renew(&self, origin: Origin, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        self.ask(client, Renew { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() }).await
+        self.ask(origin, Renew { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() }).await
     }
 
     /// Ends, or gives back, the work of an external worker on one order.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn report(&self, client: ClientKey, report: Report) -> Result<Changed, CommandError> {
-        self.ask(client, ReportWork { report }).await
+    pub async fn report(&self, origin: Origin, report: Report) -> Result<Changed, CommandError> {
+        self.ask(origin, ReportWork { report }).await
     }
 
     /// Stores an adjustment, or finds the same one.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn adjust(&self, client: ClientKey, adjustment: Adjustment) -> Result<Adjusted, CommandError> {
-        self.ask(client, Adjust { adjustment }).await
+    pub async fn adjust(&self, origin: Origin, adjustment: Adjustment) -> Result<Adjusted, CommandError> {
+        self.ask(origin, Adjust { adjustment }).await
     }
 
     /// Queues a publication into a durable application channel; `reply` hears where it stands in
     /// [`Log::Publications`](ordercast_protocol::channel::Log::Publications) once it is durable. `body` is stored
     /// and told as it is: make it with [`ordercast_protocol::centrifuge::publication::write_publication`].
-    pub fn submit_publication(
-        &self,
-        client: ClientKey,
-        principal: Principal,
-        channel: Arc<str>,
-        body: Bytes,
-        reply: Reply<Position>,
-    ) {
-        self.submit(client, Publish { channel, body, principal }, reply);
+    pub fn submit_publication(&self, origin: Origin, channel: Arc<str>, body: Bytes, reply: Reply<Position>) {
+        self.submit(origin, Publish { channel, body }, reply);
     }
 
     /// Publishes into a durable application channel and waits until that is durable; see
@@ -318,14 +311,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError`]; a name of a wrong length is refused.
-    pub async fn publish(
-        &self,
-        client: ClientKey,
-        principal: Principal,
-        channel: Arc<str>,
-        body: Bytes,
-    ) -> Result<Position, CommandError> {
-        self.ask(client, Publish { channel, body, principal }).await
+    pub async fn publish(&self, origin: Origin, channel: Arc<str>, body: Bytes) -> Result<Position, CommandError> {
+        self.ask(origin, Publish { channel, body }).await
     }
 
     /// The rules of the shop.

@@ -8,7 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::command::{self, ClientKey, Command, CommandError, Pending, Reply};
+#[cfg(test)]
+use ordercast_access::Principal;
+use ordercast_access::{Kind, Origin, Party};
+
+use crate::command::{self, Command, CommandError, Pending, Reply};
 use crate::stats::Stats;
 
 /// Most bytes of commands that are not yet acknowledged, by their weight.
@@ -18,14 +22,15 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 pub(crate) struct Submission {
     pub(crate) command: Box<dyn Pending>,
-    client: Option<ClientKey>,
+    /// Who asks, and from where.
+    pub(crate) origin: Origin,
     weight: usize,
 }
 
 #[derive(Default)]
 struct Queue {
     submissions: VecDeque<Submission>,
-    by_client: HashMap<ClientKey, usize>,
+    by_party: HashMap<Party, usize>,
     external: usize,
     bytes: usize,
     closed: Option<CommandError>,
@@ -55,14 +60,14 @@ impl Intake {
     }
 
     /// Queues a client's command, or refuses it at once through its reply.
-    pub(crate) fn submit<C: Command>(&self, client: ClientKey, command: C, reply: Reply<C::Answer>, stats: &Stats) {
-        let weight = command.weight();
+    pub(crate) fn submit<C: Command>(&self, origin: Origin, command: C, reply: Reply<C::Answer>, stats: &Stats) {
+        let (weight, party) = (command.weight(), origin.party());
         let mut queue = self.queue();
         let refusal = if let Some(error) = &queue.closed {
             Some(error.clone())
         } else if queue.external >= self.capacity || (queue.external > 0 && queue.bytes + weight > MAX_INTAKE_BYTES) {
             Some(CommandError::Full)
-        } else if queue.by_client.get(&client).is_some_and(|&waiting| waiting >= self.client_capacity) {
+        } else if queue.by_party.get(&party).is_some_and(|&waiting| waiting >= self.client_capacity) {
             Some(CommandError::ClientFull)
         } else {
             None
@@ -76,8 +81,8 @@ impl Intake {
         queue.external += 1;
         queue.bytes += weight;
         stats.waiting.store(queue.external as u64, Relaxed);
-        *queue.by_client.entry(client).or_default() += 1;
-        self.push(queue, Submission { command: command::pending(command, reply), client: Some(client), weight });
+        *queue.by_party.entry(party).or_default() += 1;
+        self.push(queue, Submission { command: command::pending(command, reply), origin, weight });
     }
 
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
@@ -130,15 +135,15 @@ impl Intake {
     }
 
     /// Makes room for the commands of a batch that was answered.
-    pub(crate) fn release(&self, clients: &[(ClientKey, usize)], stats: &Stats) {
+    pub(crate) fn release(&self, parties: &[(Party, usize)], stats: &Stats) {
         let mut queue = self.queue();
-        for (client, weight) in clients {
+        for (party, weight) in parties {
             queue.external -= 1;
             queue.bytes -= weight;
-            if let Some(waiting) = queue.by_client.get_mut(client) {
+            if let Some(waiting) = queue.by_party.get_mut(party) {
                 *waiting -= 1;
                 if *waiting == 0 {
-                    queue.by_client.remove(client);
+                    queue.by_party.remove(party);
                 }
             }
         }
@@ -172,17 +177,23 @@ impl Intake {
 impl Submission {
     /// A command of the engine itself.
     pub(crate) fn internal(command: Box<dyn Pending>) -> Self {
-        Self { command, client: None, weight: 0 }
+        Self { command, origin: Origin::system(), weight: 0 }
+    }
+
+    /// A command of a principal that takes no room.
+    #[cfg(test)]
+    pub(crate) fn by(principal: Principal, command: Box<dyn Pending>) -> Self {
+        Self { command, origin: Origin::new(principal, std::net::Ipv4Addr::LOCALHOST.into()), weight: 0 }
     }
 
     /// Whether it is a client's, and not one of the engine itself.
     pub(crate) fn is_external(&self) -> bool {
-        self.client.is_some()
+        self.origin.principal.kind != Kind::System
     }
 
     /// Whose room the command takes, and how much of it.
-    pub(crate) fn room(&self) -> Option<(ClientKey, usize)> {
-        Some((self.client?, self.weight))
+    pub(crate) fn room(&self) -> Option<(Party, usize)> {
+        self.is_external().then(|| (self.origin.party(), self.weight))
     }
 }
 
@@ -194,12 +205,11 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use ordercast_protocol::position::Position;
-    use ordercast_protocol::principal::Principal;
 
     use crate::command::{Publish, PutProducts};
 
-    fn client(last: u8) -> ClientKey {
-        IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
+    fn client(last: u8) -> Origin {
+        Origin::new(Principal::local(), IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
     }
 
     fn reply(answers: &SyncSender<CommandError>) -> Reply<usize> {
@@ -235,13 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn one_principal_is_bounded_wherever_it_comes_from() {
+        let (intake, stats) = (Intake::new(9, 2), Stats::new());
+        let (answers, answered) = sync_channel(16);
+        let customer = |id: &str, last| Origin { principal: Principal::customer(id.into()), ..client(last) };
+        for (id, last) in [("c_1", 1), ("c_1", 2), ("c_2", 2), ("c_1", 3)] {
+            intake.submit(customer(id, last), command(), reply(&answers), &stats);
+        }
+        assert_eq!(answered.try_recv(), Ok(CommandError::ClientFull), "the third of the first customer");
+        assert!(answered.try_recv().is_err());
+    }
+
+    #[test]
     fn publications_are_bounded_by_their_bytes() {
         let (intake, stats) = (Intake::new(10, 10), Stats::new());
         let body = Bytes::from(vec![0; MAX_INTAKE_BYTES / 2]);
         let (answers, answered) = sync_channel(16);
         for _ in 0..3 {
             let answers = answers.clone();
-            let publication = Publish { channel: "a".into(), body: body.clone(), principal: Principal::local_admin() };
+            let publication = Publish { channel: "a".into(), body: body.clone() };
             let reply = Box::new(move |outcome: Result<Position, _>| answers.send(outcome.unwrap_err()).unwrap());
             intake.submit(client(1), publication, reply, &stats);
         }

@@ -32,6 +32,6 @@ mod model_tests;
 #[cfg(test)]
 mod time_tests;
 
-pub use command::{Adjusted, Changed, Claim, Claimed, ClientKey, CommandError, Placed, Renewed, Reply, Report};
+pub use command::{Adjusted, Changed, Claim, Claimed, CommandError, Placed, Renewed, Reply, Report};
 pub use engine::{Engine, EngineParts};
 pub use shared::EngineConfig;

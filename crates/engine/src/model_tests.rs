@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use ordercast_access::{Principal, Rights};
 use ordercast_domain::decide::{Action, LineQuantity, RecentClaims, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
@@ -14,9 +15,8 @@ use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_domain::status::{Lane, Status};
-use ordercast_domain::transition::{ActionName, Actor, actions_from};
+use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_protocol::channel::{Log, View};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::conformance::wait;
 use ordercast_store::log::{PageLimit, PageQuery};
 use ordercast_store::model::{ModelStore, system_now_ms};
@@ -164,11 +164,11 @@ impl Side {
     }
 
     /// The outcomes, for comparison.
-    fn commit(&mut self, commands: Vec<Box<dyn Pending>>, now_ms: i64) -> Vec<String> {
+    fn commit(&mut self, submissions: Vec<Submission>, now_ms: i64) -> Vec<String> {
         let rules = rules();
         let [ready, active, limited] = self.counts;
         let mut batch = Batch {
-            submissions: commands.into_iter().map(Submission::internal).collect(),
+            submissions,
             idle: std::mem::take(&mut self.idle),
             claims: ready > 0,
             rules: &rules,
@@ -226,6 +226,24 @@ impl Side {
 type Leases = Arc<Mutex<Vec<Arc<str>>>>;
 
 /// Turns wishes into commands by what is stored.
+/// Who acts in a wish.
+fn actor_of(actor: u8) -> Principal {
+    match actor {
+        0 | 1 => Principal::customer(customers().opaque(&format!("c{actor}"))),
+        2 => Principal::worker("w9".into()),
+        3 => Principal::local(),
+        _ => Principal::user("u_1".into(), Rights::STAFF),
+    }
+}
+
+fn submission(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Submission {
+    let principal = match wish {
+        Wish::Act { actor, .. } => actor_of(*actor),
+        _ => Principal::local(),
+    };
+    Submission::by(principal, command(wish, side, known, now_ms))
+}
+
 fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pending> {
     let text = |prefix: &str, number: u8| Arc::<str>::from(format!("{prefix}{number}"));
     let ttl_ms = |ends: bool| if ends { 0 } else { FAR_MS };
@@ -256,24 +274,18 @@ fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pen
             };
             let mut draft = draft_order(&input, &rules(), &customers()).expect("a good order");
             draft.key = key.map(|key| text("k", key));
-            unanswered(Place { draft, principal: Principal::local_admin() })
+            unanswered(Place { draft })
         }
         Wish::Act { id, pick, action, actor, lines, flags, key } => {
             let order = side.order(*id);
             let version = order.as_ref().map_or(1, |order| order.version);
-            let actor = match actor {
-                0 | 1 => Actor::Customer(customers().opaque(&format!("c{actor}"))),
-                2 => Actor::Worker("w9".into()),
-                3 => Actor::Admin,
-                _ => Actor::Staff,
-            };
+            let actor = actor_of(*actor);
             // Mostly what is open, for most else is refused.
             let open = order.map(|order| actions_from(order.status, &actor)).unwrap_or_default();
             let open = open.get(usize::from(*pick) % open.len().max(1)).filter(|_| pick % 8 > 0);
             let request = Request {
                 order_id: text("o", *id),
                 action: action_of(open.copied().unwrap_or(*action), lines, *flags, now_ms),
-                actor,
                 reason: (flags & 0x300 != 0).then(|| "why".into()),
                 if_versions: (flags & 0x400 == 0).then(|| vec![version + u32::from(flags & 0x3800 == 0)]),
                 key: key.map(|key| text("k", key)),
@@ -456,13 +468,13 @@ proptest! {
         let leases = [Leases::default(), Leases::default()];
         for side in &mut sides {
             let products = SKUS[..2].iter().map(|sku| stocked(sku)).collect();
-            side.commit(vec![unanswered(PutProducts { products })], now_ms);
+            side.commit(vec![Submission::internal(unanswered(PutProducts { products }))], now_ms);
         }
         for wishes in &batches {
             now_ms += 1_000;
             let mut outcomes = sides.iter_mut().zip(&leases).map(|(side, leases)| {
-                let commands = wishes.iter().map(|wish| command(wish, side, leases, now_ms)).collect();
-                side.commit(commands, now_ms)
+                let submissions = wishes.iter().map(|wish| submission(wish, side, leases, now_ms)).collect();
+                side.commit(submissions, now_ms)
             });
             prop_assert_eq!(outcomes.next(), outcomes.next());
             drop(outcomes);

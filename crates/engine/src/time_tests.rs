@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use ordercast_access::Principal;
 use ordercast_domain::decide::{RecentClaims, WorkResult};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::rules::Rules;
 use ordercast_domain::status::Status;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::clock::{LATE_MS, SteadyClock, TICK};
 use ordercast_store::conformance::wait;
 use ordercast_store::model::ModelStore;
@@ -120,7 +120,7 @@ impl World {
     fn commit(&mut self, commands: Vec<Box<dyn Pending>>) {
         let looks = self.timers.looks(self.wall(), self.steady.now_ms());
         let mut batch = Batch {
-            submissions: commands.into_iter().map(Submission::internal).collect(),
+            submissions: commands.into_iter().map(|command| Submission::by(Principal::local(), command)).collect(),
             idle: Vec::new(),
             claims: false,
             rules: &self.rules,
@@ -151,8 +151,7 @@ impl World {
         let input =
             OrderInput { id: Some(id), items: vec![item], customer, address, run_at_ms, ..OrderInput::default() };
         let draft = draft_order(&input, &self.rules, &CustomerKey::new([7; 32])).expect("a good order");
-        let principal = Principal::local_admin();
-        self.commit(vec![unanswered(Place { draft, principal })]);
+        self.commit(vec![unanswered(Place { draft })]);
     }
 
     fn claim(&mut self) -> Order {

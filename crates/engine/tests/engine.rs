@@ -11,13 +11,12 @@ use ordercast_domain::status::Status;
 use ordercast_engine::CommandError;
 use ordercast_engine::Placed;
 use ordercast_engine::processor::{Processor, TimedProcessor, Work};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::{CommitFuture, CommitOutcome, Decider, WriteStore};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
-use support::{CLIENT, Gate, draft, place, start, until};
+use support::{Gate, draft, local, place, start, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_goes_from_pending_to_completed_and_every_step_is_told_once() {
@@ -73,7 +72,7 @@ async fn a_stop_gives_unfinished_orders_back() {
     }
     until("two are in work", || started.engine.stats().active.load(Relaxed) == 2).await;
     started.engine.stop(Duration::from_millis(50)).await;
-    let after = started.engine.place(CLIENT, Principal::local_admin(), draft(&started.engine, "late", 2)).await;
+    let after = started.engine.place(local(), draft(&started.engine, "late", 2)).await;
     assert_eq!(after.expect_err("it is stopped"), CommandError::Stopping);
     drop(started);
     let report = verify(dir.path(), |_| {}).expect("readable");
@@ -112,7 +111,7 @@ async fn a_high_order_overtakes_all_low_ones_that_have_not_aged_past_it() {
             // The test has ended otherwise.
             let _ = answers.send(outcome.is_ok());
         });
-        engine.submit_order(CLIENT, Principal::local_admin(), draft(engine, &format!("low{n}"), 3), reply);
+        engine.submit_order(local(), draft(engine, &format!("low{n}"), 3), reply);
     }
     assert!((0..low.min(IN_FLIGHT)).all(|_| answered.recv() == Ok(true)), "all of them are durable");
     until("all low ones wait", || engine.stats().ready.load(Relaxed) == low as u64 + 1).await;
@@ -170,10 +169,10 @@ async fn a_broken_store_stops_intake_and_acknowledges_nothing_more() {
     let started = start(broken, store.clone(), Gate::open(), |config| config.slots = 0).await;
     let engine = &started.engine;
     place(engine, draft(engine, "good", 2)).await;
-    let lost = engine.place(CLIENT, Principal::local_admin(), draft(engine, "lost", 2)).await;
+    let lost = engine.place(local(), draft(engine, "lost", 2)).await;
     assert_eq!(lost.expect_err("not durable"), CommandError::StoreFailed);
     assert!(engine.failed().await.contains("the disk is gone"));
-    let refused = engine.place(CLIENT, Principal::local_admin(), draft(engine, "later", 2)).await;
+    let refused = engine.place(local(), draft(engine, "later", 2)).await;
     assert_eq!(refused.expect_err("intake is closed"), CommandError::StoreFailed);
     assert!(store.order("good".into()).await.expect("readable").is_some());
     assert!(store.order("lost".into()).await.expect("readable").is_none());
@@ -208,8 +207,8 @@ async fn a_panic_on_the_writers_thread_is_told_and_not_hidden() {
     let started = start(store.clone(), store, Gate::open(), |_| {}).await;
     let engine = &started.engine;
     let reply = Box::new(|_: Result<Placed, _>| panic!("a defect in somebody's reply"));
-    engine.submit_order(CLIENT, Principal::local_admin(), draft(engine, "a", 2), reply);
+    engine.submit_order(local(), draft(engine, "a", 2), reply);
     assert!(engine.failed().await.contains("panicked"));
-    let refused = engine.place(CLIENT, Principal::local_admin(), draft(engine, "b", 2)).await;
+    let refused = engine.place(local(), draft(engine, "b", 2)).await;
     assert_eq!(refused.expect_err("nobody would answer"), CommandError::StoreFailed);
 }

@@ -11,13 +11,11 @@ use ordercast_domain::decide::{Action, Request, WorkResult};
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::order::Order;
 use ordercast_domain::rules::Concurrency;
-use ordercast_domain::transition::Actor;
 use ordercast_engine::Engine;
 use ordercast_engine::{Claim, Report};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::model::ModelStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
-use support::{CLIENT, Gate, PATIENCE, place, start, until};
+use support::{Gate, PATIENCE, local, place, start, until};
 
 const ORDERS: usize = 2_000;
 
@@ -37,7 +35,7 @@ async fn place_all(engine: &Engine, customer: &str, count: usize) {
 
 async fn claim(engine: &Engine, most: usize, patience: Duration) -> Vec<Order> {
     let claim = Claim { worker: "out".into(), lease: None, most, ttl_ms: 60_000 };
-    engine.claim(CLIENT, claim, patience).await.expect("claims are taken").orders
+    engine.claim(local(), claim, patience).await.expect("claims are taken").orders
 }
 
 /// A claim is answered as soon as it has anything, so it may take several.
@@ -52,7 +50,7 @@ async fn claim_so_many(engine: &Engine, count: usize) -> Vec<Order> {
 async fn report(engine: &Engine, order: &Order, result: Option<WorkResult>) {
     let report =
         Report { order_id: order.id.clone(), lease: order.lease.clone().expect("a lease"), token: order.token, result };
-    engine.report(CLIENT, report).await.expect("it is the worker's");
+    engine.report(local(), report).await.expect("it is the worker's");
 }
 
 fn ids(orders: &[Order]) -> Vec<&str> {
@@ -78,7 +76,7 @@ async fn a_customer_at_its_limit_waits_and_holds_up_nobody() {
         let engine = &started.engine;
         for n in 0..orders {
             let draft = of(engine, "ann", &format!("ann{n}"), 2);
-            engine.submit_order(CLIENT, Principal::local_admin(), draft, Box::new(|_| ()));
+            engine.submit_order(local(), draft, Box::new(|_| ()));
         }
         place_all(engine, "bob", 3).await;
         let begun = Instant::now();
@@ -182,15 +180,9 @@ async fn what_leaves_the_queue_of_a_full_server_makes_no_room() {
     place_all(engine, "cyd", 1).await;
     until("three are in work", || stats.active.load(Relaxed) == 3).await;
     place(engine, of(engine, "ann", "more", 2)).await;
-    let cancel = Request {
-        order_id: "more".into(),
-        action: Action::Cancel,
-        actor: Actor::Staff,
-        reason: None,
-        if_versions: None,
-        key: None,
-    };
-    engine.act(CLIENT, cancel).await.expect("it waits");
+    let cancel =
+        Request { order_id: "more".into(), action: Action::Cancel, reason: None, if_versions: None, key: None };
+    engine.act(local(), cancel).await.expect("it waits");
     // Another commit, after which whatever the last one claimed is counted.
     place(engine, of(engine, "ann", "last", 2)).await;
     assert_eq!((stats.active.load(Relaxed), stats.ready.load(Relaxed), stats.limited.load(Relaxed)), (3, 2, 0));

@@ -8,12 +8,11 @@ use std::time::Duration;
 use ordercast_domain::status::Status;
 use ordercast_engine::Placed;
 use ordercast_engine::{CommandError, Engine, EngineConfig, EngineParts};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, open};
 use rusqlite::Connection;
-use support::{CLIENT, Gate, PATIENCE, draft, rules, until};
+use support::{Gate, PATIENCE, draft, local, rules, until};
 
 struct Locked {
     engine: Engine,
@@ -41,7 +40,7 @@ async fn locked() -> Locked {
 
 fn place(engine: &Engine, id: &str) -> tokio::task::JoinHandle<Result<Placed, CommandError>> {
     let (engine, draft) = (engine.clone(), draft(engine, id, 2));
-    tokio::spawn(async move { engine.place(CLIENT, Principal::local_admin(), draft).await })
+    tokio::spawn(async move { engine.place(local(), draft).await })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,10 +12,9 @@ use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_engine::Engine;
 use ordercast_engine::{Claim, Claimed};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
-use support::{CLIENT, Gate, PATIENCE, place, start, until};
+use support::{Gate, PATIENCE, local, place, start, until};
 
 const ORDERS: usize = 5_000;
 
@@ -32,7 +31,7 @@ fn pause_of(scope: Scope) -> Pause {
 
 async fn claim(engine: &Engine, most: usize, patience: Duration) -> Claimed {
     let claim = Claim { worker: "out".into(), lease: None, most, ttl_ms: 60_000 };
-    engine.claim(CLIENT, claim, patience).await.expect("claims are taken")
+    engine.claim(local(), claim, patience).await.expect("claims are taken")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,10 +50,10 @@ async fn the_orders_of_a_paused_customer_wait_and_hold_up_nobody() {
         scope = Scope::Customer(engine.customers().opaque("ann"));
         for n in 0..orders {
             let draft = of(engine, "ann", &format!("ann{n}"));
-            engine.submit_order(CLIENT, Principal::local_admin(), draft, Box::new(|_| ()));
+            engine.submit_order(local(), draft, Box::new(|_| ()));
         }
-        assert_eq!(engine.pause(CLIENT, pause_of(scope.clone())).await, Ok(true));
-        assert_eq!(engine.pause(CLIENT, pause_of(scope.clone())).await, Ok(false), "it is paused already");
+        assert_eq!(engine.pause(local(), pause_of(scope.clone())).await, Ok(true));
+        assert_eq!(engine.pause(local(), pause_of(scope.clone())).await, Ok(false), "it is paused already");
         for round in 0..3 {
             for n in 0..10 {
                 place(engine, of(engine, "bob", &format!("bob{round}-{n}"))).await;
@@ -69,12 +68,11 @@ async fn the_orders_of_a_paused_customer_wait_and_hold_up_nobody() {
         let cancelled = ordercast_domain::decide::Request {
             order_id: "ann0".into(),
             action: ordercast_domain::decide::Action::Cancel,
-            actor: ordercast_domain::transition::Actor::Staff,
             reason: None,
             if_versions: Some(vec![1]),
             key: None,
         };
-        assert!(engine.act(CLIENT, cancelled).await.is_ok(), "being held back is no change of the order");
+        assert!(engine.act(local(), cancelled).await.is_ok(), "being held back is no change of the order");
         let pauses = reader.pauses().await.expect("readable");
         assert_eq!(pauses.len(), 1);
         assert_eq!((&pauses[0].0.scope, pauses[0].1), (&scope, orders as u64 - 1));
@@ -85,8 +83,8 @@ async fn the_orders_of_a_paused_customer_wait_and_hold_up_nobody() {
         let started = start(writer, reader.clone(), Gate::closed(), |config| config.slots = 0).await;
         let engine = &started.engine;
         assert!(claim(engine, 1, Duration::ZERO).await.orders.is_empty(), "the pause outlives the server");
-        assert_eq!(engine.resume(CLIENT, scope.clone()).await, Ok(true));
-        assert_eq!(engine.resume(CLIENT, scope).await, Ok(false));
+        assert_eq!(engine.resume(local(), scope.clone()).await, Ok(true));
+        assert_eq!(engine.resume(local(), scope).await, Ok(false));
         let claimed = claim(engine, 1, PATIENCE).await;
         assert_eq!(&*claimed.orders[0].id, "ann1", "the first of those that are left");
         let stats = engine.stats();
@@ -110,13 +108,13 @@ async fn workers_in_the_process_pass_over_a_paused_lane() {
     let engine = &started.engine;
     for scope in [Scope::All, Scope::Lane(ordercast_domain::status::Lane::Processing)] {
         let before = engine.stats().completed.load(Relaxed);
-        assert_eq!(engine.pause(CLIENT, pause_of(scope.clone())).await, Ok(true));
+        assert_eq!(engine.pause(local(), pause_of(scope.clone())).await, Ok(true));
         for n in 0..3 {
             place(engine, of(engine, "ann", &format!("{}{n}", before + 1))).await;
         }
         until("they are parked", || engine.stats().ready.load(Relaxed) == 0).await;
         assert_eq!(engine.stats().completed.load(Relaxed), before, "none was claimed");
-        assert_eq!(engine.resume(CLIENT, scope).await, Ok(true));
+        assert_eq!(engine.resume(local(), scope).await, Ok(true));
         until("they are done", || engine.stats().completed.load(Relaxed) == before + 3).await;
     }
     started.engine.stop(Duration::from_secs(5)).await;

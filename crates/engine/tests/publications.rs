@@ -17,13 +17,12 @@ use ordercast_engine::{CommandError, Engine};
 use ordercast_protocol::centrifuge::publication::{PublicationBody, write_publication};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::position::Position;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::conformance::wait;
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, StoredEvent};
 use ordercast_store::model::ModelStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 use proptest::prelude::*;
-use support::{CLIENT, Gate, draft, place, start, until};
+use support::{Gate, draft, local, place, start, until};
 
 const LIMIT: PageLimit = PageLimit { events: 10_000, bytes: 100_000_000 };
 
@@ -36,7 +35,7 @@ fn body(text: &str) -> Bytes {
 }
 
 async fn publish(engine: &Engine, channel: &str, text: &str) -> Result<Position, CommandError> {
-    engine.publish(CLIENT, Principal::local_admin(), channel.into(), body(text)).await
+    engine.publish(local(), channel.into(), body(text)).await
 }
 
 fn events(reader: &dyn ReadLogs, view: View) -> Vec<StoredEvent> {
@@ -62,21 +61,16 @@ async fn publications_and_orders_share_a_commit_and_survive_a_kill() {
     // The answer to the first holds the writer until the others wait: they are one batch.
     let (release, held) = sync_channel::<()>(1);
     let reply = Box::new(move |_: Result<Position, _>| held.recv().expect("it is released"));
-    engine.submit_publication(CLIENT, Principal::local_admin(), "room:0".into(), body("first"), reply);
+    engine.submit_publication(local(), "room:0".into(), body("first"), reply);
     until("the answer holds the writer", || engine.stats().waiting.load(Relaxed) == 0).await;
     let (answers, answered) = sync_channel(10_000);
     for n in 0..COUNT {
         let (answers, channel) = (answers.clone(), format!("room:{}", n % 3));
         let reply = Box::new(move |outcome| answers.send((n, outcome)).expect("the test listens"));
-        engine.submit_publication(CLIENT, Principal::local_admin(), channel.into(), body(&n.to_string()), reply);
+        engine.submit_publication(local(), channel.into(), body(&n.to_string()), reply);
         if n % 2 == 0 {
             let order = draft(engine, &format!("o{n}"), 2);
-            engine.submit_order(
-                CLIENT,
-                Principal::local_admin(),
-                order,
-                Box::new(|outcome| drop(outcome.expect("placed"))),
-            );
+            engine.submit_order(local(), order, Box::new(|outcome| drop(outcome.expect("placed"))));
         }
     }
     release.send(()).expect("the writer waits");
@@ -125,13 +119,13 @@ async fn names_have_a_length_and_clients_a_bound() {
     assert_eq!(publish(engine, &"x".repeat(255), "x").await.expect("it is taken").offset, 1);
     let (release, held) = sync_channel::<()>(1);
     let hold = Box::new(move |_: Result<Position, _>| held.recv().expect("it is released"));
-    engine.submit_publication(CLIENT, Principal::local_admin(), "a".into(), body("hold"), hold);
+    engine.submit_publication(local(), "a".into(), body("hold"), hold);
     until("the answer holds the writer", || engine.stats().waiting.load(Relaxed) == 0).await;
     let (answers, answered) = sync_channel(10_000);
     for _ in 0..3 {
         let answers = answers.clone();
         let reply = Box::new(move |outcome| answers.send(outcome).expect("the test listens"));
-        engine.submit_publication(CLIENT, Principal::local_admin(), "a".into(), body("x"), reply);
+        engine.submit_publication(local(), "a".into(), body("x"), reply);
     }
     assert_eq!(answered.recv(), Ok(Err(CommandError::ClientFull)), "the third, at once");
     release.send(()).expect("the writer waits");
@@ -198,14 +192,14 @@ fn submit(engine: &Engine, thread: usize, steps: &[Step], answers: &std::sync::m
         match step {
             Step::Order => {
                 let order = draft(engine, &format!("o{thread}-{n}"), 2);
-                engine.submit_order(CLIENT, Principal::local_admin(), order, Box::new(|_| ()));
+                engine.submit_order(local(), order, Box::new(|_| ()));
             }
             Step::Publish { channel, bytes } => {
                 let (name, answers) = (format!("room:{channel}"), answers.clone());
                 let body = body(&format!("{thread} {n} {}", "x".repeat(*bytes)));
                 let (channel, stored) = (Arc::from(name.as_str()), body.clone());
                 let reply = Box::new(move |outcome| answers.send((name, body, outcome)).expect("the test listens"));
-                engine.submit_publication(CLIENT, Principal::local_admin(), channel, stored, reply);
+                engine.submit_publication(local(), channel, stored, reply);
             }
         }
     }

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use ordercast_engine::retention::LogRetention;
 use ordercast_engine::{Engine, EngineConfig};
 use ordercast_protocol::channel::{Log, View};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::conformance::wait;
 use ordercast_store::log::{LogState, PageLimit, PageQuery, ReadLogs};
 use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
-use support::{CLIENT, Gate, draft, place, start, until};
+use support::{Gate, draft, local, place, start, until};
 
 const BODY: Bytes = Bytes::from_static(b"{\"type\":\"publication\",\"data\":1}");
 
@@ -26,9 +25,9 @@ fn state(reader: &dyn ReadLogs, log: Log) -> LogState {
 /// Publishes and waits for the last.
 async fn publish(engine: &Engine, count: u64) {
     for _ in 1..count {
-        engine.submit_publication(CLIENT, Principal::local_admin(), "room:1".into(), BODY, Box::new(|_| ()));
+        engine.submit_publication(local(), "room:1".into(), BODY, Box::new(|_| ()));
     }
-    engine.publish(CLIENT, Principal::local_admin(), "room:1".into(), BODY).await.expect("it is taken");
+    engine.publish(local(), "room:1".into(), BODY).await.expect("it is taken");
 }
 
 fn keep(config: &mut EngineConfig, log: Log, retention: LogRetention) {

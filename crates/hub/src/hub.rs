@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mio::{Poll, Waker};
+use ordercast_access::Origin;
 use ordercast_broker::{Broker, Message};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::position::{Epoch, Position};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::log::{LogState, ReadLogs};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
@@ -155,7 +155,7 @@ impl Hub {
         &self,
         slot: Slot,
         upgraded: Upgraded<'_>,
-        principal: Principal,
+        origin: Origin,
         session: Box<dyn Session>,
     ) -> io::Result<()> {
         let Upgraded { stream, answer, already_read, max_message_bytes, compression } = upgraded;
@@ -168,7 +168,7 @@ impl Hub {
             already_read: already_read.to_vec(),
             max_message_bytes: max_message_bytes.unwrap_or(self.inner.config.max_message_bytes),
             is_compressed: compression,
-            principal,
+            origin,
             session,
         };
         // After a drain the socket is closed by dropping it.
@@ -177,13 +177,8 @@ impl Hub {
     }
 
     /// Opens a stream of Server-Sent Events over `channels`, each from its position or from now on.
-    pub fn open_stream(
-        &self,
-        slot: Slot,
-        principal: Principal,
-        channels: Vec<(Channel, Option<Position>)>,
-    ) -> EventStream {
-        self.open_content(slot, principal, Content::Channels(channels), None)
+    pub fn open_stream(&self, slot: Slot, origin: Origin, channels: Vec<(Channel, Option<Position>)>) -> EventStream {
+        self.open_content(slot, origin, Content::Channels(channels), None)
     }
 
     /// Opens a stream that a session speaks on, which is sent `first` as its first message. Others reach it through
@@ -191,25 +186,19 @@ impl Hub {
     pub fn open_session(
         &self,
         slot: Slot,
-        principal: Principal,
+        origin: Origin,
         session: Box<dyn Session>,
         secret: Arc<str>,
         first: Bytes,
     ) -> EventStream {
-        self.open_content(slot, principal, Content::Session(session, first), Some(secret))
+        self.open_content(slot, origin, Content::Session(session, first), Some(secret))
     }
 
-    fn open_content(
-        &self,
-        slot: Slot,
-        principal: Principal,
-        content: Content,
-        secret: Option<Arc<str>>,
-    ) -> EventStream {
+    fn open_content(&self, slot: Slot, origin: Origin, content: Content, secret: Option<Arc<str>>) -> EventStream {
         let (number, port) = self.next_connection();
         let pipe = Pipe::new(Arc::<Port>::clone(port));
         let entry = slot.open(number, Protocol::EventStream, secret);
-        let opening = Opening { entry, pipe: Inlet::new(Arc::clone(&pipe)), principal, content };
+        let opening = Opening { entry, pipe: Inlet::new(Arc::clone(&pipe)), origin, content };
         // A shard that has ended gives it back, and the stream ends by dropping it.
         let _ = port.mailbox.push(Letter::Open(Box::new(opening)));
         EventStream::new(pipe)

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ordercast_access::{Origin, Principal};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Epoch, Position};
-use ordercast_protocol::principal::Principal;
 
 /// What a client sent, or is sent, in one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,11 @@ pub trait Session: Send {
     /// [`ordercast_protocol::close`] or the one that the session gave.
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
         Farewell { code, reason: reason.into(), message: None }
+    }
+
+    /// The user id by which [`crate::Hub::signal`] addresses this client; empty if it has none.
+    fn user(&self) -> &str {
+        ""
     }
 
     /// The connection is gone. Called once.
@@ -169,11 +174,14 @@ pub trait Connection {
     /// The connection's name, unique among all connections of this and other hubs.
     fn id(&self) -> &str;
 
-    /// Who is connected.
-    fn principal(&self) -> &Principal;
+    /// Who is connected, and from where.
+    fn origin(&self) -> &Origin;
 
     /// Makes somebody else of the client; what was done before stands.
     fn set_principal(&mut self, principal: Principal);
+
+    /// Whether there is a subscription to the channel of this name.
+    fn is_subscribed(&self, channel: &str) -> bool;
 
     /// Sends one message, framed as the session's wire wants it, on the control lane: it overtakes events that
     /// wait, and replies keep their order.

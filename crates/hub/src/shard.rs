@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Events, Poll, Token};
+use ordercast_access::Origin;
 use ordercast_broker::Announcement;
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::close;
 use ordercast_protocol::position::{Epoch, Position};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState};
 
@@ -74,7 +74,7 @@ pub(crate) struct Adoption {
     pub(crate) already_read: Vec<u8>,
     pub(crate) max_message_bytes: usize,
     pub(crate) is_compressed: bool,
-    pub(crate) principal: Principal,
+    pub(crate) origin: Origin,
     pub(crate) session: Box<dyn Session>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Adoption {
 pub(crate) struct Opening {
     pub(crate) entry: registry::Entry,
     pub(crate) pipe: Inlet,
-    pub(crate) principal: Principal,
+    pub(crate) origin: Origin,
     pub(crate) content: Content,
 }
 
@@ -502,7 +502,7 @@ impl Shard {
         for key in self.subscribers.keys().collect::<Vec<_>>() {
             let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match audience {
                 Audience::All => true,
-                Audience::User(name) => subscriber.principal.name == *name,
+                Audience::User(name) => subscriber.session.as_ref().is_some_and(|session| session.user() == &**name),
                 Audience::Client(id) => subscriber.entry.record().id() == &**id,
             });
             if is_meant {

@@ -10,7 +10,6 @@ use ordercast_hub::session::{MAX_WAITING_QUESTIONS, Replies};
 use ordercast_hub::{HubConfig, LimitReached};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::envelope::Wire;
-use ordercast_protocol::principal::Principal;
 use rig::{Frame, Rig, WordSession, config};
 
 /// Takes the question whose turn has come.
@@ -178,7 +177,7 @@ fn replies_on_a_stream_that_nobody_reads_have_the_bound_of_those_on_a_socket() {
     let rig = Rig::start(config());
     let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeLines));
     let slot = rig.hub.reserve().unwrap();
-    let stream = rig.hub.open_session(slot, Principal::local_admin(), session, "secret".into(), "say hi".into());
+    let stream = rig.hub.open_session(slot, rig::local(), session, "secret".into(), "say hi".into());
     // Below the bound nothing happens.
     rig.wait("the session is there", |hub| hub.deliver("secret", "burst 5 20000".into()));
     rig.wait("the replies wait", |hub| hub.stats().waiting_reply_bytes >= 100_000);

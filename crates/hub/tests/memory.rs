@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use ordercast_hub::{Audience, EventStream, HistoryQuery, HubConfig, PresenceStats};
 use ordercast_protocol::envelope::Wire;
-use ordercast_protocol::principal::Principal;
 use rig::{Client, DEADLINE, Frame, Rig, WordSession, channel, config};
 
 fn publish(rig: &Rig, name: &str, numbers: std::ops::RangeInclusive<u64>) -> String {
@@ -176,7 +175,7 @@ fn a_session_speaks_over_a_stream() {
     let rig = Rig::start(config());
     let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeLines));
     let slot = rig.hub.reserve().unwrap();
-    let mut stream = rig.hub.open_session(slot, Principal::local_admin(), session, "secret".into(), "say hi".into());
+    let mut stream = rig.hub.open_session(slot, rig::local(), session, "secret".into(), "say hi".into());
     assert!(!rig.hub.deliver("guess", "say x".into()));
     let mut said = String::new();
     while !said.contains("hi\n") {

@@ -13,7 +13,6 @@ use ordercast_hub::{EventStream, HubConfig};
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Position, decode_positions};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::log::PageLimit;
 use rig::{DEADLINE, Dice, Rig, config};
 
@@ -28,7 +27,7 @@ impl Reader {
     fn open(rig: &Rig, channels: &[(&str, Option<Position>)]) -> Self {
         let channels = channels.iter().map(|(name, since)| (Channel::parse(name).unwrap(), since.clone())).collect();
         let slot = rig.hub.reserve().unwrap();
-        let stream = rig.hub.open_stream(slot, Principal::local_admin(), channels);
+        let stream = rig.hub.open_stream(slot, rig::local(), channels);
         Self { stream, rest: String::new(), last_id: None }
     }
 

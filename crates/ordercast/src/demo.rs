@@ -7,8 +7,8 @@ use std::time::Duration;
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::product::Product;
 use ordercast_engine::{CommandError, Engine};
-use ordercast_protocol::principal::Principal;
 use ordercast_server::App;
+use ordercast_server::access::authenticate::in_process;
 
 use crate::config::DemoSettings;
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
         tokio::time::sleep(Duration::from_secs_f64(gap.min(60.0))).await;
         placed += 1;
         let outcome = match made_up_order(&engine, &mut random) {
-            Some(draft) => engine.place(CLIENT, Principal::local_admin(), draft).await.map(|_| ()),
+            Some(draft) => engine.place(in_process(CLIENT), draft).await.map(|_| ()),
             None => Ok(()),
         };
         let moved = if placed.is_multiple_of(MARKET_EVERY) { move_market(&engine, &mut random).await } else { Ok(()) };
@@ -93,7 +93,7 @@ async fn fill_catalogue(engine: &Engine) -> Result<(), CommandError> {
         }
     };
     if let Some(product) = strayed {
-        return engine.put_products(CLIENT, vec![product]).await.map(|_| ());
+        return engine.put_products(in_process(CLIENT), vec![product]).await.map(|_| ());
     }
     let currency = engine.rules().default_currency;
     let product = |&(sku, name, price): &(&str, &str, i64)| Product {
@@ -104,7 +104,7 @@ async fn fill_catalogue(engine: &Engine) -> Result<(), CommandError> {
         stock: Some(FULL_STOCK),
         reserved: 0,
     };
-    engine.put_products(CLIENT, MENU.iter().map(product).collect()).await.map(|_| ())
+    engine.put_products(in_process(CLIENT), MENU.iter().map(product).collect()).await.map(|_| ())
 }
 
 fn made_up_order(engine: &Engine, random: &mut Random) -> Option<Draft> {
@@ -162,7 +162,7 @@ async fn move_market(engine: &Engine, random: &mut Random) -> Result<(), Command
             }
         }
     };
-    engine.put_products(CLIENT, changed.into_iter().collect()).await.map(|_| ())
+    engine.put_products(in_process(CLIENT), changed.into_iter().collect()).await.map(|_| ())
 }
 
 fn is_on_menu(product: &Product) -> bool {

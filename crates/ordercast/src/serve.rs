@@ -9,7 +9,7 @@ use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_hub::{Hub, HubConfig};
 use ordercast_server::access::Access;
-use ordercast_server::tokens::Tokens;
+use ordercast_server::access::tokens::Tokens;
 use ordercast_server::{App, ServerConfig, serve};
 use ordercast_store::StoreError;
 use ordercast_store::log::ReadLogs;

@@ -10,6 +10,18 @@ use crate::order::{LineView, OrderSummary, write_summary};
 /// Version of the bodies written now.
 pub const BODY_VERSION: u8 = 1;
 
+/// The principal that did something, stored as one string, `KIND:ID`, or `KIND` where there is no id.
+///
+/// Kinds are `user`, `key`, `customer`, `worker`, `system` and `anonymous`; ids are opaque. Older events have a role
+/// alone (`admin`, `staff`, `customer`) in the same field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor<'a> {
+    /// The kind.
+    pub kind: &'a str,
+    /// Its id within its kind; may be empty.
+    pub id: &'a str,
+}
+
 /// One change of one order.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderEvent<'a> {
@@ -17,8 +29,8 @@ pub struct OrderEvent<'a> {
     pub order: OrderSummary<'a>,
     /// The outward status before; `None` for the first event.
     pub from: Option<&'a str>,
-    /// Who did it: a role, or `worker:NAME`.
-    pub actor: &'a str,
+    /// Who did it.
+    pub actor: Actor<'a>,
     /// What was done, where it does not go without saying.
     pub action: Option<&'a str>,
     /// Why, where a reason is known.
@@ -43,7 +55,11 @@ pub fn write_order_event(event: &OrderEvent<'_>, out: &mut Vec<u8>) {
     if let Some(from) = event.from {
         json.key("from").string(from);
     }
-    json.key("actor").string(event.actor);
+    let Actor { kind, id } = event.actor;
+    match id {
+        "" => json.key("actor").string(kind),
+        _ => json.key("actor").joined(&[kind, ":", id]),
+    };
     if let Some(action) = event.action {
         json.key("action").string(action);
     }

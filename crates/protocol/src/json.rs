@@ -105,6 +105,15 @@ impl<'a> JsonWriter<'a> {
         self
     }
 
+    /// Writes one string value that consists of several texts, escaped.
+    pub fn joined(&mut self, texts: &[&str]) -> &mut Self {
+        self.comma();
+        self.out.push(b'"');
+        texts.iter().for_each(|text| write_escaped(text, self.out));
+        self.out.push(b'"');
+        self
+    }
+
     /// Writes an integer value.
     pub fn integer(&mut self, number: impl itoa::Integer) -> &mut Self {
         self.comma();
@@ -164,6 +173,12 @@ impl<'a> JsonWriter<'a> {
 /// Appends `text` as a JSON string with its quotes.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    write_escaped(text, out);
+    out.push(b'"');
+}
+
+/// The inside of a string.
+fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut done = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -187,7 +202,6 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[done..]);
-    out.push(b'"');
 }
 
 /// Appends an instant (milliseconds since 1970, UTC) as RFC 3339 text without quotes.

@@ -23,6 +23,5 @@ pub mod limits;
 pub mod nearest;
 pub mod order;
 pub mod position;
-pub mod principal;
 pub mod redrive;
 mod schedule;

@@ -5,11 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use ordercast_protocol::event::{
-    AdjustmentView, OrderEvent, ProductView, StatsTick, subject, write_adjustment_event, write_market_event,
+    Actor, AdjustmentView, OrderEvent, ProductView, StatsTick, subject, write_adjustment_event, write_market_event,
     write_order_event, write_stats_tick,
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::order::{LineView, OrderSummary, Processing};
+
+/// Who acts in open mode.
+const LOCAL: Actor<'_> = Actor { kind: "user", id: "local" };
 
 fn check(name: &str, body: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -48,7 +51,7 @@ fn a_new_order() {
     let line = |sku, price| LineView { sku, quantity: 3, price, plain: false };
     let lines = [line("te\"a", Some(Decimal { value: 33_330_000, scale: 6 }.trimmed(2))), line("plain", None)];
     let event =
-        OrderEvent { order: summary(), from: None, actor: "admin", action: None, reason: None, lines: Some(&lines) };
+        OrderEvent { order: summary(), from: None, actor: LOCAL, action: None, reason: None, lines: Some(&lines) };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order.v1.json", &body);
@@ -59,7 +62,7 @@ fn a_new_order_of_many_lines_only_counts_them() {
     let line = LineView { sku: "tea", quantity: 1, price: None, plain: true };
     let lines = vec![line; 51];
     let order = OrderSummary { item_count: 51, demo: true, placed_at_ms: None, ..summary() };
-    let event = OrderEvent { order, from: None, actor: "admin", action: None, reason: None, lines: Some(&lines) };
+    let event = OrderEvent { order, from: None, actor: LOCAL, action: None, reason: None, lines: Some(&lines) };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order_many_lines.v1.json", &body);
@@ -79,7 +82,7 @@ fn a_step_of_an_order() {
     let event = OrderEvent {
         order,
         from: Some("expedited"),
-        actor: "worker:w3",
+        actor: Actor { kind: "worker", id: "w3" },
         action: None,
         reason: Some("why"),
         lines: None,
@@ -100,7 +103,14 @@ fn what_a_person_did_to_an_order() {
         ..summary()
     };
     let action = Some("hold");
-    let event = OrderEvent { order, from: Some("pending"), actor: "staff", action, reason: Some("why"), lines: None };
+    let event = OrderEvent {
+        order,
+        from: Some("pending"),
+        actor: Actor { kind: "user", id: "u_5d41402abc4b2a76" },
+        action,
+        reason: Some("why"),
+        lines: None,
+    };
     let mut body = Vec::new();
     write_order_event(&event, &mut body);
     check("order_action.v1.json", &body);

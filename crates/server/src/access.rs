@@ -1,9 +1,13 @@
 //! Who comes in, and as whom.
 
-use ordercast_protocol::principal::Role;
+pub mod authenticate;
+pub mod role;
+pub mod secret;
+pub mod tokens;
 
-use crate::secret::Secret;
-use crate::tokens::Tokens;
+use self::role::Role;
+use self::secret::Secret;
+use self::tokens::Tokens;
 
 /// The settings of access.
 #[derive(Clone, Debug)]

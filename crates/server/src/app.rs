@@ -1,5 +1,10 @@
 //! What every entrance shares.
 
+pub(crate) mod body_capacity;
+pub(crate) mod published_keys;
+pub(crate) mod snapshot_pages;
+pub(crate) mod suggestions;
+
 use std::collections::{HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -17,13 +22,13 @@ use ordercast_store::read::ReadStore;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use self::body_capacity::BodyCapacity;
+use self::published_keys::PublishedKeys;
+use self::snapshot_pages::{PAGE_BYTES, SnapshotPages};
+use self::suggestions::Suggestions;
 use crate::Problem;
 use crate::access::Access;
-use crate::body_room::BodyRoom;
 use crate::channels::Channels;
-use crate::idempotency::PublishedKeys;
-use crate::snapshot_pages::{PAGE_BYTES, SnapshotPages};
-use crate::suggestions::Suggestions;
 
 const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -145,7 +150,7 @@ pub struct App {
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
     /// Room for bodies that are on their way.
-    pub(crate) bodies: BodyRoom,
+    pub(crate) bodies: BodyCapacity,
     /// Room for answers to bulk requests, in units of [`BULK_ANSWER_UNIT`].
     pub(crate) bulk_answers: Arc<Semaphore>,
     /// Turns for bulk requests.
@@ -184,7 +189,7 @@ pub(crate) type Products = Vec<(String, Product)>;
 impl App {
     /// Puts the parts together. Must be called on the runtime that serves.
     pub fn new(engine: Engine, hub: Hub, store: Arc<dyn ReadStore>, config: ServerConfig) -> Arc<Self> {
-        let bodies = BodyRoom::new(config.body_bytes);
+        let bodies = BodyCapacity::new(config.body_bytes);
         let bulk_answers = Arc::new(Semaphore::new(config.bulk_answer_units()));
         Arc::new(Self {
             engine,

@@ -1,8 +1,8 @@
 //! The Centrifuge client protocol: every Centrifuge SDK can connect.
 //!
 //! [`endpoints`] opens transports. [`session`] is one client's conversation on any of them: it takes commands in
-//! their order, and each kind has a file of its own. What a client may do is decided in [`permission`]. Other parts
-//! of the server reach sessions by a [`signal`].
+//! their order, and each kind has a file of its own. What a client may do is decided by the
+//! policy, as for every entrance. Other parts of the server reach sessions by a [`signal`].
 
 pub(crate) mod endpoints;
 
@@ -11,18 +11,17 @@ mod stage;
 
 mod begun;
 mod connect;
-mod past;
-mod present;
+mod history;
+mod presence;
 mod publish;
 mod rpc;
 mod subscribe;
 mod subscription;
 
+mod heartbeat;
 mod refusal;
-mod rhythm;
 
-pub(crate) mod permission;
 pub(crate) mod signal;
 
-pub(crate) use past::read_history;
-pub(crate) use present::{read_presence, read_presence_stats};
+pub(crate) use history::read_history;
+pub(crate) use presence::{read_presence, read_presence_stats};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use ordercast_access::Audience;
 use ordercast_domain::draft::is_path_step;
 use ordercast_protocol::channel::{Channel, ChannelError, Retention, Source};
 use ordercast_protocol::limits::MAX_CHANNEL_BYTES;
@@ -16,36 +17,6 @@ const RESERVED: [&str; 10] =
     ["order", "orders", "products", "market_data", "adjustments", "stats", "chat", "dm", "user", "notices"];
 /// How a channel of the default namespace may be called: nothing to be mistaken for a namespace.
 const SEPARATOR: char = ':';
-
-/// Who may do something in the channels of a namespace. Staff and administrators may in any case, and whoever has a
-/// token for the subscription may subscribe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Who {
-    /// Nobody else.
-    #[default]
-    Nobody,
-    /// Users who are subscribed.
-    Subscribers,
-    /// Everyone with a user id.
-    Users,
-    /// Everyone.
-    Anyone,
-}
-
-impl Who {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Nobody, Self::Subscribers, Self::Users, Self::Anyone];
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nobody => "nobody",
-            Self::Subscribers => "subscribers",
-            Self::Users => "users",
-            Self::Anyone => "anyone",
-        }
-    }
-}
 
 /// Settings that channels share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,13 +41,13 @@ pub struct Namespace {
     /// kept is then the retention of the log of publications.
     pub durable: bool,
     /// Who may subscribe.
-    pub allow_subscribe: Who,
+    pub allow_subscribe: Audience,
     /// Who may publish.
-    pub allow_publish: Who,
+    pub allow_publish: Audience,
     /// Who may read what was published before.
-    pub allow_history: Who,
+    pub allow_history: Audience,
     /// Who may ask who is subscribed.
-    pub allow_presence: Who,
+    pub allow_presence: Audience,
 }
 
 impl Namespace {
@@ -178,7 +149,7 @@ fn check(namespace: &Namespace) -> Result<(), String> {
     if *history_size == 0 && !namespace.durable && (namespace.force_recovery || namespace.delta) {
         return Err("has force_recovery or delta, which need a history_size above 0".to_owned());
     }
-    if namespace.allow_subscribe == Who::Subscribers {
+    if namespace.allow_subscribe == Audience::Subscribers {
         return Err("cannot let only subscribers subscribe".to_owned());
     }
     Ok(())
@@ -221,7 +192,7 @@ mod tests {
             (vec![named("a b")], "at most"),
             (vec![named("a"), named("a")], "twice"),
             (vec![Namespace { force_recovery: true, ..Namespace::default() }], "history_size"),
-            (vec![Namespace { allow_subscribe: Who::Subscribers, ..named("a") }], "subscribe"),
+            (vec![Namespace { allow_subscribe: Audience::Subscribers, ..named("a") }], "subscribe"),
         ] {
             let error = Channels::new(namespaces).unwrap_err();
             assert!(error.to_string().contains(word), "{error}");

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
-use crate::error_pages::document;
+use crate::pages::error_pages::document;
 
 /// The parameters of queries by address, as the document has them.
 #[cfg(test)]

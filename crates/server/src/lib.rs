@@ -1,56 +1,38 @@
 //! The entrances of Ordercast: HTTP, WebSockets, Server-Sent Events, pages and metrics.
 //!
-//! [`serve`] runs it all. [`acceptor`] accepts connections; [`direct`] lets WebSockets in whose request came whole; [`front`] looks at each request first: it guards hosts and origins, answers
-//! `POST /orders` itself, for that is the hot route, hands WebSockets to the hub and everything else to the
-//! routes of [`routes`]. [`session`] is the codec of the plain JSON protocol, [`centrifuge`] that of Centrifuge, and
-//! [`api`] lets other programs publish and see who is there. [`problem`] maps every error to the wire.
+//! The crate consists of rooms, one folder each. Which room may import from which is declared in
+//! `xtask/src/rules/rooms.rs` and held by `cargo xtask tidy`. From the bottom to the top:
+//!
+//! - [`problem`] maps every error to the wire; [`access`] makes principals from the credentials of clients, and
+//!   holds tokens, secrets and settings; [`channels`] knows which channels there are.
+//! - [`app`] is the state that all entrances share.
+//! - [`operations`] are shared by all entrances and know no wire format: drafts of orders, requests for actions,
+//!   permissions, lookups, publications. [`http`] is shared by requests and responses. [`upgrade`] judges and answers the
+//!   opening handshake of WebSockets.
+//! - [`plain`] is the plain JSON protocol, [`centrifuge`] that of Centrifuge, [`server_api`] lets other programs publish
+//!   and see who is there, [`resources`] are the resources of HTTP, one file each, [`pages`] are pages, [`telemetry`]
+//!   is health, counts and metrics.
+//! - [`contract`] describes all of that as OpenAPI and AsyncAPI.
+//! - [`entrance`] accepts connections and looks at each request first: it guards hosts and origins, hands
+//!   `POST /orders`, the hot route, straight to its resource, WebSockets to the hub and everything else to the table of
+//!   routes. [`serve`] runs it all.
 
-mod acceptor;
 pub mod access;
-mod actions;
-mod actor;
-mod adjustments;
-mod admission;
-mod api;
 pub mod app;
-mod begun;
-mod body;
-mod body_room;
-mod bulk;
 mod centrifuge;
 pub mod channels;
 mod contract;
-mod direct;
-mod drafts;
-mod echo;
-mod error_pages;
-mod events;
-mod front;
-mod guard;
-mod idempotency;
-mod listener;
-mod metrics;
-mod observe;
-mod orders;
+mod entrance;
+mod http;
+mod operations;
 mod pages;
-mod past;
+pub mod plain;
 mod problem;
-mod products;
-mod publishing;
-mod query;
-mod queues;
-mod redrive;
-mod routes;
-pub mod secret;
-pub mod serve;
-pub mod session;
-mod snapshot;
-mod snapshot_pages;
-mod suggestions;
-mod ticker;
-pub mod tokens;
+mod resources;
+mod server_api;
+mod telemetry;
 mod upgrade;
-mod work;
 
 pub use app::{App, CentrifugeConfig, ServerConfig};
+pub use entrance::serve;
 pub use problem::Problem;

@@ -1,5 +1,7 @@
 //! The opening handshake of WebSockets (RFC 6455 §4.2): judged here, answered by the HTTP library or without it
-//! (see [`crate::direct`]).
+//! (see [`crate::entrance::handshakes`]).
+
+pub(crate) mod begun;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -17,18 +19,15 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
+use ordercast_access::Origin;
 use ordercast_hub::session::Session;
 use ordercast_hub::{LimitReached, Slot, Upgraded, ws};
-use ordercast_protocol::channel::Channel;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::excerpt::excerpt;
-use ordercast_protocol::principal::Principal;
 use sha1::{Digest, Sha1};
 
+use self::begun::Begun;
 use crate::app::App;
-use crate::begun::Begun;
 use crate::problem::Problem;
-use crate::session::PlainSession;
 
 /// The constant that RFC 6455 §1.3 appends to the client's key.
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -40,8 +39,8 @@ const ANSWER_BYTES: usize = 192;
 pub(crate) struct Opening {
     /// The session.
     pub(crate) session: Box<dyn Session>,
-    /// Who is connected, as far as that is known.
-    pub(crate) principal: Principal,
+    /// Who is connected, as far as that is known, and from where.
+    pub(crate) origin: Origin,
     /// Which of the offered subprotocols is spoken.
     pub(crate) subprotocol: Option<&'static str>,
     /// Largest message, when it is not the hub's.
@@ -59,17 +58,6 @@ pub(crate) struct Granted {
 
 /// Judges a handshake at one address.
 pub(crate) type Grant = fn(&Arc<App>, SocketAddr, &Parts) -> Result<Granted, Problem>;
-
-/// `GET /ws`: the plain JSON protocol.
-pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
-    let channels = match query_value(head.uri.query(), "channels") {
-        None => app.config.default_channels.clone(),
-        Some(names) => parse_channels(app, &names)?,
-    };
-    let session = Box::new(PlainSession::new(Arc::clone(app), peer.ip(), channels));
-    let principal = Principal::local_admin();
-    grant(app, head, Opening { session, principal, subprotocol: None, max_message_bytes: None })
-}
 
 /// Checks a handshake and makes room. Messages are compressed if the client offers it and the setting allows it.
 pub(crate) fn grant(app: &App, head: &Parts, opening: Opening) -> Result<Granted, Problem> {
@@ -118,10 +106,10 @@ impl Granted {
     /// Hands the socket to the hub: `answer` is what is still to be sent of the handshake, `already_read` what was
     /// read beyond it.
     pub(crate) fn adopt(self, app: &App, peer: SocketAddr, stream: TcpStream, answer: Bytes, already_read: &[u8]) {
-        let Self { slot, opening: Opening { session, principal, max_message_bytes, .. }, extensions, .. } = self;
+        let Self { slot, opening: Opening { session, origin, max_message_bytes, .. }, extensions, .. } = self;
         let compression = extensions.is_some();
         let upgraded = Upgraded { stream, answer, already_read, max_message_bytes, compression };
-        if let Err(error) = app.hub.adopt(slot, upgraded, principal, session) {
+        if let Err(error) = app.hub.adopt(slot, upgraded, origin, session) {
             tracing::debug!(%peer, %error, "a socket broke before it was taken over");
         }
     }
@@ -205,57 +193,4 @@ fn check(head: &Parts) -> Result<HeaderValue, Problem> {
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
-/// The channels of a comma-separated list.
-pub(crate) fn parse_channels(app: &App, names: &str) -> Result<Vec<Channel>, Problem> {
-    let parse = |name: &str| {
-        app.config
-            .channels
-            .resolve(name)
-            .map_err(|error| Problem::new(ErrorCode::UnknownChannel, format!("{:?}: {error}", excerpt(name))))
-    };
-    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(parse).collect()
-}
-
-/// The first value of a name in a query, percent-decoded.
-pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
-    let pair = query?.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key == name).then_some(value)
-    })?;
-    let mut bytes = Vec::with_capacity(pair.len());
-    let mut rest = pair.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let hex = (byte == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(if byte == b'+' { b' ' } else { byte });
-                rest = tail;
-            }
-        }
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_decoded() {
-        for (query, value) in [
-            (Some("channels=orders%2Cstats&x=1"), Some("orders,stats")),
-            (Some("x=1&channels=a+b%zz"), Some("a b%zz")),
-            (Some("channels"), Some("")),
-            (Some("x=1"), None),
-            (None, None),
-        ] {
-            assert_eq!(query_value(query, "channels").as_deref(), value, "{query:?}");
-        }
-    }
 }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ordercast_access::Audience;
 use ordercast_protocol::centrifuge::codec::Encoding;
 use ordercast_protocol::centrifuge::fossil;
 use ordercast_protocol::centrifuge::message::{
     ClientInfo, Command, ConnectRequest, HistoryRequest, PresenceRequest, PublishRequest, Reply, RpcRequest,
     SendRequest, StreamPosition, SubscribeRequest,
 };
-use ordercast_server::channels::{Channels, Namespace, Who};
+use ordercast_server::channels::{Channels, Namespace};
 use serde_json::json;
 use support::centrifuge::{BOTH, CentrifugeClient, channel, since};
 use support::{Server, Setup};
@@ -29,7 +30,7 @@ fn namespaces() -> Channels {
         join_leave: true,
         force_recovery: true,
         delta: true,
-        allow_subscribe: Who::Anyone,
+        allow_subscribe: Audience::Anyone,
         ..Namespace::default()
     };
     let short = Namespace { name: "short".to_owned(), history_size: 2, delta: false, ..full.clone() };

@@ -5,14 +5,15 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use ordercast_access::Audience;
 use ordercast_protocol::centrifuge::codec::Encoding;
 use ordercast_protocol::centrifuge::message::{
     Command, ConnectRequest, HistoryRequest, RefreshRequest, SubRefreshRequest, SubscribeRequest,
 };
 use ordercast_server::access::Access;
-use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
-use ordercast_server::tokens::{TokenKeys, Tokens};
+use ordercast_server::access::secret::Secret;
+use ordercast_server::access::tokens::{TokenKeys, Tokens};
+use ordercast_server::channels::{Channels, Namespace};
 use serde_json::{Value, json};
 use support::centrifuge::{BOTH, CentrifugeClient, SECRET, channel, now_s, token};
 use support::{Server, Setup};
@@ -30,11 +31,11 @@ fn start(dir: &Path, change: impl FnOnce(&mut Setup)) -> Server {
         presence: true,
         join_leave: true,
         force_recovery: true,
-        allow_subscribe: Who::Users,
-        allow_publish: Who::Subscribers,
+        allow_subscribe: Audience::Users,
+        allow_publish: Audience::Subscribers,
         ..Namespace::default()
     };
-    let private = Namespace { name: "private".to_owned(), allow_subscribe: Who::Nobody, ..room.clone() };
+    let private = Namespace { name: "private".to_owned(), allow_subscribe: Audience::Nobody, ..room.clone() };
     Server::start(dir, |setup| {
         setup.engine.slots = 0;
         setup.server.channels = Channels::new([room, private]).expect("good namespaces");

@@ -11,7 +11,7 @@ use support::{Answer, Server};
 /// Every method that a route could have.
 const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "options"];
 /// The sources that name routes.
-const SOURCES: [&str; 2] = [include_str!("../src/routes.rs"), include_str!("../src/api.rs")];
+const SOURCES: [&str; 2] = [include_str!("../src/entrance/routes.rs"), include_str!("../src/server_api.rs")];
 
 fn ask(server: &Server, method: &str, path: &str) -> Answer {
     server.client().request(&method.to_uppercase(), path, &[], b"")

@@ -4,9 +4,10 @@ mod support;
 
 use std::path::Path;
 
+use ordercast_access::Audience;
 use ordercast_server::access::Access;
-use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
+use ordercast_server::access::secret::Secret;
+use ordercast_server::channels::{Channels, Namespace};
 use serde_json::{Value, json};
 use support::{Server, Socket};
 
@@ -15,7 +16,7 @@ fn start(dir: &Path) -> Server {
         name: "ledger".to_owned(),
         durable: true,
         force_recovery: true,
-        allow_publish: Who::Anyone,
+        allow_publish: Audience::Anyone,
         ..Namespace::default()
     };
     Server::start(dir, |setup| {

@@ -251,7 +251,7 @@ fn a_paused_queue_is_not_claimed_from_until_it_goes_on() {
     let queues = client.get("/queues").json();
     let pause = &queues["pauses"][0];
     assert_eq!((&queues["ready"], &pause["queue"], &pause["parked"]), (&json!(0), &json!("processing"), &json!(1)));
-    assert_eq!((&pause["actor"], &pause["reason"]), (&json!("admin"), &json!("stocktaking")), "{queues}");
+    assert_eq!((&pause["actor"], &pause["reason"]), (&json!("user:local"), &json!("stocktaking")), "{queues}");
     assert_eq!(queues["pauses"][1]["customer_id"], customer_id.as_str());
     assert_eq!(post(&mut client, "/queues/processing/resume", json!({})).json()["changed"], true);
     assert_eq!(claim(&mut client, 1, 1)["orders"], json!([]), "its customer is paused still");

@@ -45,18 +45,19 @@ enum Ours {
 use Ours::{All, Only};
 
 #[rustfmt::skip]
-const TABLE: [Part; 15] = [
+const TABLE: [Part; 16] = [
+    Part { name: "access", ours: Only(&[]), never: &[JSON, TOKIO, CLOCKS, CHANCE, AXUM, HYPER, DATABASES, BROKERS] },
     Part { name: "protocol", ours: Only(&[]), never: &[TOKIO, AXUM, HYPER, DATABASES, BROKERS] },
-    Part { name: "domain", ours: Only(&[]), never: &[JSON, TOKIO, CLOCKS, CHANCE, AXUM, HYPER, DATABASES, BROKERS] },
-    Part { name: "store", ours: Only(&["protocol", "domain"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
+    Part { name: "domain", ours: Only(&["access"]), never: &[JSON, TOKIO, CLOCKS, CHANCE, AXUM, HYPER, DATABASES, BROKERS] },
+    Part { name: "store", ours: Only(&["protocol", "domain", "access"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
     Part { name: "store-sqlite", ours: Only(&["store", "protocol", "domain"]), never: &[BROKERS, AXUM, HYPER] },
     Part { name: "store-postgres", ours: Only(&["store", "protocol", "domain"]), never: &[BROKERS, AXUM, HYPER] },
     Part { name: "broker", ours: Only(&["protocol"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
     Part { name: "broker-redis", ours: Only(&["broker", "protocol"]), never: &[DATABASES, AXUM, HYPER] },
     Part { name: "broker-nats", ours: Only(&["broker", "protocol"]), never: &[DATABASES, AXUM, HYPER] },
-    Part { name: "engine", ours: Only(&["domain", "store", "broker", "protocol"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
-    Part { name: "hub", ours: Only(&["store", "broker", "protocol"]), never: &[DATABASES, BROKERS, AXUM] },
-    Part { name: "server", ours: Only(&["engine", "hub", "store", "protocol", "domain"]), never: &[DATABASES, BROKERS] },
+    Part { name: "engine", ours: Only(&["domain", "store", "broker", "protocol", "access"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
+    Part { name: "hub", ours: Only(&["store", "broker", "protocol", "access"]), never: &[DATABASES, BROKERS, AXUM] },
+    Part { name: "server", ours: Only(&["engine", "hub", "store", "protocol", "domain", "access"]), never: &[DATABASES, BROKERS] },
     Part { name: BINARY, ours: All, never: &[] },
     Part { name: "simulation", ours: All, never: &[] },
     Part { name: "loadgen", ours: Only(&["protocol"]), never: &[] },

@@ -1,8 +1,7 @@
 //! No cycle among the modules of a crate.
 //!
 //! A child may use its parent and a parent its children: that is what a module tree is. What must not
-//! be is two siblings whose subtrees refer to each other, at any level of the tree. Names are followed
-//! through `use` and `pub use`, so a detour over the crate root hides nothing.
+//! be is two siblings whose subtrees refer to each other, at any level of the tree.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +9,7 @@ use crate::finding::Finding;
 use crate::graph::{Graph, cycles};
 use crate::module_tree::{ModuleTree, Sources};
 use crate::project::Project;
-
-mod names;
-mod references;
-
-use names::Names;
-use references::Reference;
+use crate::uses::{self, Use};
 
 const RULE: &str = "module-cycles";
 
@@ -32,12 +26,9 @@ type Edges = BTreeMap<(String, String), Place>;
 type Place = (String, usize);
 
 fn check_tree(tree: &ModuleTree, sources: &Sources) -> Vec<Finding> {
-    let names = Names::of_tree(tree, sources);
     let mut edges = Edges::new();
-    for reference in references::of_tree(tree, sources) {
-        if let Some(target) = names.module_of(tree, reference.module, &reference.segments) {
-            note_edge(tree, &reference, target, &mut edges);
-        }
+    for found in uses::of_tree(tree, sources) {
+        note_edge(tree, &found, &mut edges);
     }
     let mut graph = Graph::new();
     for (from, to) in edges.keys() {
@@ -48,13 +39,13 @@ fn check_tree(tree: &ModuleTree, sources: &Sources) -> Vec<Finding> {
 
 /// Adds the edge between the two siblings that hold both ends. When one end lies around the other, there
 /// are no such siblings and nothing is added.
-fn note_edge(tree: &ModuleTree, reference: &Reference, target: usize, edges: &mut Edges) {
+fn note_edge(tree: &ModuleTree, found: &Use, edges: &mut Edges) {
     let outward = |module| tree.with_ancestors(module).collect::<Vec<_>>();
-    let (from, to) = (outward(reference.module), outward(target));
+    let (from, to) = (outward(found.from), outward(found.to));
     let mut inward = from.iter().rev().zip(to.iter().rev());
     if let Some((from, to)) = inward.find(|(from, to)| from != to) {
         let key = (tree.modules[*from].path.clone(), tree.modules[*to].path.clone());
-        let place = (tree.modules[reference.module].file.clone(), reference.line);
+        let place = (tree.modules[found.from].file.clone(), found.line);
         edges.entry(key).or_insert(place);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Kind, Principal};
+
 use super::fulfil;
 use super::money::{entry, left};
 use super::request::{Action, Request};
@@ -13,7 +15,7 @@ use crate::draft::MAX_REASON_BYTES;
 use crate::order::{LedgerKind, Order, OrderSeq, Timer};
 use crate::rules::Rules;
 use crate::status::Status;
-use crate::transition::{Actor, MOVES, Move, StockEffect};
+use crate::transition::{MOVES, Move, StockEffect};
 
 /// The latest instant that is taken, in milliseconds: the end of the year 9999.
 const MAX_INSTANT_MS: i64 = 253_402_300_799_999;
@@ -42,13 +44,18 @@ pub enum Acted {
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::Conflict`], [`Refusal::StaleVersion`], [`Refusal::InvalidTransition`] or
 /// [`Refusal::Invalid`].
-pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) -> Result<Acted, Refusal> {
+pub fn act(
+    set: &mut WorkingSet,
+    (request, actor): (&Request, &Principal),
+    rules: &Rules,
+    now_ms: i64,
+) -> Result<Acted, Refusal> {
     let seq = *set.orders_by_id.get(&request.order_id).ok_or(Refusal::NotFound)?;
     let order = set.orders.get(&seq).ok_or(Refusal::NotFound)?;
-    if matches!(&request.actor, Actor::Customer(customer_id) if *customer_id != order.customer_id) {
+    if actor.customer_id().is_some_and(|customer_id| *customer_id != order.customer_id) {
         return Err(Refusal::NotFound);
     }
-    if order.status == Status::Active && matches!(request.actor, Actor::Worker(_)) {
+    if order.status == Status::Active && actor.kind == Kind::Worker {
         // What a worker does to an order in work goes by its token.
         return Err(Refusal::StaleToken);
     }
@@ -67,10 +74,10 @@ pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) 
         return Err(Refusal::StaleVersion { current: order.version });
     }
     let asks_again = order.status == Status::Active && order.cancel_requested;
-    if asks_again && request.action == Action::Cancel && matches!(request.actor, Actor::Customer(_)) {
+    if asks_again && request.action == Action::Cancel && actor.kind == Kind::Customer {
         return Ok(Acted::Unchanged { order: Box::new(order.clone()), replayed: false });
     }
-    let step = take(set, seq, request, rules, now_ms)?;
+    let step = take(set, seq, (request, actor), rules, now_ms)?;
     if let Some((key, record)) = &key {
         set.actions.insert(Arc::clone(key), record.clone());
     }
@@ -78,9 +85,15 @@ pub fn act(set: &mut WorkingSet, request: &Request, rules: &Rules, now_ms: i64) 
     Ok(Acted::Step { step: Box::new(step), key })
 }
 
-fn take(set: &mut WorkingSet, seq: OrderSeq, request: &Request, rules: &Rules, now_ms: i64) -> Result<Step, Refusal> {
+fn take(
+    set: &mut WorkingSet,
+    seq: OrderSeq,
+    (request, actor): (&Request, &Principal),
+    rules: &Rules,
+    now_ms: i64,
+) -> Result<Step, Refusal> {
     let mut order = set.orders.get(&seq).ok_or(Refusal::NotFound)?.clone();
-    let (action, actor) = (request.action.name(), &request.actor);
+    let action = request.action.name();
     let is_open = |row: &&Move| row.from == order.status && row.action == action && row.is_open_to(actor);
     let row = MOVES.iter().find(is_open).ok_or_else(|| refused(&order, action, actor))?;
     check_reason(request, row.needs_reason)?;

@@ -1,3 +1,5 @@
+use ordercast_access::{Principal, Rights};
+
 use super::*;
 use crate::decide::{
     Due, LineQuantity, OrderLines, Placement, RecentClaims, WorkResult, claim, come_due, end_lease, finish, place,
@@ -47,20 +49,24 @@ fn placed(run_at_ms: Option<i64>) -> WorkingSet {
     set
 }
 
-fn request(action: Action, actor: Actor) -> Request {
+fn request(action: Action) -> Request {
     let reason = Some("because".into());
-    Request { order_id: "a1".into(), action, actor, reason, if_versions: None, key: None }
+    Request { order_id: "a1".into(), action, reason, if_versions: None, key: None }
 }
 
-fn done(set: &mut WorkingSet, action: Action, actor: Actor) -> Result<Step, Refusal> {
-    match act(set, &request(action, actor), &rules(), NOW + 10)? {
+fn done(set: &mut WorkingSet, action: Action, actor: Principal) -> Result<Step, Refusal> {
+    match act(set, (&request(action), &actor), &rules(), NOW + 10)? {
         Acted::Step { step, .. } => Ok(*step),
         Acted::Unchanged { .. } => panic!("nothing was done"),
     }
 }
 
-fn customer() -> Actor {
-    Actor::Customer(CustomerKey::new([1; 32]).opaque("ann"))
+fn staff() -> Principal {
+    Principal::user("u_1".into(), Rights::STAFF)
+}
+
+fn customer() -> Principal {
+    Principal::customer(CustomerKey::new([1; 32]).opaque("ann"))
 }
 
 /// Both clocks say `now_ms`.
@@ -133,10 +139,10 @@ fn what_is_called_off_can_be_sold_again_whoever_does_it() {
     let step = done(&mut set, Action::Cancel, customer()).unwrap();
     assert_eq!((step.from, step.order.outward_status(), step.order.version), ("pending", "cancelled", 2));
     assert_eq!((tea(&set), step.skus), ((Some(10), 0), vec!["tea".into()]));
-    let again = done(&mut set, Action::Cancel, Actor::Admin).unwrap_err();
+    let again = done(&mut set, Action::Cancel, Principal::local()).unwrap_err();
     let expected = Refusal::InvalidTransition { from: Status::Cancelled, action: ActionName::Cancel, allowed: vec![] };
     assert_eq!(again, expected);
-    let stranger = Actor::Customer("c_other".into());
+    let stranger = Principal::customer("c_other".into());
     assert_eq!(done(&mut placed(None), Action::Cancel, stranger).unwrap_err(), Refusal::NotFound);
 }
 
@@ -144,9 +150,9 @@ fn what_is_called_off_can_be_sold_again_whoever_does_it() {
 fn an_order_in_work_is_called_off_by_staff_at_once_and_by_its_customer_when_it_comes_back() {
     let mut set = placed(None);
     let token = in_work(&mut set);
-    let foreign = done(&mut set, Action::Hold { until_ms: None }, Actor::Worker("w2".into()));
+    let foreign = done(&mut set, Action::Hold { until_ms: None }, Principal::worker("w2".into()));
     assert_eq!(foreign.unwrap_err(), Refusal::StaleToken, "workers show their token");
-    let step = done(&mut set, Action::Cancel, Actor::Staff).unwrap();
+    let step = done(&mut set, Action::Cancel, staff()).unwrap();
     assert_eq!((step.order.status, step.order.token), (Status::Cancelled, token + 1));
     assert_eq!(
         finish(&mut set, (1, token), &WorkResult::Completed, (&rules().retries, 0), NOW).unwrap_err(),
@@ -158,13 +164,13 @@ fn an_order_in_work_is_called_off_by_staff_at_once_and_by_its_customer_when_it_c
     let step = done(&mut set, Action::Cancel, customer()).unwrap();
     assert_eq!((step.from, step.order.outward_status()), ("processing", "processing"));
     assert!(step.order.cancel_requested && step.order.version == 3 && step.order.token == token);
-    let again = act(&mut set, &request(Action::Cancel, customer()), &rules(), NOW);
+    let again = act(&mut set, (&request(Action::Cancel), &customer()), &rules(), NOW);
     assert!(matches!(again, Ok(Acted::Unchanged { replayed: false, .. })));
     let retry = WorkResult::Retry { reason: "busy".into(), after_ms: Some(60_000) };
     let step = finished(&mut set, retry).unwrap();
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Retrying, Some(NOW + 2)), "it does not wait");
     let Some(Due::Step(step)) = due(&mut set, 1, NOW + 2) else { panic!("its time has come") };
-    assert_eq!((step.order.status, step.actor.to_string()), (Status::Cancelled, "customer".to_owned()));
+    assert_eq!((step.order.status, step.actor.to_string()), (Status::Cancelled, customer().to_string()));
     assert_eq!(tea(&set), (Some(10), 0));
 }
 
@@ -188,12 +194,15 @@ fn failed_work_waits_is_tried_again_and_parked_at_last() {
     set.ready.push(order.into());
     in_work(&mut set);
     let step = end_lease(&mut set, 1, (&rules().retries, 0), NOW + 600).unwrap();
-    assert_eq!((step.order.status, step.order.attempts, step.actor), (Status::Failed, 2, Actor::System));
+    assert_eq!((step.order.status, step.order.attempts, step.actor), (Status::Failed, 2, Principal::system()));
     assert_eq!(tea(&set), (Some(10), 3), "its stock stays reserved");
-    let mut silent = request(Action::Retry, Actor::Staff);
+    let mut silent = request(Action::Retry);
     silent.reason = None;
-    assert!(matches!(act(&mut set, &silent, &rules(), NOW), Err(Refusal::Invalid(_))), "a reason is required");
-    let step = done(&mut set, Action::Retry, Actor::Staff).unwrap();
+    assert!(
+        matches!(act(&mut set, (&silent, &staff()), &rules(), NOW), Err(Refusal::Invalid(_))),
+        "a reason is required"
+    );
+    let step = done(&mut set, Action::Retry, staff()).unwrap();
     assert_eq!((step.order.status, step.order.attempts), (Status::Pending, 0));
 }
 
@@ -206,19 +215,19 @@ fn late_rules_reject_or_hold_and_held_orders_end_when_their_time_has_passed() {
 
     let mut set = placed(None);
     for until_ms in [0, NOW] {
-        let past = done(&mut set, Action::Hold { until_ms: Some(until_ms) }, Actor::Staff);
+        let past = done(&mut set, Action::Hold { until_ms: Some(until_ms) }, staff());
         assert!(matches!(past, Err(Refusal::Invalid(_))), "{past:?}");
     }
-    done(&mut set, Action::Hold { until_ms: Some(NOW + 100) }, Actor::Staff).unwrap();
+    done(&mut set, Action::Hold { until_ms: Some(NOW + 100) }, staff()).unwrap();
     assert_eq!(set.orders[&1].queue(), Some(Queue::Timed));
     assert!(due(&mut set, 1, NOW + 99).is_none());
     let Some(Due::Step(step)) = due(&mut set, 1, NOW + 100) else { panic!("its time has passed") };
     assert_eq!((step.order.status, tea(&set)), (Status::Rejected, (Some(10), 0)));
 
     let mut set = placed(None);
-    done(&mut set, Action::Hold { until_ms: None }, Actor::Staff).unwrap();
+    done(&mut set, Action::Hold { until_ms: None }, staff()).unwrap();
     assert_eq!(set.orders[&1].queue(), None, "until a person moves it");
-    done(&mut set, Action::Release, Actor::Staff).unwrap();
+    done(&mut set, Action::Release, staff()).unwrap();
     assert_eq!((set.orders[&1].queue(), tea(&set)), (Some(Queue::Ready), (Some(10), 3)));
 }
 
@@ -229,11 +238,11 @@ fn schedules_move_start_and_come_due() {
     assert_eq!((set.orders[&1].status, set.orders[&1].due_at_ms), (Status::Scheduled, Some(NOW + 5_000)));
     done(&mut set, Action::Reschedule { at_ms: NOW + 9_000 }, customer()).unwrap();
     assert_eq!((set.orders[&1].due_at_ms, set.orders[&1].sort_key), (Some(NOW + 9_000), key + 4_000));
-    assert!(matches!(done(&mut set, Action::Reschedule { at_ms: -1 }, Actor::Staff), Err(Refusal::Invalid(_))));
+    assert!(matches!(done(&mut set, Action::Reschedule { at_ms: -1 }, staff()), Err(Refusal::Invalid(_))));
     assert!(due(&mut set.clone(), 1, NOW + 8_999).is_none());
     let Some(Due::Step(step)) = due(&mut set.clone(), 1, NOW + 9_000) else { panic!("its time has come") };
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Pending, None));
-    let step = done(&mut set, Action::Start, Actor::Staff).unwrap();
+    let step = done(&mut set, Action::Start, staff()).unwrap();
     assert_eq!((step.order.status, step.order.sort_key), (Status::Pending, key - 5_000 + 10), "in line as of now");
     assert_eq!(placed(Some(NOW)).orders[&1].status, Status::Pending, "a past time is now");
 }
@@ -249,29 +258,27 @@ fn lines_leave_in_parts_and_stock_goes_with_them() {
         (ship(&[], false), "/lines"),
         (ship(&[], true), "/lines"),
     ] {
-        let Err(Refusal::Invalid(violations)) = done(&mut set, wrong.clone(), Actor::Staff) else {
-            panic!("{wrong:?}")
-        };
+        let Err(Refusal::Invalid(violations)) = done(&mut set, wrong.clone(), staff()) else { panic!("{wrong:?}") };
         assert_eq!(violations[0].pointer, pointer, "{wrong:?}");
         assert_eq!((tea(&set), set.orders[&1].version), ((Some(10), 3), 3), "nothing has changed");
     }
-    let step = done(&mut set, ship(&[(0, 2)], false), Actor::Staff).unwrap();
+    let step = done(&mut set, ship(&[(0, 2)], false), staff()).unwrap();
     assert_eq!((step.order.status, step.moves.len(), tea(&set)), (Status::PartiallyFulfilled, 1, (Some(8), 1)));
-    assert!(matches!(done(&mut set, Action::Cancel, Actor::Admin), Err(Refusal::InvalidTransition { .. })));
-    let step = done(&mut set.clone(), Action::Fulfil { lines: None, closes: false }, Actor::Staff).unwrap();
+    assert!(matches!(done(&mut set, Action::Cancel, Principal::local()), Err(Refusal::InvalidTransition { .. })));
+    let step = done(&mut set.clone(), Action::Fulfil { lines: None, closes: false }, staff()).unwrap();
     assert_eq!((step.order.status, step.moves.len()), (Status::Fulfilled, 2), "all that is left");
-    let step = done(&mut set, ship(&[(1, 1)], true), Actor::Staff).unwrap();
+    let step = done(&mut set, ship(&[(1, 1)], true), staff()).unwrap();
     assert_eq!((step.order.status, tea(&set)), (Status::Fulfilled, (Some(8), 0)), "the rest is called off");
     let back = |of: &[(u32, i64)], restocks| Action::Return { lines: lines(of), amount: Some("20".into()), restocks };
-    assert!(matches!(done(&mut set, back(&[(0, 3)], true), Actor::Staff), Err(Refusal::Invalid(_))), "two were sent");
-    let step = done(&mut set, back(&[(0, 2)], true), Actor::Staff).unwrap();
+    assert!(matches!(done(&mut set, back(&[(0, 3)], true), staff()), Err(Refusal::Invalid(_))), "two were sent");
+    let step = done(&mut set, back(&[(0, 2)], true), staff()).unwrap();
     assert_eq!((step.order.refunded, tea(&set), step.order.status), (2_000, (Some(10), 0), Status::Fulfilled));
-    assert!(matches!(done(&mut set, back(&[(0, 1)], true), Actor::Staff), Err(Refusal::Invalid(_))), "all are back");
+    assert!(matches!(done(&mut set, back(&[(0, 1)], true), staff()), Err(Refusal::Invalid(_))), "all are back");
 }
 
 #[test]
 fn no_more_money_goes_back_than_came() {
-    assert!(matches!(done(&mut placed(None), money("1"), Actor::Admin), Err(Refusal::InvalidTransition { .. })));
+    assert!(matches!(done(&mut placed(None), money("1"), Principal::local()), Err(Refusal::InvalidTransition { .. })));
     let mut set = completed();
     for (amount, refunded) in [
         ("40.01", None),
@@ -283,12 +290,12 @@ fn no_more_money_goes_back_than_came() {
         ("24.5", Some(4_000)),
         ("0.01", None),
     ] {
-        let step = done(&mut set, money(amount), Actor::Staff);
+        let step = done(&mut set, money(amount), staff());
         assert_eq!(step.ok().map(|step| step.order.refunded), refunded, "{amount}");
     }
     let mut set = completed();
-    done(&mut set, money("10"), Actor::Staff).unwrap();
-    let step = done(&mut set, Action::Cancel, Actor::Staff).unwrap();
+    done(&mut set, money("10"), staff()).unwrap();
+    let step = done(&mut set, Action::Cancel, staff()).unwrap();
     let entry = step.entry.unwrap();
     assert_eq!((entry.kind, entry.amount, step.order.refunded), (LedgerKind::Void, 3_000, 4_000));
     assert_eq!((step.order.captured(), tea(&set)), (4_000, (Some(10), 0)));
@@ -300,14 +307,17 @@ fn a_repeated_request_is_done_once_and_versions_are_looked_at() {
     let keyed = |amount: &str, version| Request {
         key: Some("k".into()),
         if_versions: Some(vec![version]),
-        ..request(money(amount), Actor::Staff)
+        ..request(money(amount))
     };
-    let stale = act(&mut set, &keyed("5", 2), &rules(), NOW);
+    let stale = act(&mut set, (&keyed("5", 2), &staff()), &rules(), NOW);
     assert_eq!(stale.unwrap_err(), Refusal::StaleVersion { current: 3 });
-    assert!(matches!(act(&mut set, &keyed("5", 3), &rules(), NOW), Ok(Acted::Step { key: Some(_), .. })));
-    assert!(matches!(act(&mut set, &keyed("5", 3), &rules(), NOW), Ok(Acted::Unchanged { replayed: true, .. })));
+    assert!(matches!(act(&mut set, (&keyed("5", 3), &staff()), &rules(), NOW), Ok(Acted::Step { key: Some(_), .. })));
+    assert!(matches!(
+        act(&mut set, (&keyed("5", 3), &staff()), &rules(), NOW),
+        Ok(Acted::Unchanged { replayed: true, .. })
+    ));
     assert_eq!(set.orders[&1].refunded, 500);
-    let other = act(&mut set, &keyed("6", 4), &rules(), NOW).unwrap_err();
+    let other = act(&mut set, (&keyed("6", 4), &staff()), &rules(), NOW).unwrap_err();
     assert_eq!(other, Refusal::Conflict { order_id: "a1".into() });
 }
 

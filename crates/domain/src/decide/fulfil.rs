@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Principal;
+
 use super::money::{amount_of, entry, left};
 use super::request::LineQuantity;
 use super::set::{OrderLines, Refusal, WorkingSet};
@@ -10,10 +12,10 @@ use super::stock::{Units, move_units};
 use crate::Violation;
 use crate::order::{LedgerKind, Line, LineMove, LineMoveKind, Order, Progress};
 use crate::status::Status;
-use crate::transition::{ActionName, Actor, Move};
+use crate::transition::{ActionName, Move};
 
 /// Who does something, and why.
-type By = (Actor, Option<Arc<str>>);
+type By = (Principal, Option<Arc<str>>);
 /// Units by line, one entry a line.
 type LineUnits = Vec<(usize, u32)>;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::order::Digest;
-use crate::transition::{ActionName, Actor};
+use crate::transition::ActionName;
 
 /// Units of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +90,6 @@ pub struct Request {
     pub order_id: Arc<str>,
     /// What is to be done.
     pub action: Action,
-    /// By whom.
-    pub actor: Actor,
     /// Why.
     pub reason: Option<Arc<str>>,
     /// The versions it is meant for; `None` for any.

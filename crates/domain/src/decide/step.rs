@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Principal;
+
 use super::set::Refusal;
 use crate::order::{LedgerEntry, LineMove, Order, Queue, Timer};
 use crate::status::Status;
-use crate::transition::{ActionName, Actor, Move, actions_from, find};
+use crate::transition::{ActionName, Move, actions_from, find};
 
 /// One step of an order.
 #[derive(Clone, Debug)]
@@ -19,7 +21,7 @@ pub struct Step {
     /// What was done.
     pub action: ActionName,
     /// Who did it.
-    pub actor: Actor,
+    pub actor: Principal,
     /// Why, where there is a reason to give.
     pub reason: Option<Arc<str>>,
     /// Units it moved.
@@ -31,11 +33,16 @@ pub struct Step {
 }
 
 /// The row of the table for a step of `order`.
-pub(super) fn row_of(order: &Order, to: Status, action: ActionName, actor: &Actor) -> Result<&'static Move, Refusal> {
+pub(super) fn row_of(
+    order: &Order,
+    to: Status,
+    action: ActionName,
+    actor: &Principal,
+) -> Result<&'static Move, Refusal> {
     find(order.status, to, action, actor).ok_or_else(|| refused(order, action, actor))
 }
 
-pub(super) fn refused(order: &Order, action: ActionName, actor: &Actor) -> Refusal {
+pub(super) fn refused(order: &Order, action: ActionName, actor: &Principal) -> Refusal {
     Refusal::InvalidTransition { from: order.status, action, allowed: actions_from(order.status, actor) }
 }
 
@@ -44,7 +51,7 @@ pub(super) fn refused(order: &Order, action: ActionName, actor: &Actor) -> Refus
 pub(super) fn advance(
     order: &mut Order,
     row: &Move,
-    (actor, reason): (Actor, Option<Arc<str>>),
+    (actor, reason): (Principal, Option<Arc<str>>),
     timer: Option<Timer>,
     now_ms: i64,
 ) -> Step {

@@ -1,11 +1,13 @@
 //! Orders whose time has come.
 
+use ordercast_access::Principal;
+
 use super::set::WorkingSet;
 use super::step::{Step, advance, row_of};
 use super::stock::release;
 use crate::order::OrderSeq;
 use crate::status::Status;
-use crate::transition::{ActionName, Actor, StockEffect};
+use crate::transition::{ActionName, StockEffect};
 
 /// Why a scheduled order starts.
 const TIME_CAME: &str = "its time has come";
@@ -36,11 +38,11 @@ pub fn come_due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due>
     }
     let (to, action, actor, reason) = match order.status {
         Status::Pending | Status::Retrying if order.cancel_requested => {
-            let customer = Actor::Customer(order.customer_id.clone());
+            let customer = Principal::customer(order.customer_id.clone());
             (Status::Cancelled, ActionName::Cancel, customer, ASKED_FOR)
         }
-        Status::Scheduled => (Status::Pending, ActionName::Start, Actor::System, TIME_CAME),
-        Status::Held => (Status::Rejected, ActionName::Reject, Actor::System, HOLD_ENDED),
+        Status::Scheduled => (Status::Pending, ActionName::Start, Principal::system(), TIME_CAME),
+        Status::Held => (Status::Rejected, ActionName::Reject, Principal::system(), HOLD_ENDED),
         _ => {
             (order.due_at_ms, order.steady_due_ms) = (None, None);
             return Some(Due::Ready(seq));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Principal;
+
 use super::limits;
 use super::pause::park;
 use super::set::{Refusal, WorkingSet};
@@ -12,7 +14,7 @@ use crate::lease::{WorkOutcome, WorkReport};
 use crate::order::{Order, OrderSeq, Queue, Timer};
 use crate::rules::{Concurrency, Retries};
 use crate::status::Status;
-use crate::transition::{ActionName, Actor, StockEffect};
+use crate::transition::{ActionName, StockEffect};
 
 /// Longest text of why work failed that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 500;
@@ -43,7 +45,7 @@ pub fn claim(
             continue;
         }
         let Some(order) = set.orders.get_mut(&seq) else { continue };
-        let actor = Actor::Worker(Arc::clone(worker));
+        let actor = Principal::worker(Arc::clone(worker));
         if order.queue() != Some(Queue::Ready) {
             continue;
         }
@@ -163,7 +165,7 @@ pub fn finish(
     if order.token != token {
         return Err(Refusal::StaleToken);
     }
-    let actor = Actor::Worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
+    let actor = Principal::worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
     let (to, action, reason) = match result {
         WorkResult::Retry { reason, after_ms } => {
             let spread = (retries, dice, after_ms.unwrap_or(0));
@@ -190,7 +192,7 @@ pub fn finish(
 /// An attempt that came to nothing: the order waits for the next, or is parked when there were too many.
 fn give_up_attempt(
     order: &mut Order,
-    (actor, reason): (Actor, &Arc<str>),
+    (actor, reason): (Principal, &Arc<str>),
     (retries, dice, least_ms): (&Retries, u64, i64),
     (now_ms, steady_ms): (i64, i64),
 ) -> Result<Step, Refusal> {
@@ -223,7 +225,7 @@ pub fn end_lease(
     let steady_ms = set.steady_ms;
     let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
     let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..*retries };
-    give_up_attempt(order, (Actor::System, &LEASE_ENDED.into()), (&retries, dice, 0), (now_ms, steady_ms))
+    give_up_attempt(order, (Principal::system(), &LEASE_ENDED.into()), (&retries, dice, 0), (now_ms, steady_ms))
 }
 
 /// Puts an order back into the queue, without charging the attempt: its worker gives it back, and proves by the
@@ -243,13 +245,14 @@ pub fn requeue(
     if token.is_some_and(|token| token != order.token) {
         return Err(Refusal::StaleToken);
     }
-    let row = row_of(order, Status::Pending, ActionName::GiveBack, &Actor::System)?;
+    let system = Principal::system();
+    let row = row_of(order, Status::Pending, ActionName::GiveBack, &system)?;
     order.attempts = order.attempts.saturating_sub(1);
     order.worker = None;
     order.started_at_ms = None;
     // What its customer asked for meanwhile is a timer's to do, at once.
     let timer = order.cancel_requested.then(|| Timer::after(0, now_ms, steady_ms));
-    Ok(advance(order, row, (Actor::System, Some(reason.into())), timer, now_ms))
+    Ok(advance(order, row, (system, Some(reason.into())), timer, now_ms))
 }
 
 fn shortened(reason: &Arc<str>) -> Arc<str> {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use ordercast_access::{Origin, Principal};
 use ordercast_broker::InProcessBroker;
 use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
 use ordercast_domain::rules::Rules;
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
@@ -119,7 +119,7 @@ pub(crate) fn measure(place: &Path, store: Store, ids: Ids, duration: Duration) 
             outcome.expect("the order is taken");
             window.answer();
         });
-        engine.submit_order(client, Principal::local_admin(), draft, reply);
+        engine.submit_order(Origin::new(Principal::local(), client), draft, reply);
     });
     let stats = engine.stats();
     assert_eq!(stats.accepted.load(Relaxed), spent.orders, "everything submitted was accepted");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Acted, Refusal, Request};
 use ordercast_domain::order::Order;
 use ordercast_store::write::Keys;
@@ -39,8 +40,8 @@ impl Command for Act {
         Demand { acts: true, ..Demand::default() }
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
-        match decide::act(&mut pass.set, &self.request, pass.rules, pass.now_ms)? {
+    fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
+        match decide::act(&mut pass.set, (&self.request, &origin.principal), pass.rules, pass.now_ms)? {
             Acted::Step { step, key } => {
                 pass.writes.action_keys.extend(key);
                 pass.step(&step);

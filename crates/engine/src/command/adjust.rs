@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_protocol::channel::Log;
@@ -36,7 +37,7 @@ impl Command for Adjust {
         keys.adjustments.push(Arc::clone(&self.adjustment.id));
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Adjusted, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Adjusted, Refusal> {
         let (adjustment, is_new) = decide::adjust(&mut pass.set, &self.adjustment, pass.now_ms)?;
         if is_new {
             let customer_id = adjustment.customer_id.clone();

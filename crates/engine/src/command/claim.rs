@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::Order;
@@ -64,7 +65,7 @@ impl Command for ClaimOrders {
         Some(Heartbeat { lease: lease.as_ref()?, ttl_ms: *ttl_ms, arrived_ms: self.arrived_ms })
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Claimed, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Claimed, Refusal> {
         let Self { claim, arrived_ms } = self;
         let (ttl_ms, now_ms) = (claim.ttl_ms, pass.now_ms);
         let end_ms = leases::end_of(pass, *arrived_ms, ttl_ms);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal, WorkResult};
 use ordercast_domain::order::OrderSeq;
 use ordercast_store::write::Keys;
@@ -47,7 +48,7 @@ impl Command for Finish {
         Demand { ends: self.done.len(), ..Demand::default() }
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<(), Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<(), Refusal> {
         self.done.iter().for_each(|done| finish(pass, done));
         Ok(())
     }

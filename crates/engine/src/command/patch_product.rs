@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_store::write::Keys;
@@ -27,7 +28,7 @@ impl Command for PatchProduct {
         keys.skus.push(Arc::clone(&self.sku));
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Box<Product>, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Box<Product>, Refusal> {
         if decide::patch_product(&mut pass.set, &self.sku, &self.patch)? {
             pass.changed_products.insert(Arc::clone(&self.sku));
         }

@@ -1,5 +1,6 @@
 //! Beginning a pause.
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::pause::Pause;
 use ordercast_store::write::Keys;
@@ -26,7 +27,7 @@ impl Command for BeginPause {
         keys.pauses = true;
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<bool, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<bool, Refusal> {
         let pause = Pause { since_ms: pass.now_ms, ..self.pause.clone() };
         let is_new = decide::pause(&mut pass.set, &pause)?;
         if is_new {

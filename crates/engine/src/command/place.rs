@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Origin, Resource, Right, may};
 use ordercast_domain::decide::{self, OrderLines, Placement, Refusal};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::order::{Details, Order};
-use ordercast_protocol::principal::{Principal, Role};
 use ordercast_store::write::{Keys, OrderInsert};
 
 use super::{Command, LINE_BYTES, ROW_BYTES};
@@ -31,14 +31,6 @@ pub enum Placed {
 
 pub(crate) struct Place {
     pub(crate) draft: Draft,
-    pub(crate) principal: Principal,
-}
-
-impl Place {
-    /// Whether the order may have other prices than the catalogue's.
-    fn may_set_prices(&self) -> bool {
-        self.principal.role == Role::Admin
-    }
 }
 
 impl Command for Place {
@@ -58,10 +50,12 @@ impl Command for Place {
         keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Placed, Refusal> {
+    fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Placed, Refusal> {
         let draft = &self.draft;
         let (now_ms, ids) = (pass.now_ms, &mut *pass.ids);
-        let rules = (pass.rules, self.may_set_prices());
+        // Whether the order may have other prices than the catalogue's.
+        let may_set_prices = may(&origin.principal, Right::SetPrices, Resource::AllOrders);
+        let rules = (pass.rules, may_set_prices);
         let (order, details, reason) = match decide::place(&mut pass.set, draft, rules, now_ms, || ids.draw(now_ms))? {
             Placement::Replayed { order_id, key_for } => {
                 pass.writes.keys.extend(draft.key.clone().zip(key_for));
@@ -70,7 +64,7 @@ impl Command for Place {
             }
             Placement::Accepted { order, details, reason } => (order, details, reason),
         };
-        let by = (self.principal.role.name(), reason.as_deref());
+        let by = (&origin.principal, reason.as_deref());
         pass.events.of_order(&order, |out| encode::placed_event(&order, &details, by, out));
         for line in details.lines.iter().filter(|line| line.reserved > 0) {
             if !pass.changed_products.contains(line.sku.as_str()) {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::Refusal;
 use ordercast_protocol::channel::{ChannelError, Log};
 use ordercast_protocol::limits::MAX_CHANNEL_BYTES;
 use ordercast_protocol::position::Position;
-use ordercast_protocol::principal::Principal;
 use ordercast_store::write::{Committed, Keys};
 
 use super::{Command, CommandError, ROW_BYTES, Settle};
@@ -18,7 +18,6 @@ pub(crate) struct Publish {
     pub(crate) channel: Arc<str>,
     /// The body as it is stored and delivered.
     pub(crate) body: Bytes,
-    pub(crate) principal: Principal,
 }
 
 /// Its place among the publications of the batch, from 0; its offset follows from the commit.
@@ -44,13 +43,14 @@ impl Command for Publish {
     /// A publication depends on nothing that is stored.
     fn keys(&self, _: &mut Keys) {}
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Place, Refusal> {
-        let Self { channel, body, principal } = self;
+    fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Place, Refusal> {
+        let Self { channel, body } = self;
         if channel.is_empty() || channel.len() > MAX_CHANNEL_BYTES {
             let violation = Violation::new("/channel", ChannelError::Length.to_string());
             return Err(Refusal::Invalid(vec![violation]));
         }
-        tracing::debug!(channel = &**channel, by = &*principal.name, bytes = body.len(), "published");
+        let Origin { principal, trace, .. } = origin;
+        tracing::debug!(channel = &**channel, by = %principal, %trace, bytes = body.len(), "published");
         pass.events.publication(Arc::clone(channel), body.clone());
         pass.decided.published += 1;
         Ok(Place(pass.decided.published - 1))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::product::Product;
 use ordercast_store::write::Keys;
@@ -26,7 +27,7 @@ impl Command for PutProducts {
         keys.skus.extend(self.products.iter().map(|product| Arc::clone(&product.sku)));
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<usize, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<usize, Refusal> {
         // All or none: what an earlier product changed is put back when a later one is refused.
         let known = |product: &'_ Product| pass.set.products.get(&product.sku).cloned();
         let before: Vec<_> = self.products.iter().map(|product| (&product.sku, known(product))).collect();

@@ -1,5 +1,6 @@
 //! Recovery at a start: orders in work that no lease holds are pending again.
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::status::Status;
 use ordercast_store::write::Keys;
@@ -26,7 +27,7 @@ impl Command for Recover {
         keys.unleased = true;
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<(), Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<(), Refusal> {
         let mut unleased = std::mem::take(&mut pass.set.unleased);
         unleased.sort_unstable();
         for seq in unleased {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::Order;
@@ -44,7 +45,7 @@ impl Command for Renew {
         Some(Heartbeat { lease: &self.lease, ttl_ms: self.ttl_ms, arrived_ms: self.arrived_ms })
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Renewed, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Renewed, Refusal> {
         let lease = leases::live(pass, &self.lease)?;
         let end_ms = leases::end_of(pass, self.arrived_ms, self.ttl_ms);
         leases::extend(pass, &Lease { ttl_ms: self.ttl_ms, ..lease }, end_ms);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal, Reported, WorkResult};
 use ordercast_store::write::Keys;
 
@@ -42,7 +43,7 @@ impl Command for ReportWork {
         Demand { ends: 1, ..Demand::default() }
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
         let Report { order_id, lease, token, result } = &self.report;
         let seq = *pass.set.orders_by_id.get(order_id).ok_or(Refusal::NotFound)?;
         let (by, spread) = ((seq, lease, *token), (&pass.rules.retries, pass.ids.dice()));

@@ -1,5 +1,6 @@
 //! Lifting a pause.
 
+use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::pause::Scope;
 use ordercast_store::write::Keys;
@@ -25,7 +26,7 @@ impl Command for Resume {
         keys.pauses = true;
     }
 
-    fn decide(&self, pass: &mut Pass<'_>) -> Result<bool, Refusal> {
+    fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<bool, Refusal> {
         let is_lifted = decide::resume(&mut pass.set, &self.scope);
         if is_lifted && let Some(pause) = pass.set.pauses.get(&self.scope).cloned() {
             parking::write_pause(pass, pause);

@@ -1,10 +1,11 @@
 //! Starting engines on a store, with processors that do as they are told.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ordercast_access::{Origin, Principal};
 use ordercast_broker::{Announcement, Broker, InProcessBroker, Message};
 use ordercast_domain::decide::WorkResult;
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
@@ -14,12 +15,15 @@ use ordercast_domain::rules::Rules;
 use ordercast_engine::Placed;
 use ordercast_engine::processor::{Processor, Work};
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
 use tokio::sync::Semaphore;
 
-pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Where the commands of the tests come from.
+pub(crate) fn local() -> Origin {
+    Origin::new(Principal::local(), Ipv4Addr::LOCALHOST.into())
+}
+
 /// Long enough for a slow machine; only a defect waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -104,7 +108,7 @@ pub(crate) fn draft(engine: &Engine, id: &str, priority: i64) -> Draft {
 }
 
 pub(crate) async fn place(engine: &Engine, draft: Draft) -> Placed {
-    engine.place(CLIENT, Principal::local_admin(), draft).await.expect("the order is taken")
+    engine.place(local(), draft).await.expect("the order is taken")
 }
 
 /// Waits until `holds` does.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ordercast_access::{Origin, Principal};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close;
 use ordercast_protocol::envelope::Carrier;
-use ordercast_protocol::principal::Principal;
 
 use super::subscriber::{Action, Sink, Subscriber};
 use crate::config::HubConfig;
@@ -79,12 +79,16 @@ impl Connection for Handle<'_> {
         self.subscriber.entry.record().id()
     }
 
-    fn principal(&self) -> &Principal {
-        &self.subscriber.principal
+    fn origin(&self) -> &Origin {
+        &self.subscriber.origin
     }
 
     fn set_principal(&mut self, principal: Principal) {
-        self.subscriber.principal = principal;
+        self.subscriber.origin.principal = principal;
+    }
+
+    fn is_subscribed(&self, channel: &str) -> bool {
+        self.subscriber.has_channel(channel)
     }
 
     fn send(&mut self, message: &[u8]) {

@@ -49,7 +49,7 @@ pub(super) struct Draining {
 impl Shard {
     /// Takes a socket over and lets its session speak first.
     pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, principal, session } =
+        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, origin, session } =
             adoption;
         if self.draining.is_some() {
             return;
@@ -64,7 +64,7 @@ impl Shard {
         let (decoder, mut outbox) = (Decoder::default(), Outbox::default());
         outbox.push_first(answer);
         let socket = Socket { stream, decoder, outbox, max_message_bytes, is_blocked: false };
-        let subscriber = Subscriber::new(Sink::Socket(socket), entry, principal, form, self.now_ms);
+        let subscriber = Subscriber::new(Sink::Socket(socket), entry, origin, form, self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
             subscriber.session = Some(session);
@@ -86,7 +86,7 @@ impl Shard {
 
     /// Starts a stream with its subscriptions.
     pub(super) fn open(&mut self, opening: Opening) {
-        let Opening { entry, pipe, principal, content } = opening;
+        let Opening { entry, pipe, origin, content } = opening;
         if self.draining.is_some() {
             // Dropping the pipe ends the stream.
             return;
@@ -95,7 +95,7 @@ impl Shard {
             Content::Channels(_) => Wire::ServerSentEvents,
             Content::Session(session, _) => session.wire(),
         };
-        let subscriber = Subscriber::new(Sink::Stream(pipe), entry, principal, Form::plain(wire), self.now_ms);
+        let subscriber = Subscriber::new(Sink::Stream(pipe), entry, origin, Form::plain(wire), self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
             if let Sink::Stream(pipe) = &subscriber.sink {

@@ -4,10 +4,10 @@ use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ordercast_access::Origin;
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Epoch, encode_positions};
-use ordercast_protocol::principal::Principal;
 
 use super::questions::Questions;
 use super::ticket::PageTicket;
@@ -93,7 +93,7 @@ pub(super) struct Subscriber {
     /// None for streams, and while it is being called.
     pub(super) session: Option<Box<dyn Session>>,
     pub(super) entry: registry::Entry,
-    pub(super) principal: Principal,
+    pub(super) origin: Origin,
     pub(super) form: Form,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) next_subscription: u32,
@@ -130,12 +130,12 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(sink: Sink, entry: registry::Entry, principal: Principal, form: Form, now_ms: u64) -> Self {
+    pub(super) fn new(sink: Sink, entry: registry::Entry, origin: Origin, form: Form, now_ms: u64) -> Self {
         Self {
             sink,
             session: None,
             entry,
-            principal,
+            origin,
             form,
             subscriptions: Vec::new(),
             next_subscription: 0,

@@ -4,11 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use ordercast_access::{Origin, Principal};
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
 use ordercast_hub::session::{
     Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
@@ -18,12 +19,16 @@ use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs, Start, StoredEvent};
 
 /// How long anything may take before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where the connections of the tests come from.
+pub(crate) fn local() -> Origin {
+    Origin::new(Principal::local(), Ipv4Addr::LOCALHOST.into())
+}
 
 struct Logs {
     epoch: Epoch,
@@ -184,6 +189,10 @@ pub(crate) fn channel(name: &str) -> Channel {
 pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
 
 impl Session for WordSession {
+    fn user(&self) -> &str {
+        "local"
+    }
+
     fn on_open(&mut self, connection: &mut dyn Connection) {
         connection.send(b"hello");
         let greeting = self.0.greeting.lock().unwrap().clone();
@@ -354,7 +363,7 @@ impl Rig {
         accepted.set_nonblocking(true).unwrap();
         let answer = Bytes::new();
         let upgraded = Upgraded { stream: accepted, answer, already_read, max_message_bytes: None, compression: false };
-        self.hub.adopt(slot, upgraded, Principal::local_admin(), session).unwrap();
+        self.hub.adopt(slot, upgraded, local(), session).unwrap();
         Ok(Client { stream, buffer: Vec::new() })
     }
 

@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use ordercast_access::Audience;
 use ordercast_server::CentrifugeConfig;
-use ordercast_server::channels::{Channels, Namespace, Who};
-use ordercast_server::secret::Secret;
-use ordercast_server::tokens::{TokenKeys, Tokens};
+use ordercast_server::access::secret::Secret;
+use ordercast_server::access::tokens::{TokenKeys, Tokens};
+use ordercast_server::channels::{Channels, Namespace};
 
 use super::layers::{Layers, setting};
 use super::readable::Hidden;
@@ -104,7 +105,7 @@ fn namespace(layers: &mut Layers<'_>, table: &str, name: String) -> Namespace {
     let (presence, join_leave) = (flag("presence"), flag("join_leave"));
     let (force_push_join_leave, force_recovery) = (flag("force_push_join_leave"), flag("force_recovery"));
     let (delta, durable) = (flag("delta"), flag("durable"));
-    let mut who = |key: &str| layers.read(of(key), Who::Nobody, |_| Ok(()));
+    let mut who = |key: &str| layers.read(of(key), Audience::Nobody, |_| Ok(()));
     Namespace {
         name,
         history_size,

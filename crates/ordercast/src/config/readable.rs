@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ordercast_access::Audience;
 use ordercast_domain::money::Currency;
-use ordercast_server::channels::Who;
 
 use super::settings::{AuthMode, Limits};
 
@@ -102,7 +102,7 @@ impl Readable for Hidden {
     }
 }
 
-impl Readable for Who {
+impl Readable for Audience {
     const WANTED: &'static str = "\"nobody\", \"subscribers\", \"users\" or \"anyone\"";
 
     fn read(raw: &Raw) -> Option<Self> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_engine::retention::Retentions;
 use ordercast_server::CentrifugeConfig;
+use ordercast_server::access::secret::Secret;
+use ordercast_server::access::tokens::TokenKeys;
 use ordercast_server::channels::Channels;
-use ordercast_server::secret::Secret;
-use ordercast_server::tokens::TokenKeys;
 
 /// Everything that can be set, checked. `docs/` and `ordercast config show` name the settings as in the file.
 #[derive(Clone, Debug, PartialEq)]

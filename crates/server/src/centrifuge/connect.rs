@@ -2,32 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
+use ordercast_access::Principal;
 use ordercast_hub::session::Connection;
 use ordercast_protocol::centrifuge::code::{Disconnect, Error};
 use ordercast_protocol::centrifuge::message::{
     ConnectRequest, ConnectResult, RefreshRequest, RefreshResult, Reply, SubscribeResult, SubscribedChannel,
 };
 use ordercast_protocol::limits::MAX_CHANNELS;
-use ordercast_protocol::principal::{Principal, Role};
 use ordercast_store::model::system_now_ms;
 
-use super::permission::Caller;
 use super::session::{CentrifugeSession, unix_s};
-use super::stage::{Connecting, Identity, Stage, no_user};
+use super::stage::{Connecting, Profile, Stage, no_user};
 use super::subscription::{Awaited, Wish};
-use crate::tokens::{ChannelOptions, ConnectionClaims, TokenError};
+use crate::access::authenticate::{by_token, principal_of};
+use crate::access::tokens::{ChannelOptions, ConnectionClaims, TokenError};
 
 /// What the server calls itself.
 const VERSION: &str = concat!("ordercast ", env!("CARGO_PKG_VERSION"));
-/// The name of somebody without a user id, in logs.
-const ANONYMOUS: &str = "anonymous";
 
 impl CentrifugeSession {
     pub(super) fn connect(&mut self, id: u32, request: ConnectRequest, connection: &mut dyn Connection) {
-        let claims = match self.identify(&request.token) {
-            Ok(claims) => claims,
+        let (access, users) = (&self.app.config.access, self.app.engine.customers());
+        let (principal, claims) = match by_token(access, users, &request.token, unix_s()) {
+            Ok(known) => known,
             Err(TokenError::Expired) => return self.refuse_connect(id, Error::TokenExpired, connection),
             Err(TokenError::Invalid(detail)) => {
                 tracing::info!(connection = connection.id(), detail, "a token was not accepted");
@@ -39,7 +37,7 @@ impl CentrifugeSession {
         if expires_at.is_some_and(|at| at <= now_s) {
             return self.refuse_connect(id, Error::TokenExpired, connection);
         }
-        self.take_identity(claims.as_ref(), connection);
+        self.take_identity(principal, claims.as_ref(), connection);
         self.expires = expires_at.map(|at| self.give_up_at(at));
         let config = &self.app.config.centrifuge;
         let result = ConnectResult {
@@ -59,35 +57,21 @@ impl CentrifugeSession {
         self.finish_connecting(connection);
     }
 
-    /// Who comes with this token; `None` for the local administrator of open mode.
-    fn identify(&self, token: &str) -> Result<Option<ConnectionClaims>, TokenError> {
-        let access = &self.app.config.access;
-        match token {
-            "" if access.is_open => Ok(None),
-            "" if access.allows_anonymous => Ok(Some(ConnectionClaims::default())),
-            "" => Err(TokenError::Invalid("there is none".to_owned())),
-            token => access.tokens.connection(token, unix_s()).map(Some),
-        }
-    }
-
-    fn take_identity(&mut self, claims: Option<&ConnectionClaims>, connection: &mut dyn Connection) {
-        let Some(claims) = claims else {
-            let caller = Caller { role: Role::Admin, customer_id: None, is_user: true };
-            self.identity = Identity::new(no_user(), caller, bytes::Bytes::new());
-            return connection.set_principal(Principal::local_admin());
+    /// The connection is a principal's from now on, who is called what the token says; without a token, nothing.
+    fn take_identity(
+        &mut self,
+        principal: Principal,
+        claims: Option<&ConnectionClaims>,
+        connection: &mut dyn Connection,
+    ) {
+        connection.set_principal(principal);
+        self.profile = match claims {
+            Some(claims) if !claims.sub.is_empty() => {
+                Profile::new(claims.sub.as_str().into(), claims.public_info().clone())
+            }
+            Some(claims) => Profile::new(no_user(), claims.public_info().clone()),
+            None => Profile::unknown(),
         };
-        let user: Arc<str> = if claims.sub.is_empty() { no_user() } else { claims.sub.as_str().into() };
-        let caller = Caller {
-            role: claims.role.unwrap_or_else(|| self.app.config.access.default_role()),
-            customer_id: claims.customer_id.as_deref().map(Arc::from),
-            is_user: !user.is_empty(),
-        };
-        connection.set_principal(Principal {
-            name: if user.is_empty() { ANONYMOUS.into() } else { Arc::clone(&user) },
-            role: caller.role,
-            customer_id: caller.customer_id.clone(),
-        });
-        self.identity = Identity::new(user, caller, claims.public_info().clone());
     }
 
     /// Makes the subscriptions that the token names.
@@ -166,7 +150,7 @@ impl CentrifugeSession {
         }
         let now_s = unix_s();
         let claims = match self.app.config.access.tokens.connection(&request.token, now_s) {
-            Ok(claims) if *claims.sub == *self.identity.user => claims,
+            Ok(claims) if *claims.sub == *self.profile.user => claims,
             Err(TokenError::Expired) => return self.disconnect(Disconnect::Expired, connection),
             Ok(_) | Err(TokenError::Invalid(_)) => return self.disconnect(Disconnect::InvalidToken, connection),
         };
@@ -181,7 +165,8 @@ impl CentrifugeSession {
             expires: expires_at.is_some(),
             ttl: expires_at.map(|at| seconds(at.saturating_sub(now_s))).unwrap_or_default(),
         };
-        self.take_identity(Some(&claims), connection);
+        let principal = principal_of(&self.app.config.access, self.app.engine.customers(), &claims);
+        self.take_identity(principal, Some(&claims), connection);
         self.reply(&Reply { id, refresh: Some(result), ..Reply::default() }, connection);
     }
 }

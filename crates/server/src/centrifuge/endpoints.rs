@@ -2,7 +2,7 @@
 //! posts commands.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -20,16 +20,17 @@ use ordercast_protocol::centrifuge::codec::{Encoding, decode_emulation};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::fields::without_byte_order_mark;
-use ordercast_protocol::principal::{Principal, Role};
 use uuid::Uuid;
 
 use super::session::CentrifugeSession;
 use super::stage::ReturnPath;
+use crate::access::authenticate::not_yet;
 use crate::app::App;
-use crate::body::read_body;
-use crate::events::Infallible;
+use crate::http::body::read_body;
+use crate::http::parameters::query_value;
+use crate::http::response::Infallible;
 use crate::problem::Problem;
-use crate::upgrade::{self, Granted, Opening, query_value, reserve};
+use crate::upgrade::{self, Granted, Opening, reserve};
 
 /// The path of WebSockets; the front answers it.
 pub(crate) const WEBSOCKET_PATH: &str = "/connection/websocket";
@@ -50,11 +51,12 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Resul
         None if is_asked => Wire::CentrifugeProtobuf,
         _ => Wire::CentrifugeJson,
     };
-    let mut session = CentrifugeSession::new(Arc::clone(app), peer.ip(), wire);
+    let mut session = CentrifugeSession::new(Arc::clone(app), wire);
     // For tools that answer no pings but those of RFC 6455.
     session.has_own_pings = says("cf_ws_frame_ping_pong", "true");
     let max_message_bytes = Some(app.config.centrifuge.max_message_bytes);
-    let opening = Opening { session: Box::new(session), principal: nobody_yet(), subprotocol, max_message_bytes };
+    let origin = not_yet(&head.headers, peer.ip());
+    let opening = Opening { session: Box::new(session), origin, subprotocol, max_message_bytes };
     upgrade::grant(app, head, opening)
 }
 
@@ -63,12 +65,6 @@ fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
     let mut offers = offers.flat_map(|value| value.split(',')).map(str::trim);
     offers.find_map(|offer| [PROTOBUF_SUBPROTOCOL, JSON_SUBPROTOCOL].into_iter().find(|known| *known == offer))
-}
-
-/// Who has not connected.
-fn nobody_yet() -> Principal {
-    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "nobody yet".into());
-    Principal { name: Arc::clone(&NAME), role: Role::Customer, customer_id: None }
 }
 
 /// `POST /connection/http_stream`: the body holds the first commands, the answer is a stream of replies.
@@ -117,10 +113,10 @@ fn open_stream(
 ) -> Result<Response, Problem> {
     let slot = reserve(app)?;
     let secret: Arc<str> = Uuid::new_v4().to_string().into();
-    let mut session = CentrifugeSession::new(Arc::clone(app), peer.ip(), wire);
+    let mut session = CentrifugeSession::new(Arc::clone(app), wire);
     session.return_path = Some(Box::new(ReturnPath { secret: Arc::clone(&secret), node: app.hub.node().to_owned() }));
     let session: Box<dyn Session> = Box::new(session);
-    let stream = app.hub.open_session(slot, nobody_yet(), session, secret, first);
+    let stream = app.hub.open_session(slot, not_yet(headers, peer.ip()), session, secret, first);
     let mut response = Response::new(Body::from_stream(Infallible(stream)));
     let answer = response.headers_mut();
     answer.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use ordercast_access::{Right, Verdict};
 use ordercast_engine::CommandError;
 use ordercast_hub::session::Connection;
 use ordercast_protocol::centrifuge::code::Error;
@@ -13,9 +14,9 @@ use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::position::Position;
 use ordercast_store::model::system_now_ms;
 
-use super::permission::{Right, Verdict, in_channel};
 use super::session::CentrifugeSession;
-use crate::publishing;
+use crate::operations::permission::in_channel;
+use crate::operations::publishing;
 
 impl CentrifugeSession {
     pub(super) fn publish(&mut self, id: u32, request: &PublishRequest, connection: &mut dyn Connection) {
@@ -45,8 +46,8 @@ impl CentrifugeSession {
             encode_reply(encoding, &reply, &mut message);
             replies.send(message);
         };
-        let principal = connection.principal().clone();
-        self.app.engine.submit_publication(self.peer, principal, channel.name, body, Box::new(answer));
+        let origin = connection.origin().clone();
+        self.app.engine.submit_publication(origin, channel.name, body, Box::new(answer));
     }
 
     /// Where it goes, and what is stored and told.
@@ -63,17 +64,17 @@ impl CentrifugeSession {
             return Err(Error::LimitExceeded);
         }
         let subscription = self.subscriptions.get(&channel.name);
-        let caller = &self.identity.caller;
+        let principal = &connection.origin().principal;
         let is_subscribed = subscription.is_some();
-        if in_channel(caller, Right::Publish, &channel, namespace.as_deref(), is_subscribed) != Verdict::Allowed {
+        if in_channel(principal, Right::Publish, &channel, namespace.as_deref(), is_subscribed) != Verdict::Allowed {
             return Err(Error::PermissionDenied);
         }
         let info = match subscription {
             Some(subscription) => self.client_info(subscription, connection),
             None => ClientInfo {
-                user: self.identity.user.to_string(),
+                user: self.profile.user.to_string(),
                 client: connection.id().to_owned(),
-                conn_info: self.identity.info(),
+                conn_info: self.profile.info(),
                 chan_info: Bytes::new(),
             },
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ordercast_access::{Principal, Resource, Right, may};
 use ordercast_domain::draft::Draft;
 use ordercast_domain::transition::ActionName;
 use ordercast_engine::{Changed, Placed};
@@ -13,18 +14,18 @@ use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
 use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, RpcResult};
 use ordercast_protocol::error::{ErrorCode, FieldError};
-use ordercast_protocol::principal::Principal;
 use ordercast_store::read::OrderQuery;
 
-use super::past::is_allowed;
-use super::permission::{Caller, Whose, may_list, may_order_for, own_order};
 use super::session::CentrifugeSession;
-use crate::actions::request_of;
 use crate::app::App;
-use crate::drafts::{Entrance, draft_of, explain, needs_search};
-use crate::orders::{DEFAULT_PAGE, MAX_PAGE, events_json, find, list_json, number, status_of, whole_order_json};
+use crate::http::parameters::number;
+use crate::operations::actions::request_of;
+use crate::operations::drafts::{Entrance, check_placing, draft_of, explain, needs_search};
+use crate::operations::orders::{
+    DEFAULT_PAGE, MAX_PAGE, check_reading, events_json, find, list_json, status_of, whole_order_json,
+};
+use crate::operations::products;
 use crate::problem::Problem;
-use crate::products;
 
 /// Length of an error's message after which no more wrong fields are named, in bytes.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;
@@ -66,11 +67,11 @@ impl CentrifugeSession {
             return self.refuse(id, Error::TooManyRequests, connection);
         };
         let mut answer = self.answer(id, connection);
-        let (caller, data) = (self.identity.caller.clone(), request.data.clone());
+        let data = request.data.clone();
         let runtime = self.app.runtime.clone();
         let read = async move |replies: Replies| {
             answer.replies = replies;
-            let read = read(&answer.app, (&caller, &answer.principal), query, &data).await;
+            let read = read(&answer.app, &answer.principal, query, &data).await;
             answer.send(read);
             drop(leave);
         };
@@ -78,45 +79,35 @@ impl CentrifugeSession {
     }
 
     fn place_order(&mut self, id: u32, data: &[u8], connection: &mut dyn Connection) {
-        let draft = match self.draft(data) {
+        let draft = draft_of(&self.app.engine, data, &Entrance::CALL);
+        let is_allowed = |draft: &Draft| check_placing(&connection.origin().principal, draft);
+        let draft = match draft.and_then(|draft| is_allowed(&draft).map(|()| draft)) {
             Ok(draft) => draft,
             Err(problem) => return self.refuse(id, error_of(&problem), connection),
         };
         let answer = self.answer(id, connection);
-        let principal = connection.principal().clone();
-        self.app.engine.submit_order(self.peer, principal, draft, Box::new(move |outcome| answer.placed(outcome)));
+        let origin = connection.origin().clone();
+        self.app.engine.submit_order(origin, draft, Box::new(move |outcome| answer.placed(outcome)));
     }
 
     /// `order.cancel` and the like: the data names the order, and what the action takes.
     fn act(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
-        let asked = request_of(&request.data, action_of(&request.method), connection.principal());
+        let asked = request_of(&request.data, action_of(&request.method), &connection.origin().principal);
         match asked {
             Ok(asked) => {
                 let answer = self.answer(id, connection);
-                self.app.engine.submit_action(self.peer, asked, Box::new(move |outcome| answer.changed(outcome)));
+                let origin = connection.origin().clone();
+                self.app.engine.submit_action(origin, asked, Box::new(move |outcome| answer.changed(outcome)));
             }
             Err(problem) => self.refuse(id, error_of(&problem), connection),
         }
-    }
-
-    fn draft(&self, data: &[u8]) -> Result<Draft, Problem> {
-        let draft = draft_of(&self.app.engine, data, &Entrance::CALL)?;
-        let is_allowed = match may_order_for(&self.identity.caller) {
-            Whose::Everybodys => true,
-            Whose::Of(customer_id) => draft.customer_id == customer_id,
-            Whose::Nobodys => false,
-        };
-        if is_allowed {
-            return Ok(draft);
-        }
-        Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to order for this customer"))
     }
 
     fn answer(&self, id: u32, connection: &dyn Connection) -> Answer {
         Answer {
             app: Arc::clone(&self.app),
             replies: connection.replies(),
-            principal: connection.principal().clone(),
+            principal: connection.origin().principal.clone(),
             connection: connection.id().to_owned(),
             encoding: self.encoding,
             id,
@@ -207,28 +198,20 @@ impl Answer {
     }
 }
 
-async fn read(
-    app: &App,
-    (caller, principal): (&Caller, &Principal),
-    query: Query,
-    data: &[u8],
-) -> Result<Vec<u8>, Problem> {
+async fn read(app: &App, principal: &Principal, query: Query, data: &[u8]) -> Result<Vec<u8>, Problem> {
     let arguments = parse_call(data, query.fields())?;
     let limit = arguments.limit.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     match query {
         Query::Products => products::list_json(app).await,
-        Query::Orders => list_json(app, orders_of(caller, &arguments, limit)?).await,
+        Query::Orders => list_json(app, orders_of(principal, &arguments, limit)?).await,
         Query::Order | Query::Events => {
             let id = arguments
                 .id
                 .as_deref()
                 .ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "name the order: {\"id\":\"…\"}"))?;
             let id: Arc<str> = id.into();
-            let own = caller.customer_id.as_deref();
-            if !is_allowed(app, own_order(caller, &id), own).await? {
-                return Err(Problem::new(ErrorCode::PermissionDenied, "this is not your order, or there is none"));
-            }
+            check_reading(app, principal, &id).await?;
             if query == Query::Order {
                 order_json(app, principal, id).await
             } else {
@@ -238,15 +221,14 @@ async fn read(
     }
 }
 
-fn orders_of(caller: &Caller, arguments: &CallRequest<'_>, limit: usize) -> Result<OrderQuery, Problem> {
+fn orders_of(principal: &Principal, arguments: &CallRequest<'_>, limit: usize) -> Result<OrderQuery, Problem> {
     let asked: Option<Arc<str>> = arguments.customer_id.as_deref().map(Arc::from);
-    let customer_id = match may_list(caller) {
-        Whose::Everybodys => asked,
-        Whose::Of(own) if asked.as_ref().is_none_or(|asked| *asked == own) => Some(own),
-        Whose::Of(_) | Whose::Nobodys => {
-            return Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to list these orders"));
-        }
-    };
+    // A customer who names nobody asks for their own.
+    let customer_id = asked.or_else(|| principal.customer_id().cloned());
+    let resource = customer_id.as_deref().map_or(Resource::AllOrders, Resource::OrdersOf);
+    if !may(principal, Right::ListOrders, resource) {
+        return Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to list these orders"));
+    }
     let cursor =
         arguments.cursor.as_deref().map(|cursor| number("cursor", Some(cursor), 0, 0..=i64::MAX.unsigned_abs()));
     let status = arguments.status.as_deref().map(status_of);

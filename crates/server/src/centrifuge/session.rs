@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,10 +16,10 @@ use ordercast_protocol::close;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 
+use super::heartbeat::{Due, Heartbeat};
 use super::refusal::problem_of;
-use super::rhythm::{Beat, Rhythm};
 use super::signal::{Signal, Target};
-use super::stage::{Identity, ReturnPath, Stage};
+use super::stage::{Profile, ReturnPath, Stage};
 use super::subscription::{Subscription, Subscriptions};
 use crate::app::App;
 use crate::problem::Problem;
@@ -42,14 +41,13 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The session of one client on any transport.
 pub(super) struct CentrifugeSession {
     pub(super) app: Arc<App>,
-    pub(super) peer: IpAddr,
     pub(super) encoding: Encoding,
     /// For streams.
     pub(super) return_path: Option<Box<ReturnPath>>,
     pub(super) stage: Stage,
-    pub(super) identity: Identity,
+    pub(super) profile: Profile,
     pub(super) subscriptions: Subscriptions,
-    pub(super) rhythm: Rhythm,
+    pub(super) heartbeat: Heartbeat,
     /// When the connection ends unless its token is replaced.
     pub(super) expires: Option<Instant>,
     /// Whether the transport's own pings are used.
@@ -80,16 +78,15 @@ struct Waiting {
 }
 
 impl CentrifugeSession {
-    pub(super) fn new(app: Arc<App>, peer: IpAddr, wire: Wire) -> Self {
+    pub(super) fn new(app: Arc<App>, wire: Wire) -> Self {
         Self {
             app,
-            peer,
             encoding: wire.centrifuge().unwrap_or(Encoding::Json),
             return_path: None,
             stage: Stage::New,
-            identity: Identity::unknown(),
+            profile: Profile::unknown(),
             subscriptions: Subscriptions::default(),
-            rhythm: Rhythm::default(),
+            heartbeat: Heartbeat::default(),
             expires: None,
             has_own_pings: false,
             wire,
@@ -145,7 +142,7 @@ impl CentrifugeSession {
 
     fn carry_out(&mut self, command: Command, connection: &mut dyn Connection) {
         if command == Command::default() {
-            if !self.rhythm.pong() {
+            if !self.heartbeat.pong() {
                 self.break_off("a pong that was not asked for", connection);
             }
             return;
@@ -268,7 +265,7 @@ impl CentrifugeSession {
 
     fn set_alarm(&mut self, connection: &mut dyn Connection) {
         let subscriptions = self.subscriptions.iter().filter_map(Subscription::expires);
-        let deadlines = self.rhythm.next().into_iter().chain(self.deadline).chain(self.expires);
+        let deadlines = self.heartbeat.next().into_iter().chain(self.deadline).chain(self.expires);
         if let Some(next) = deadlines.chain(subscriptions).min() {
             connection.wake_after(next.saturating_duration_since(Instant::now()));
         }
@@ -295,7 +292,7 @@ impl CentrifugeSession {
         self.deadline = None;
         if !self.has_own_pings {
             let config = &self.app.config.centrifuge;
-            self.rhythm = Rhythm::start(Instant::now(), config.ping_interval, chance);
+            self.heartbeat = Heartbeat::start(Instant::now(), config.ping_interval, chance);
         }
         self.stage = Stage::Connected;
     }
@@ -310,7 +307,7 @@ impl CentrifugeSession {
     fn is_meant(&self, target: &Target, connection: &dyn Connection) -> bool {
         let own_secret = self.return_path.as_ref().map(|path| &path.secret);
         matches!(self.stage, Stage::Connected)
-            && *target.user == *self.identity.user
+            && *target.user == *self.profile.user
             && target.client.as_ref().is_none_or(|client| **client == *connection.id())
             && target.session.as_ref().is_none_or(|session| Some(session) == own_secret)
     }
@@ -373,10 +370,10 @@ impl Session for CentrifugeSession {
             return self.disconnect(why, connection);
         }
         let (interval, patience) = (self.app.config.centrifuge.ping_interval, self.app.config.centrifuge.pong_timeout);
-        match self.rhythm.beat(now, interval, patience) {
-            Beat::Nothing => {}
-            Beat::Ping => self.reply_encoded(self.encoding.ping(), connection),
-            Beat::Late => return self.disconnect(Disconnect::NoPong, connection),
+        match self.heartbeat.due(now, interval, patience) {
+            Due::Nothing => {}
+            Due::Ping => self.reply_encoded(self.encoding.ping(), connection),
+            Due::Late => return self.disconnect(Disconnect::NoPong, connection),
         }
         self.run(connection);
     }
@@ -404,6 +401,10 @@ impl Session for CentrifugeSession {
             message
         });
         Farewell { code, reason: reason.into(), message }
+    }
+
+    fn user(&self) -> &str {
+        &self.profile.user
     }
 
     fn wire(&self) -> Wire {

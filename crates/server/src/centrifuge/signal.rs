@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ordercast_protocol::centrifuge::code;
 
-use crate::tokens::ChannelOptions;
+use crate::access::tokens::ChannelOptions;
 
 /// Whom a signal of the server API means: a user, of it perhaps only one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

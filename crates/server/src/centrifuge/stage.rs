@@ -4,9 +4,6 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use ordercast_protocol::centrifuge::message::ConnectResult;
-use ordercast_protocol::principal::Role;
-
-use super::permission::Caller;
 
 /// How far the conversation is.
 pub(super) enum Stage {
@@ -30,25 +27,23 @@ pub(super) struct Connecting {
     pub(super) waiting: usize,
 }
 
-/// Who the client is.
+/// The client as other clients see it. Its principal stands in the origin of its connection.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
-    /// The user's id; empty when anonymous.
+pub(super) struct Profile {
+    /// The user's id as its token names it; empty when anonymous.
     pub(super) user: Arc<str>,
-    pub(super) caller: Caller,
     /// What others see of it, if there is anything.
     info: Option<Box<Bytes>>,
 }
 
-impl Identity {
+impl Profile {
     /// Of a client that has not connected.
     pub(super) fn unknown() -> Self {
-        let caller = Caller { role: Role::Customer, customer_id: None, is_user: false };
-        Self::new(no_user(), caller, Bytes::new())
+        Self::new(no_user(), Bytes::new())
     }
 
-    pub(super) fn new(user: Arc<str>, caller: Caller, info: Bytes) -> Self {
-        Self { user, caller, info: (!info.is_empty()).then(|| Box::new(info)) }
+    pub(super) fn new(user: Arc<str>, info: Bytes) -> Self {
+        Self { user, info: (!info.is_empty()).then(|| Box::new(info)) }
     }
 
     /// What others see of the client.

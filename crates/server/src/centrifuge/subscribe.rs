@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordercast_access::{Right, Verdict};
 use ordercast_hub::session::{Connection, Presence, Replies, Subscribe, SubscribeError};
 use ordercast_protocol::centrifuge::code::{Error, Unsubscribe};
 use ordercast_protocol::centrifuge::message::{
@@ -12,12 +13,12 @@ use ordercast_protocol::limits::MAX_CHANNELS;
 use ordercast_protocol::position::{Epoch, Position};
 
 use super::connect::seconds;
-use super::permission::{Right, Verdict, in_channel};
 use super::session::{CentrifugeSession, unix_s};
 use super::signal::{Signal, Since};
 use super::subscription::{Awaited, Subscription, Wish};
+use crate::access::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
 use crate::channels::Namespace;
-use crate::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
+use crate::operations::permission::{in_channel, is_allowed};
 
 /// The one kind of delta.
 const FOSSIL: &str = "fossil";
@@ -32,7 +33,7 @@ impl CentrifugeSession {
         let outcome = match verdict {
             Verdict::Allowed => self.begin_subscription(wish, connection),
             Verdict::Denied => Err(Error::PermissionDenied),
-            Verdict::IfOwnOrder(order) => self.hold(wish, order, connection),
+            Verdict::IfOwn => self.hold(wish, connection),
         };
         if let Err(error) = outcome {
             self.refuse(id, error, connection);
@@ -62,13 +63,13 @@ impl CentrifugeSession {
             "" => None,
             token => Some(self.subscription_claims(token, &channel.name, connection)?),
         };
-        let caller = &self.identity.caller;
+        let principal = &connection.origin().principal;
         let verdict = match claims {
             Some(_) => Verdict::Allowed,
-            None => in_channel(caller, Right::Subscribe, &channel, namespace.as_deref(), false),
+            None => in_channel(principal, Right::Subscribe, &channel, namespace.as_deref(), false),
         };
         // Who may not read the past may not ask for it here either; a namespace may give it to everyone.
-        let history = in_channel(caller, Right::History, &channel, namespace.as_deref(), true);
+        let history = in_channel(principal, Right::ReadHistory, &channel, namespace.as_deref(), true);
         let sees_past = history != Verdict::Denied;
         let or_error = request.flag & SubscribeRequest::REJECT_UNRECOVERED != 0;
         let wish = Wish {
@@ -103,7 +104,7 @@ impl CentrifugeSession {
             }
         })?;
         let is_right_client = claims.client.as_ref().is_none_or(|client| *client == connection.id());
-        if *claims.sub != *self.identity.user || claims.channel != channel || !is_right_client {
+        if *claims.sub != *self.profile.user || claims.channel != channel || !is_right_client {
             return Err(Error::PermissionDenied);
         }
         if claims.expires_at().is_some_and(|at| at <= now_s) {
@@ -113,17 +114,16 @@ impl CentrifugeSession {
     }
 
     /// Asks the store whose an order is before its channel is subscribed.
-    fn hold(&mut self, wish: Wish, order: Arc<str>, connection: &mut dyn Connection) -> Result<(), Error> {
+    fn hold(&mut self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Error> {
         let leave = self.leave_to_wait().ok_or(Error::TooManyRequests)?;
-        let (app, own) = (Arc::clone(&self.app), self.identity.caller.customer_id.clone());
-        let channel = Arc::clone(&wish.channel.name);
-        self.subscriptions.insert(Arc::clone(&channel), Subscription::held(wish));
+        let (app, principal) = (Arc::clone(&self.app), connection.origin().principal.clone());
+        let channel = wish.channel.clone();
+        self.subscriptions.insert(Arc::clone(&channel.name), Subscription::held(wish));
         let runtime = self.app.runtime.clone();
         let read = async move |replies: Replies| {
-            let order = app.store.order(order).await;
-            let is_own = order.map(|found| found.is_some_and(|(order, _)| Some(&order.customer_id) == own.as_ref()));
+            let is_own = is_allowed(&app, &principal, Verdict::IfOwn, &channel).await;
             let is_own = is_own.map_err(|error| tracing::error!(%error, "a read failed"));
-            replies.signal(Arc::new(Signal::OrderSeen { channel, is_own }));
+            replies.signal(Arc::new(Signal::OrderSeen { channel: channel.name, is_own }));
             drop(leave);
         };
         connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
@@ -175,7 +175,7 @@ impl CentrifugeSession {
         subscription.was_recovering = since.is_some();
         subscription.set_end(wish.ends_at.map(|at| (at, self.give_up_at(at))));
         let presence = (is_shown || is_announced).then(|| Presence {
-            user: Arc::clone(&self.identity.user),
+            user: Arc::clone(&self.profile.user),
             info: encode_info(&self.client_info(&subscription, connection)),
             is_announced,
         });
@@ -201,7 +201,7 @@ impl CentrifugeSession {
         let epoch = match (epoch.is_empty(), &channel.source) {
             (false, _) => Epoch(epoch.into()),
             (true, Source::Log(log, _)) => self.app.hub.log_state(*log).epoch,
-            (true, Source::Memory(_)) => super::past::memory_position(&self.app.hub, channel).epoch,
+            (true, Source::Memory(_)) => super::history::memory_position(&self.app.hub, channel).epoch,
         };
         Position { epoch, offset }
     }
@@ -209,9 +209,9 @@ impl CentrifugeSession {
     /// The client as others see it.
     pub(super) fn client_info(&self, subscription: &Subscription, connection: &dyn Connection) -> ClientInfo {
         ClientInfo {
-            user: self.identity.user.to_string(),
+            user: self.profile.user.to_string(),
             client: connection.id().to_owned(),
-            conn_info: self.identity.info(),
+            conn_info: self.profile.info(),
             chan_info: subscription.info(),
         }
     }

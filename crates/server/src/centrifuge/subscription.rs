@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use ordercast_protocol::channel::Channel;
 
+use crate::access::tokens::ChannelOptions;
 use crate::channels::Namespace;
-use crate::tokens::ChannelOptions;
 
 /// Up to so many subscriptions the list grows by one at a time.
 const FEW: usize = 4;

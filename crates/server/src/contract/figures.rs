@@ -11,8 +11,8 @@ use super::schema::{
     about, answer, count, counts, currency, flag, instant, list, money, named, one_of, or_null, strict, strict_beside,
     string, text, with,
 };
-use crate::products::MAX_PRODUCTS;
-use crate::work::{MAX_CAPACITY, MAX_RETRY_AFTER_S, MAX_WAIT_S};
+use crate::resources::products::MAX_PRODUCTS;
+use crate::resources::work::{MAX_CAPACITY, MAX_RETRY_AFTER_S, MAX_WAIT_S};
 
 /// Most bytes of a worker's name and of a lease.
 const MAX_NAME_BYTES: usize = 64;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::{about, answer, count, flag, lenient, list, named, one_of, or_null, string};
-use crate::api::{MAX_BATCH, SWITCHES};
+use crate::server_api::{MAX_BATCH, SWITCHES};
 
 /// Base64 of any bytes.
 fn base64() -> Value {

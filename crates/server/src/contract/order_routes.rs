@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::operation::Operation;
 use super::orders::{action_request, actions, id, statuses};
 use super::schema::{about, answer, count, flag, instant, list, named, one_of, or_null, strict, string, text};
-use crate::adjustments;
-use crate::orders::{DEFAULT_PAGE, MAX_PAGE};
+use crate::operations::orders::{DEFAULT_PAGE, MAX_PAGE};
+use crate::resources::adjustments;
 
 const ORDERS: &str = "Orders";
 const CATALOGUE: &str = "Catalogue";

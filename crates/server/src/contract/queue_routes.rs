@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::schema::{about, answer, count, flag, instant, list, one_of, or_null, strict, string, text};
-use crate::queues::MAX_CUSTOMER_BYTES;
+use crate::resources::queues::MAX_CUSTOMER_BYTES;
 
 const QUEUES: &str = "Queues";
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::methods::{answer_of, request_of};
 use super::operation::Operation;
 use super::schema::{named, one_of, string};
-use crate::api;
 use crate::centrifuge::endpoints::WEBSOCKET_PATH;
-use crate::ticker::MAX_TICKS;
+use crate::server_api;
+use crate::telemetry::ticker::MAX_TICKS;
 
 const STREAMS: &str = "Streams";
 const FIGURES: &str = "Figures";
@@ -120,7 +120,7 @@ pub(super) fn server_api() -> Vec<Operation> {
         operation.needs_key = true;
         operation
     };
-    api::method_names().chain(["batch"]).map(method).collect()
+    server_api::method_names().chain(["batch"]).map(method).collect()
 }
 
 fn summary_of(method: &str) -> &'static str {

@@ -1,0 +1,105 @@
+//! `GET /docs/errors/{name}`: what the `type` of a problem leads to.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::response::Response;
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use ordercast_protocol::error::ErrorCode;
+
+use crate::http::parameters::bad_query;
+use crate::problem::Problem;
+
+/// Nothing but the style is loaded; the text comes from the program alone.
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = include_str!("documents.css");
+
+/// The page of one error.
+pub(crate) async fn page(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    let Path(name) = name.map_err(bad_query)?;
+    let code = ErrorCode::ALL.into_iter().find(|code| code.name() == name);
+    let code = code.ok_or_else(|| {
+        Problem::new(ErrorCode::NotFound, format!("there is no error {name}; /docs/errors lists all of them"))
+    })?;
+    let (title, status) = (code.title(), code.http_status());
+    let body = format!(
+        "<h1>{}</h1><p><code>{name}</code>, HTTP status {status}</p><p>{}</p><h2>What to do</h2><p>{}</p>\
+         <p><a href=\"/docs/errors\">All errors</a></p>",
+        html_of(title),
+        html_of(code.meaning()),
+        html_of(code.remedy())
+    );
+    Ok(document(title, &body))
+}
+
+/// `GET /docs/errors`: all of them.
+pub(crate) async fn list() -> Response {
+    let row = |code: ErrorCode| {
+        let (name, status) = (code.name(), code.http_status());
+        format!(
+            "<tr><td><a href=\"/docs/errors/{name}\">{name}</a></td><td>{status}</td><td>{}</td></tr>",
+            html_of(code.title())
+        )
+    };
+    let rows: String = ErrorCode::ALL.into_iter().map(row).collect();
+    let head =
+        "<thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Status</th><th scope=\"col\">Title</th></tr></thead>";
+    document("Errors", &format!("<h1>Errors</h1><table>{head}<tbody>{rows}</tbody></table>"))
+}
+
+/// A page of the documentation; `body` is HTML.
+pub(crate) fn document(title: &str, body: &str) -> Response {
+    let text = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} · Ordercast</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" href=\"/docs/style.css\"></head>\
+         <body><nav aria-label=\"Pages\"><a href=\"/\">Overview</a><a href=\"/desk\">Desk</a><a href=\"/docs\">Routes</a>\
+         <a href=\"/docs/errors\">Errors</a></nav><main>{body}</main></body></html>\n",
+        html_of(title)
+    );
+    respond(text, "text/html; charset=utf-8")
+}
+
+/// `GET /docs/style.css`.
+pub(crate) async fn style() -> Response {
+    respond(STYLE, "text/css; charset=utf-8")
+}
+
+fn respond(text: impl Into<Body>, content_type: &'static str) -> Response {
+    let mut response = Response::new(text.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Text as HTML; what stands between backticks is code.
+fn html_of(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let mut parts = escaped.split('`');
+    let mut html = parts.next().unwrap_or_default().to_owned();
+    while let (Some(code), rest) = (parts.next(), parts.next()) {
+        html.push_str(&format!("<code>{code}</code>{}", rest.unwrap_or_default()));
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stands_between_backticks_and_text_is_escaped() {
+        for (text, html) in [
+            ("a `b` c", "a <code>b</code> c"),
+            ("`<b>` & `c`", "<code>&lt;b&gt;</code> &amp; <code>c</code>"),
+            ("plain", "plain"),
+            ("", ""),
+        ] {
+            assert_eq!(html_of(text), html);
+        }
+    }
+}
