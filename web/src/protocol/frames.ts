@@ -6,11 +6,21 @@ import type { Positions } from './positions';
 import { readProduct, type Product } from './products';
 import { readTick, type Tick } from './ticks';
 
+/** A change of an order in the log. */
+export interface OrderEvent {
+  order: Order;
+  offset: number;
+  /** The order's first event: it is new. */
+  first: boolean;
+}
+
+export type OrderFrame = OrderEvent & { type: 'order'; channel: string; from: string | null };
+
 export type Frame =
   | { type: 'connect'; id: string }
   | { type: 'products'; products: Product[] }
   | { type: 'subscribed'; channel: string; epoch: string; offset: number; recovered: boolean }
-  | { type: 'order'; channel: string; offset: number; order: Order; first: boolean; from: string | null }
+  | OrderFrame
   | { type: 'market_data'; channel: string; offset: number; product: Product }
   | { type: 'stats'; tick: Tick }
   | { type: 'error'; code: string; message: string };
