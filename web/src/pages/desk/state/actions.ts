@@ -1,11 +1,15 @@
 // What can be done to an order: which fields each action takes, and the request that a filled-in form becomes. Pure.
 
+import type * as wire from '../../../protocol/generated';
 import type { FieldErrors } from '../../../protocol/problems';
 import type { Goods, WholeOrder } from '../../../protocol/wholeOrder';
 import { parseNumber } from '../../../text/numbers';
 import { fromLocalInput } from './filter';
 
 export type FieldName = 'reason' | 'until' | 'run_at' | 'lines' | 'close' | 'amount' | 'restock';
+
+/** An action that the server has today; it may have others by now. */
+type ActionName = wire.WholeOrder['allowed'][number];
 
 export interface Action {
   name: string;
@@ -21,7 +25,7 @@ export interface Action {
   warning?: string;
 }
 
-const ACTIONS: readonly Action[] = [
+const ACTIONS: readonly (Action & { name: ActionName })[] = [
   { name: 'release', label: 'Release', send: 'Release', done: 'Released', fields: [] },
   { name: 'start', label: 'Start now', send: 'Start now', done: 'Started', fields: [] },
   { name: 'retry', label: 'Retry', send: 'Retry order', done: 'Queued again', fields: ['reason'] },

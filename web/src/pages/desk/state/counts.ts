@@ -1,7 +1,9 @@
 // How many orders need a person, by status. Read once each, then kept by events. Pure.
 
+import type { Status } from '../../../protocol/orders';
+
 /** Statuses that nobody but a person moves on. */
-export const COUNTED = ['held', 'failed'] as const;
+export const COUNTED = ['held', 'failed'] as const satisfies readonly Status[];
 
 /** Counting stops here: more than this is "many". */
 export const COUNT_LIMIT = 100;

@@ -1,7 +1,7 @@
 // Which orders the desk lists: as chosen, as the address holds it, as the server is asked, and as events are judged.
 // Pure.
 
-import type { Order } from '../../../protocol/orders';
+import type { Order, Status } from '../../../protocol/orders';
 
 export interface Filter {
   /** A status by its outward name, `active` for all lanes, or empty. */
@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000;
 /** Spans of time back from now, by their names in the address. */
 export const SPANS: Readonly<Record<string, number>> = { '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 168 * HOUR_MS };
 
-export const LANES: readonly string[] = ['processing', 'expedited', 'priority_processing'];
+export const LANES: readonly string[] = ['processing', 'expedited', 'priority_processing'] satisfies Status[];
 
 /** Reads the filter of an address; what is not known there is passed over. */
 export function filterOf(query: URLSearchParams): Filter {

@@ -1,4 +1,5 @@
 import { useLayoutEffect, useState } from 'preact/hooks';
+import type { Status } from '../../../protocol/orders';
 import { lookOf } from '../../../views/statuses';
 import { choose, filter, open } from '../state/address';
 import { countLabel, COUNTED } from '../state/counts';
@@ -8,9 +9,9 @@ import { SEARCH_ID } from './keys';
 
 const CHIPS: readonly [string, string][] = [
   ['', 'All'],
-  ...['held', 'failed', 'pending', 'scheduled', 'retrying'].map(chip),
+  ...(['held', 'failed', 'pending', 'scheduled', 'retrying'] as const).map(chip),
   ['active', 'In work'],
-  ...['completed', 'partially_fulfilled', 'fulfilled', 'rejected', 'cancelled'].map(chip),
+  ...(['completed', 'partially_fulfilled', 'fulfilled', 'rejected', 'cancelled'] as const).map(chip),
 ];
 
 const TIMES = [
@@ -28,7 +29,7 @@ const PRIORITIES = [
   ['3', 'Low'],
 ] as const;
 
-function chip(status: string): [string, string] {
+function chip(status: Status): [string, string] {
   return [status, lookOf(status).label];
 }
 

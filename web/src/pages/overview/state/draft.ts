@@ -1,5 +1,6 @@
 // The order form: what was typed, and the request it becomes. Pure.
 
+import type * as wire from '../../../protocol/generated';
 import type { FieldErrors } from '../../../protocol/problems';
 import type { Product } from '../../../protocol/products';
 import { parseNumber } from '../../../text/numbers';
@@ -55,6 +56,8 @@ export function fieldPointers(source: Source): Readonly<Record<string, keyof Dra
   };
 }
 
+type Goods = Pick<wire.OrderRequest, 'items' | 'amount' | 'currency'>;
+
 export type Request = { body: string } | { errors: FieldErrors };
 
 /**
@@ -68,27 +71,26 @@ export function requestOf(draft: Draft, product: Product | undefined): Request {
   if (draft.address.trim() === '') errors['address'] = 'Say where it goes.';
   if (Object.keys(errors).length > 0) return { errors };
   const notes = draft.notes.trim();
-  return {
-    body: JSON.stringify({
-      ...goods,
-      customer: draft.customer.trim(),
-      address: draft.address.trim(),
-      priority: Number(draft.priority),
-      ...(notes === '' ? {} : { notes }),
-    }),
+  const order: wire.OrderRequest = {
+    ...goods,
+    customer: draft.customer.trim(),
+    address: draft.address.trim(),
+    priority: Number(draft.priority) as NonNullable<wire.OrderRequest['priority']>,
+    ...(notes === '' ? {} : { notes }),
   };
+  return { body: JSON.stringify(order) };
 }
 
-function goodsOfProduct(draft: Draft, product: Product | undefined, errors: Record<string, string>): object {
+function goodsOfProduct(draft: Draft, product: Product | undefined, errors: Record<string, string>): Goods {
   const quantity = parseNumber(draft.quantity);
   if (!product) errors['sku'] = 'Pick a product from the list, or switch to a free order.';
   if (quantity === null) errors['quantity'] = 'Give the quantity as a number.';
-  if (!product) return {};
+  if (!product) return { items: [] };
   const { sku, price, currency } = product;
   return { items: [{ sku, quantity, price }], ...(currency === '' ? {} : { currency }) };
 }
 
-function goodsTyped(draft: Draft, errors: Record<string, string>): object {
+function goodsTyped(draft: Draft, errors: Record<string, string>): Goods {
   const items = draft.items.split('\n').map((line) => line.trim()).filter((line) => line !== '');
   const amount = parseNumber(draft.amount);
   const currency = draft.currency.trim().toUpperCase();
