@@ -52,8 +52,8 @@ let repaint: ReturnType<typeof setTimeout> | undefined;
 let page: LivePage;
 let stream: Stream;
 
-export function startLive(of: LivePage): void {
-  page = of;
+export function startLive(livePage: LivePage): void {
+  page = livePage;
   stream = new Stream(page.channels, {
     // The socket begins with the ticks, whose beat tells that the connection lives.
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?channels=stats`,
