@@ -58,7 +58,10 @@ export function WorkPanel() {
         ref={scroller}
         onScroll={look}
         onFocusIn={({ target }) => listHold.set('focused', target instanceof Element && target.matches('a:focus-visible'))}
-        onFocusOut={() => listHold.set('focused', false)}
+        // From row to row nothing lets go in between.
+        onFocusOut={({ currentTarget, relatedTarget }) => {
+          if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) listHold.set('focused', false);
+        }}
       >
         {shown.value.length === 0 ? <Nothing /> : <Rows />}
       </div>
