@@ -201,6 +201,23 @@ test('nothing jumps under the pointer', async () => {
   await row(ann, id).waitFor({ state: 'detached' });
 });
 
+test('nothing moves while the keyboard walks along the list', async () => {
+  const [older, newer] = [await held(), await held()];
+  const ann = await visit('?status=held');
+  await row(ann, newer).waitFor();
+  await ann.page.keyboard.press('j');
+  const fresh = await held();
+  const waits = ann.page.getByRole('button', { name: '1 new' });
+  await waits.waitFor();
+  await ann.page.keyboard.press('j');
+  assert.equal(await focusedOrder(ann), older);
+  assert.equal(await waits.count(), 1);
+  assert.equal(await row(ann, fresh).count(), 0);
+  await ann.page.keyboard.press('Escape');
+  await row(ann, fresh).waitFor();
+  undisturbed(ann);
+});
+
 test('the address holds the filter, and the back button works', async () => {
   const id = await held({ priority: 1 });
   const ann = await visit();

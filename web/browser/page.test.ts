@@ -204,6 +204,38 @@ test('an event that got lost on the way is fetched', async () => {
   undisturbed(ann);
 });
 
+test('a paused feed stands still when events are lost for good', async () => {
+  let isLost = false;
+  let say = (_frame: object): void => undefined;
+  const ann = await visit({
+    arrange: (page) =>
+      page.routeWebSocket('**/ws**', (socket) => {
+        const upstream = socket.connectToServer();
+        upstream.onMessage((message) => {
+          const isOrder = typeof message === 'string' && message.includes('"type":"order');
+          if (!isOrder || !isLost) socket.send(message);
+        });
+        say = (frame) => socket.send(JSON.stringify(frame));
+      }),
+  });
+  const ids = (): Promise<(string | null)[]> =>
+    ann.page.locator('.feed-row').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-order')));
+  await ann.page.getByRole('button', { name: 'Pause' }).click();
+  const before = await ids();
+  isLost = true;
+  for (const amount of [7, 8]) await server.post('/orders', { items: ['Never told'], amount, customer: 'c', address: 'a' });
+  const reply = await fetch(`${server.url}/orders?limit=1`);
+  const { as_of } = (await reply.json()) as { as_of: { orders: { epoch: string; offset: number } } };
+  // As a server does that could not deliver all it had promised.
+  say({ type: 'subscribed', channel: 'orders', ...as_of.orders, recovered: false });
+  isLost = false;
+  await ann.page.getByText('2 new').waitFor();
+  assert.deepEqual(await ids(), before);
+  await ann.page.getByRole('button', { name: 'Resume' }).click();
+  await ann.page.locator('.feed-row', { hasText: 'Never told' }).nth(1).waitFor();
+  undisturbed(ann);
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1280, 390, 320]) {
     test(`accessible and without sideways scrolling: ${colorScheme}, ${width} px`, async () => {

@@ -87,6 +87,10 @@ fn rooms() {
             ("crates/server/src/contract.rs:3", "`contract` must not import from `problem`"),
             ("crates/server/src/contract.rs:4", "`contract` must not import from `problem`"),
             ("crates/server/src/contract.rs:8", "`cellar` is not in the table"),
+            ("web/src/live/store.ts:4", "`live` must not import from `pages/overview`, only protocol, stream;"),
+            ("web/src/pages/desk/list.ts:2", "`pages/desk` must not import from `pages/overview`"),
+            ("web/src/pages/desk/list.ts:4", "`attic` is not in the table"),
+            ("web/src/pages/desk/page.css:1", "`pages/desk` must not import from `pages/overview`"),
         ],
     );
 }

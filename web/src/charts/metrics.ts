@@ -1,7 +1,7 @@
 // The five figures of the page: what each shows as a number and as lines over time. Pure; drawing is elsewhere.
 
 import type { Tick } from '../protocol/ticks';
-import { formatMoneyShort } from '../state/money';
+import { formatMoneyShort } from '../text/money';
 import { errorShares, rates } from './rates';
 
 /** Names of colours in the style sheet. */

@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Metric, Tone } from './metrics';
-import { WINDOW_S } from '../state/ticks';
+import { WINDOW_S } from './ticks';
 
 /** All charts move their cursor together. */
 const SYNC_KEY = 'metrics';

@@ -1,6 +1,7 @@
 // What the desk asks of the server, and how the answers to an action read.
 
 import { each, list, text } from './fields';
+import type * as wire from './generated';
 import { readOrder, type Order } from './orders';
 import { readAsOf, type Position } from './positions';
 import { readProblem, type Problem } from './problems';
@@ -21,7 +22,7 @@ export interface OrderPage {
 
 /** `query`: filter, limit and cursor as the server takes them. */
 export async function fetchOrderPage(query: URLSearchParams): Promise<OrderPage> {
-  const reply = await read(`/orders?${query}`);
+  const reply = await read<wire.OrderList>(`/orders?${query}`);
   return {
     orders: each(list(reply, 'orders'), (value) => readOrder(value)),
     next: text(reply, 'next') ?? null,
@@ -39,7 +40,7 @@ export async function fetchSteps(id: string, offset: number): Promise<Step[]> {
   const steps: Step[] = [];
   let after = String(offset);
   for (let page = 0; page < MOST_PAGES_OF_STEPS; page += 1) {
-    const reply = await read(`/orders/${encodeURIComponent(id)}/events?limit=${STEPS_OF_A_PAGE}&after=${after}`);
+    const reply = await read<wire.OrderEventList>(`/orders/${encodeURIComponent(id)}/events?limit=${STEPS_OF_A_PAGE}&after=${after}`);
     steps.push(...each(list(reply, 'events'), readStep));
     const next = text(reply, 'next');
     if (next === undefined) break;

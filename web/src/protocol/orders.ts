@@ -1,24 +1,9 @@
 // The order as the server tells it: in lists (whole) and in events (summary, without personal data).
 
-import { each, isObject, list, number, object, text, type Json } from './fields';
+import { each, flag, isObject, list, number, object, text, time, type Raw } from './fields';
+import type * as wire from './generated';
 
-export const STATUSES = [
-  'pending',
-  'scheduled',
-  'held',
-  'retrying',
-  'processing',
-  'expedited',
-  'priority_processing',
-  'completed',
-  'partially_fulfilled',
-  'fulfilled',
-  'failed',
-  'rejected',
-  'cancelled',
-] as const;
-
-export type Status = (typeof STATUSES)[number];
+export type Status = wire.Order['status'];
 
 export interface Line {
   sku: string;
@@ -45,14 +30,19 @@ export interface Order {
   durationMs: number | null;
 }
 
+/** The summary of an event has `lines`, an order of a list `items`. */
+type Told = wire.Order & wire.OrderSummary;
+type WireLine = NonNullable<wire.OrderSummary['lines']>[number];
+
 /** Reads a whole order (`GET /orders`, `POST /orders`) or the summary inside an event. */
 export function readOrder(value: unknown, version?: number): Order | null {
-  if (!isObject(value)) return null;
+  if (!isObject<Told>(value)) return null;
   const id = text(value, 'id');
   const status = text(value, 'status');
   if (id === undefined || status === undefined) return null;
   const lines = readLines(value);
   const createdAt = time(value, 'created_at') ?? 0;
+  const processing = object(value, 'processing');
   return {
     id,
     status,
@@ -65,25 +55,19 @@ export function readOrder(value: unknown, version?: number): Order | null {
     itemCount: number(value, 'item_count') ?? lines.length,
     version: version ?? number(value, 'version') ?? 0,
     updatedAt: time(value, 'updated_at') ?? createdAt,
-    demo: value['demo'] === true,
-    durationMs: number(object(value, 'processing') ?? {}, 'duration_ms') ?? null,
+    demo: flag(value, 'demo'),
+    durationMs: (processing && number(processing, 'duration_ms')) ?? null,
   };
 }
 
-function readLines(order: Json): Line[] {
+function readLines(order: Raw<Told>): Line[] {
   const lines = list(order, 'lines');
   return each(lines.length > 0 ? lines : list(order, 'items'), readLine);
 }
 
 function readLine(value: unknown): Line | null {
   if (typeof value === 'string') return { sku: value, quantity: 1 };
-  if (!isObject(value)) return null;
+  if (!isObject<WireLine>(value)) return null;
   const sku = text(value, 'sku');
   return sku === undefined ? null : { sku, quantity: number(value, 'quantity') ?? 1 };
-}
-
-/** Unix milliseconds of a time written as RFC 3339. */
-export function time(source: Json, key: string): number | undefined {
-  const value = Date.parse(text(source, key) ?? '');
-  return Number.isNaN(value) ? undefined : value;
 }

@@ -1,6 +1,7 @@
 // Where a reader stands in a log. Offsets of a log are gapless, so the next event is always `offset + 1`.
 
-import { isObject, number, object, text, type Json } from './fields';
+import { isObject, number, object, text, type Raw } from './fields';
+import type * as wire from './generated';
 
 export interface Position {
   epoch: string;
@@ -19,9 +20,9 @@ export function judge(position: Position, offset: number): Verdict {
 }
 
 /** Reads the position of a log from the `as_of` of a reply. */
-export function readAsOf(reply: Json, log: string): Position | null {
+export function readAsOf(reply: Raw<Pick<wire.OrderList, 'as_of'>>, log: string): Position | null {
   const position = object(reply, 'as_of')?.[log];
-  if (!isObject(position)) return null;
+  if (!isObject<wire.Position>(position)) return null;
   const epoch = text(position, 'epoch');
   const offset = number(position, 'offset');
   return epoch === undefined || offset === undefined ? null : { epoch, offset };

@@ -1,6 +1,7 @@
 // RFC 9457 problem details, and which field of the order form each of their pointers speaks of.
 
 import { each, isObject, list, text } from './fields';
+import type * as wire from './generated';
 
 export interface Problem {
   title: string;
@@ -9,16 +10,19 @@ export interface Problem {
 }
 
 export function readProblem(value: unknown, status: number): Problem {
-  const source = isObject(value) ? value : {};
-  const errors = each(list(source, 'errors'), (entry) => {
-    const detail = isObject(entry) ? text(entry, 'detail') : undefined;
-    return detail === undefined ? null : { detail, pointer: (isObject(entry) && text(entry, 'pointer')) || '' };
-  });
+  const source = isObject<wire.Problem>(value) ? value : {};
+  const errors = each(list(source, 'errors'), readFieldError);
   return {
     title: text(source, 'title') ?? `The server answered ${status}`,
     detail: text(source, 'detail') ?? '',
     errors,
   };
+}
+
+function readFieldError(value: unknown): Problem['errors'][number] | null {
+  if (!isObject<NonNullable<wire.Problem['errors']>[number]>(value)) return null;
+  const detail = text(value, 'detail');
+  return detail === undefined ? null : { detail, pointer: text(value, 'pointer') ?? '' };
 }
 
 /** A problem sorted by form field; `''` holds what belongs to no field. */

@@ -1,4 +1,5 @@
 import { isObject, number, text } from './fields';
+import type * as wire from './generated';
 
 export interface Product {
   sku: string;
@@ -13,7 +14,7 @@ export interface Product {
 
 /** Reads a catalogue row or a `market_data` event: both carry the same fields. */
 export function readProduct(value: unknown): Product | null {
-  if (!isObject(value)) return null;
+  if (!isObject<wire.Product>(value)) return null;
   const sku = text(value, 'sku');
   const price = number(value, 'price');
   if (sku === undefined || price === undefined) return null;

@@ -1,6 +1,7 @@
 // The HTTP half of the protocol. Every request ends within a deadline: a page must never wait for a dead server.
 
-import { each, isObject, list, type Json } from './fields';
+import { each, flag, isObject, list, type Raw } from './fields';
+import type * as wire from './generated';
 import { readOrder, type Order } from './orders';
 import { readAsOf, type Position } from './positions';
 import { readProblem, type Problem } from './problems';
@@ -17,7 +18,7 @@ export interface OrderList {
 }
 
 export async function fetchOrders(): Promise<OrderList> {
-  const reply = await read(`/orders?limit=${LISTED_ORDERS}`);
+  const reply = await read<wire.OrderList>(`/orders?limit=${LISTED_ORDERS}`);
   return { orders: each(list(reply, 'orders'), (value) => readOrder(value)), asOf: readAsOf(reply, 'orders') };
 }
 
@@ -27,16 +28,16 @@ export interface ProductList {
 }
 
 export async function fetchProducts(): Promise<ProductList> {
-  const reply = await read('/products');
+  const reply = await read<wire.ProductList>('/products');
   return { products: each(list(reply, 'products'), readProduct), asOf: readAsOf(reply, 'products') };
 }
 
 export async function fetchHistory(seconds: number): Promise<Tick[]> {
-  return each(list(await read(`/stats/history?seconds=${seconds}`), 'ticks'), readTick);
+  return each(list(await read<wire.StatsHistory>(`/stats/history?seconds=${seconds}`), 'ticks'), readTick);
 }
 
 export async function fetchDemoMode(): Promise<boolean> {
-  return (await read('/health'))['demo'] === true;
+  return flag(await read<wire.Health>('/health'), 'demo');
 }
 
 export type Placement =
@@ -92,7 +93,8 @@ export function whyOf(error: unknown): string {
   return error instanceof ReadError ? error.message : 'The server did not answer.';
 }
 
-export async function read(path: string): Promise<Json> {
+/** Reads what should be a `Wire`. */
+export async function read<Wire>(path: string): Promise<Raw<Wire>> {
   const reply = await fetch(path, {
     headers: { Accept: 'application/json' },
     cache: 'no-store',
@@ -100,6 +102,6 @@ export async function read(path: string): Promise<Json> {
   });
   const value: unknown = await reply.json().catch(() => null);
   if (!reply.ok) throw new ReadError(reply.status, readProblem(value, reply.status));
-  if (!isObject(value)) throw new Error(`${path}: not a JSON object`);
+  if (!isObject<Wire>(value)) throw new Error(`${path}: not a JSON object`);
   return value;
 }

@@ -1,4 +1,5 @@
 import { isObject, number, object, text } from './fields';
+import type * as wire from './generated';
 
 /** One second of the server's life. Counters are totals since the server started. */
 export interface Tick {
@@ -17,7 +18,7 @@ export interface Tick {
 }
 
 export function readTick(value: unknown): Tick | null {
-  if (!isObject(value)) return null;
+  if (!isObject<wire.StatsTick>(value)) return null;
   const timestamp = number(value, 'timestamp');
   if (timestamp === undefined || (text(value, 'type') ?? 'stats') !== 'stats') return null;
   const latency = object(value, 'latency_ms');

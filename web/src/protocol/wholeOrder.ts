@@ -1,7 +1,13 @@
 // The order as only its readers see it: with goods, money, and what may be done to it.
 
-import { each, isObject, list, number, object, text, type Json } from './fields';
-import { readOrder, time, type Order } from './orders';
+import { each, flag, isObject, list, number, object, text, time, type Raw } from './fields';
+import type * as wire from './generated';
+import { readOrder, type Order } from './orders';
+
+type WireItem = Exclude<wire.WholeOrder['items'][number], string>;
+type WireMoved = NonNullable<wire.WholeOrder['fulfilment']>[number];
+type WireCharge = NonNullable<wire.WholeOrder['charges']>[number];
+type WireGivenBack = NonNullable<wire.WholeOrder['ledger']>[number];
 
 export interface Goods {
   sku: string;
@@ -56,7 +62,8 @@ export interface WholeOrder extends Order {
 /** Reads the answer of `GET /orders/{id}` and of whatever is done to an order. */
 export function readWholeOrder(value: unknown): WholeOrder | null {
   const order = readOrder(value);
-  if (!order || !isObject(value)) return null;
+  if (!order || !isObject<wire.WholeOrder>(value)) return null;
+  const processing = object(value, 'processing');
   return {
     ...order,
     goods: readGoods(value),
@@ -67,10 +74,10 @@ export function readWholeOrder(value: unknown): WholeOrder | null {
     notes: text(value, 'notes') ?? '',
     attempts: number(value, 'attempts') ?? 0,
     lastError: text(value, 'last_error') ?? '',
-    worker: text(object(value, 'processing') ?? {}, 'worker') ?? '',
+    worker: (processing && text(processing, 'worker')) ?? '',
     dueAt: time(value, 'due_at') ?? null,
     placedAt: time(value, 'placed_at') ?? null,
-    cancelRequested: value['cancel_requested'] === true,
+    cancelRequested: flag(value, 'cancel_requested'),
     captured: number(value, 'captured') ?? 0,
     refunded: number(value, 'refunded') ?? 0,
     ledger: each(list(value, 'ledger'), readGivenBack),
@@ -79,9 +86,9 @@ export function readWholeOrder(value: unknown): WholeOrder | null {
 }
 
 /** Lines keep their places, odd ones too: what is shipped is told by place. */
-function readGoods(order: Json): Goods[] {
+function readGoods(order: Raw<wire.WholeOrder>): Goods[] {
   const goods = list(order, 'items').map((item): Goods => {
-    const line = isObject(item) ? item : {};
+    const line = isObject<WireItem>(item) ? item : {};
     return {
       sku: typeof item === 'string' ? item : (text(line, 'sku') ?? ''),
       quantity: number(line, 'quantity') ?? 1,
@@ -92,8 +99,9 @@ function readGoods(order: Json): Goods[] {
     };
   });
   for (const moved of list(order, 'fulfilment')) {
-    const line = isObject(moved) ? goods[number(moved, 'line') ?? -1] : undefined;
-    if (!line || !isObject(moved)) continue;
+    if (!isObject<WireMoved>(moved)) continue;
+    const line = goods[number(moved, 'line') ?? -1];
+    if (!line) continue;
     line.shipped = number(moved, 'shipped') ?? 0;
     line.cancelled = number(moved, 'cancelled') ?? 0;
     line.returned = number(moved, 'returned') ?? 0;
@@ -102,13 +110,13 @@ function readGoods(order: Json): Goods[] {
 }
 
 function readCharge(value: unknown): Charge | null {
-  if (!isObject(value)) return null;
+  if (!isObject<WireCharge>(value)) return null;
   const amount = number(value, 'amount');
   return amount === undefined ? null : { amount, kind: text(value, 'kind') ?? '', name: text(value, 'name') ?? '' };
 }
 
 function readGivenBack(value: unknown): GivenBack | null {
-  if (!isObject(value)) return null;
+  if (!isObject<WireGivenBack>(value)) return null;
   const amount = number(value, 'amount');
   if (amount === undefined) return null;
   return {
@@ -138,7 +146,8 @@ export interface Step {
 
 /** Reads one of `GET /orders/{id}/events`. */
 export function readStep(value: unknown): Step | null {
-  if (!isObject(value)) return null;
+  if (!isObject<wire.OrderEvent>(value)) return null;
+  const order = object(value, 'order');
   const offset = number(value, 'offset');
   const status = text(value, 'status');
   if (offset === undefined || status === undefined) return null;
@@ -150,6 +159,6 @@ export function readStep(value: unknown): Step | null {
     actor: text(value, 'actor') ?? '',
     action: text(value, 'action') ?? '',
     reason: text(value, 'reason') ?? '',
-    at: time(object(value, 'order') ?? {}, 'updated_at') ?? (number(value, 'timestamp') ?? 0) * 1_000,
+    at: (order && time(order, 'updated_at')) ?? (number(value, 'timestamp') ?? 0) * 1_000,
   };
 }

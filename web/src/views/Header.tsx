@@ -1,7 +1,7 @@
-import { connection, demo, watching } from '../state/server';
-import { theme, toggleTheme } from '../state/theme';
+import { connection, demo, retryNow, watching } from '../live/store';
 import type { Connection } from '../stream/link';
 import { Icon, Mark, type IconName } from './Icon';
+import { theme, toggleTheme } from './theme';
 
 const CONNECTIONS: Readonly<Record<Connection, { icon: IconName; label: string }>> = {
   connecting: { icon: 'working', label: 'Connecting' },
@@ -18,11 +18,9 @@ const PAGES = [
 
 interface Props {
   page: (typeof PAGES)[number]['path'];
-  /** Cuts the wait for the next attempt to connect short. */
-  onRetry: () => void;
 }
 
-export function Header({ page, onRetry }: Props) {
+export function Header({ page }: Props) {
   return (
     <header class="header">
       <div class="brand">
@@ -43,7 +41,7 @@ export function Header({ page, onRetry }: Props) {
       </nav>
       <div class="header-tools">
         <Watching />
-        <ConnectionState onRetry={onRetry} />
+        <ConnectionState />
         <ThemeToggle />
       </div>
     </header>
@@ -55,7 +53,7 @@ function Watching() {
   return isKnown ? <span class="watching">{watching.value} watching</span> : null;
 }
 
-function ConnectionState({ onRetry }: Pick<Props, 'onRetry'>) {
+function ConnectionState() {
   const { icon, label } = CONNECTIONS[connection.value];
   return (
     <>
@@ -64,7 +62,7 @@ function ConnectionState({ onRetry }: Pick<Props, 'onRetry'>) {
         {label}
       </span>
       {connection.value === 'offline' && (
-        <button type="button" class="button-quiet" onClick={onRetry}>
+        <button type="button" class="button-quiet" onClick={retryNow}>
           Try now
         </button>
       )}

@@ -1,8 +1,10 @@
 //! Which room of a large source tree may import from which.
 //!
-//! A room is a module right below the root of its tree, with everything inside it. [`TREES`] lists the rooms of each
-//! tree and the arrows allowed between them; the arrows of one tree form no cycle. A tree of another language gets a
-//! row there and a function that finds its imports.
+//! A room is a module right below the root of its tree, or a page of the web, with everything inside it. [`TREES`]
+//! lists the rooms of each tree and the arrows allowed between them; the arrows of one tree form no cycle. A tree of
+//! another language gets a row there and a function that finds its imports.
+
+mod web_imports;
 
 use std::collections::BTreeSet;
 
@@ -41,7 +43,10 @@ struct Import {
     place: (String, usize),
 }
 
-const TREES: [Tree; 1] = [Tree { folder: "crates/server/src", imports: rust_imports, rooms: &SERVER }];
+const TREES: [Tree; 2] = [
+    Tree { folder: "crates/server/src", imports: rust_imports, rooms: &SERVER },
+    Tree { folder: "web/src", imports: web_imports::of_folder, rooms: &WEB },
+];
 
 #[rustfmt::skip]
 const SERVER: [Room; 15] = [
@@ -66,6 +71,19 @@ const SERVER: [Room; 15] = [
             "telemetry", "upgrade",
         ],
     },
+];
+
+#[rustfmt::skip]
+const WEB: [Room; 9] = [
+    Room { name: "protocol", may_import: &[] },
+    Room { name: "text", may_import: &[] },
+    Room { name: "styles", may_import: &[] },
+    Room { name: "stream", may_import: &["protocol"] },
+    Room { name: "live", may_import: &["protocol", "stream"] },
+    Room { name: "charts", may_import: &["protocol", "text"] },
+    Room { name: "views", may_import: &["live", "protocol", "stream"] },
+    Room { name: "pages/overview", may_import: &["charts", "live", "protocol", "styles", "text", "views"] },
+    Room { name: "pages/desk", may_import: &["live", "protocol", "styles", "text", "views"] },
 ];
 
 /// Finds imports that the table forbids, rooms that it does not list, and arrows in it that nothing needs any more.

@@ -1,0 +1,73 @@
+import type { ComponentChildren } from 'preact';
+import type { WholeOrder } from '../../../protocol/wholeOrder';
+import { formatDuration, formatInstant } from '../../../views/orderTexts';
+import { choose, linkTo } from '../state/address';
+import { NO_FILTER } from '../state/filter';
+import { afterRedraw } from './redraw';
+
+export function Facts({ order }: { order: WholeOrder }) {
+  const ofCustomer = { ...NO_FILTER, customer: order.customerId };
+  return (
+    <>
+      {order.lastError !== '' && (
+        <div class="notice notice-bad">
+          <p>
+            <strong>Last error</strong> {order.lastError}
+          </p>
+        </div>
+      )}
+      <dl class="facts">
+        <Fact name="Customer">
+          {order.customer}
+          <a
+            class="facts-more"
+            href={linkTo('', ofCustomer)}
+            onClick={(event) => {
+              if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+              event.preventDefault();
+              choose(ofCustomer);
+              afterRedraw(() => document.getElementById('work')?.focus());
+            }}
+          >
+            all orders of {order.customerId}
+          </a>
+        </Fact>
+        <Fact name="Address">{order.address}</Fact>
+        {order.notes !== '' && <Fact name="Notes">{order.notes}</Fact>}
+        {order.placedAt !== null && <Moment name="Placed" at={order.placedAt} />}
+        <Moment name="Accepted" at={order.createdAt} />
+        <Moment name="Last change" at={order.updatedAt} />
+        {order.dueAt !== null && <Moment name={DUE[order.status] ?? 'Due'} at={order.dueAt} />}
+        <Fact name="Attempts">
+          {order.attempts}
+          {order.worker !== '' && `, last by ${order.worker}`}
+          {order.durationMs !== null && ` in ${formatDuration(order.durationMs)}`}
+        </Fact>
+      </dl>
+    </>
+  );
+}
+
+/** What happens to the order when its timer fires. */
+const DUE: Readonly<Record<string, string>> = {
+  scheduled: 'Starts',
+  held: 'Held until',
+  retrying: 'Tried again',
+};
+
+function Moment({ name, at }: { name: string; at: number }) {
+  return (
+    <Fact name={name}>
+      <time dateTime={new Date(at).toISOString()}>{formatInstant(at)}</time>
+    </Fact>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

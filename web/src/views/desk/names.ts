@@ -1,7 +1,0 @@
-import { catalogue, catalogueVersion } from '../../state/desk';
-
-/** The name of a product, or its SKU; who reads it follows the catalogue. */
-export function nameOf(sku: string): string {
-  void catalogueVersion.value;
-  return catalogue.get(sku)?.name ?? sku;
-}
