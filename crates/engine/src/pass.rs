@@ -20,7 +20,7 @@ use crate::ids::IdSource;
 pub(crate) struct Pass<'a> {
     /// What was loaded, with the changes of the commands before.
     pub(crate) set: WorkingSet,
-    /// The time of what is stored, in milliseconds since 1970.
+    /// The time that stored rows and events get, in milliseconds since 1970.
     pub(crate) now_ms: i64,
     pub(crate) rules: &'a Rules,
     pub(crate) recent: &'a mut RecentClaims,
