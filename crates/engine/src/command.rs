@@ -94,8 +94,8 @@ pub(crate) trait Command: Send + 'static {
         None
     }
 
-    /// Decides the command for its sender, over what was loaded. A refused command must leave the pass as it was. May be called again with a
-    /// fresh pass when the store has to start over.
+    /// Decides the command for its sender, over what was loaded. A refused command must leave the pass as it was. May be
+    /// called again with a fresh pass when the store has to start over.
     fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Self::Decided, Refusal>;
 }
 

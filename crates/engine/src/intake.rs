@@ -8,9 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-#[cfg(test)]
-use ordercast_access::Principal;
-use ordercast_access::{Kind, Origin, Party};
+use ordercast_access::{Origin, Party};
 
 use crate::command::{self, Command, CommandError, Pending, Reply};
 use crate::stats::Stats;
@@ -24,7 +22,9 @@ pub(crate) struct Submission {
     pub(crate) command: Box<dyn Pending>,
     /// Who asks, and from where.
     pub(crate) origin: Origin,
-    weight: usize,
+    /// Whose share of the bounds the command takes, and how much of it in bytes; `None` for a command that the engine
+    /// itself queued, which takes no share.
+    share: Option<(Party, usize)>,
 }
 
 #[derive(Default)]
@@ -81,14 +81,15 @@ impl Intake {
         queue.external += 1;
         queue.bytes += weight;
         stats.waiting.store(queue.external as u64, Relaxed);
-        *queue.by_party.entry(party).or_default() += 1;
-        self.push(queue, Submission { command: command::pending(command, reply), origin, weight });
+        *queue.by_party.entry(party.clone()).or_default() += 1;
+        let share = Some((party, weight));
+        self.push(queue, Submission { command: command::pending(command, reply), origin, share });
     }
 
     /// Queues a command of the engine itself; those are bounded by the workers' slots.
     pub(crate) fn submit_internal(&self, command: impl Command) {
         let queue = self.queue();
-        self.push(queue, Submission::internal(command::unanswered(command)));
+        self.push(queue, Submission::without_share(Origin::system(), command::unanswered(command)));
     }
 
     fn push(&self, mut queue: MutexGuard<'_, Queue>, submission: Submission) {
@@ -121,7 +122,7 @@ impl Intake {
         }
         let mut bytes = 0;
         let fits = |submission: &&Submission| {
-            bytes += submission.weight;
+            bytes += submission.share.as_ref().map_or(0, |(_, weight)| *weight);
             bytes <= MAX_BATCH_BYTES
         };
         // One command goes whatever its size.
@@ -135,9 +136,9 @@ impl Intake {
     }
 
     /// Makes room for the commands of a batch that was answered.
-    pub(crate) fn release(&self, parties: &[(Party, usize)], stats: &Stats) {
+    pub(crate) fn release(&self, shares: &[(Party, usize)], stats: &Stats) {
         let mut queue = self.queue();
-        for (party, weight) in parties {
+        for (party, weight) in shares {
             queue.external -= 1;
             queue.bytes -= weight;
             if let Some(waiting) = queue.by_party.get_mut(party) {
@@ -175,25 +176,19 @@ impl Intake {
 }
 
 impl Submission {
-    /// A command of the engine itself.
-    pub(crate) fn internal(command: Box<dyn Pending>) -> Self {
-        Self { command, origin: Origin::system(), weight: 0 }
+    /// A command that takes no share of the bounds: what queues it is bounded otherwise.
+    pub(crate) fn without_share(origin: Origin, command: Box<dyn Pending>) -> Self {
+        Self { command, origin, share: None }
     }
 
-    /// A command of a principal that takes no room.
-    #[cfg(test)]
-    pub(crate) fn by(principal: Principal, command: Box<dyn Pending>) -> Self {
-        Self { command, origin: Origin::new(principal, std::net::Ipv4Addr::LOCALHOST.into()), weight: 0 }
-    }
-
-    /// Whether it is a client's, and not one of the engine itself.
+    /// Whether an engine method queued it, whoever asked, and not the engine itself.
     pub(crate) fn is_external(&self) -> bool {
-        self.origin.principal.kind != Kind::System
+        self.share.is_some()
     }
 
-    /// Whose room the command takes, and how much of it.
-    pub(crate) fn room(&self) -> Option<(Party, usize)> {
-        self.is_external().then(|| (self.origin.party(), self.weight))
+    /// Whose share of the bounds the command takes, and how much of it in bytes.
+    pub(crate) fn share(&self) -> Option<(Party, usize)> {
+        self.share.clone()
     }
 }
 
@@ -202,10 +197,11 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc::{SyncSender, sync_channel};
 
-    use super::*;
     use bytes::Bytes;
+    use ordercast_access::Principal;
     use ordercast_protocol::position::Position;
 
+    use super::*;
     use crate::command::{Publish, PutProducts};
 
     fn client(last: u8) -> Origin {
@@ -234,7 +230,7 @@ mod tests {
         let Next::Batch(batch) = intake.next(10, None) else { panic!("three wait") };
         intake.submit(client(3), command(), reply(&answers), &stats);
         assert_eq!(answered.try_recv(), Ok(CommandError::Full), "a batch under way still counts");
-        let clients: Vec<_> = batch.iter().filter_map(Submission::room).collect();
+        let clients: Vec<_> = batch.iter().filter_map(Submission::share).collect();
         intake.release(&clients, &stats);
         intake.submit(client(1), command(), reply(&answers), &stats);
         intake.close(CommandError::Stopping);
@@ -254,6 +250,26 @@ mod tests {
         }
         assert_eq!(answered.try_recv(), Ok(CommandError::ClientFull), "the third of the first customer");
         assert!(answered.try_recv().is_err());
+    }
+
+    #[test]
+    fn every_command_that_took_a_share_gives_it_back() {
+        let stats = Stats::new();
+        for principal in
+            [Principal::local(), Principal::system(), Principal::anonymous(), Principal::worker("w".into())]
+        {
+            let intake = Intake::new(1, 1);
+            let (answers, answered) = sync_channel(16);
+            for _ in 0..2 {
+                let origin = Origin { principal: principal.clone(), ..client(1) };
+                intake.submit(origin, command(), reply(&answers), &stats);
+                let Next::Batch(batch) = intake.next(10, Some(Duration::ZERO)) else { panic!("one waits") };
+                assert_eq!(batch.len(), 1, "{principal} found room");
+                let shares: Vec<_> = batch.iter().filter_map(Submission::share).collect();
+                intake.release(&shares, &stats);
+            }
+            assert!(answered.try_recv().is_err(), "{principal} was refused");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ordercast_access::{Principal, Rights};
+use ordercast_access::{Origin, Principal, Rights};
 use ordercast_domain::decide::{Action, LineQuantity, RecentClaims, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
@@ -241,7 +241,7 @@ fn submission(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Submissi
         Wish::Act { actor, .. } => actor_of(*actor),
         _ => Principal::local(),
     };
-    Submission::by(principal, command(wish, side, known, now_ms))
+    Submission::without_share(Origin { principal, ..Origin::system() }, command(wish, side, known, now_ms))
 }
 
 fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pending> {
@@ -468,7 +468,7 @@ proptest! {
         let leases = [Leases::default(), Leases::default()];
         for side in &mut sides {
             let products = SKUS[..2].iter().map(|sku| stocked(sku)).collect();
-            side.commit(vec![Submission::internal(unanswered(PutProducts { products }))], now_ms);
+            side.commit(vec![Submission::without_share(Origin::system(), unanswered(PutProducts { products }))], now_ms);
         }
         for wishes in &batches {
             now_ms += 1_000;

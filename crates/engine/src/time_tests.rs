@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use ordercast_access::Principal;
+use ordercast_access::{Origin, Principal};
 use ordercast_domain::decide::{RecentClaims, WorkResult};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use ordercast_domain::money::Currency;
@@ -61,6 +61,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => (-7_200_000..7_200_000i64).prop_map(Event::Set),
         1 => Just(Event::Die),
     ]
+}
+
+/// A command of the local user.
+fn local(command: Box<dyn Pending>) -> Submission {
+    Submission::without_share(Origin { principal: Principal::local(), ..Origin::system() }, command)
 }
 
 /// A writer on a store in memory, in a time of its own.
@@ -120,7 +125,7 @@ impl World {
     fn commit(&mut self, commands: Vec<Box<dyn Pending>>) {
         let looks = self.timers.looks(self.wall(), self.steady.now_ms());
         let mut batch = Batch {
-            submissions: commands.into_iter().map(|command| Submission::by(Principal::local(), command)).collect(),
+            submissions: commands.into_iter().map(local).collect(),
             idle: Vec::new(),
             claims: false,
             rules: &self.rules,

@@ -125,8 +125,8 @@ impl Writer {
     fn refuse(&mut self, error: CommandError, which: impl Fn(&Submission) -> bool) {
         let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(which);
         self.waiting = kept;
-        let rooms: Vec<_> = refused.iter().filter_map(Submission::room).collect();
-        self.shared.intake.release(&rooms, &self.shared.stats);
+        let shares: Vec<_> = refused.iter().filter_map(Submission::share).collect();
+        self.shared.intake.release(&shares, &self.shared.stats);
         for submission in refused {
             submission.command.refuse(error.clone());
         }
@@ -197,8 +197,8 @@ impl Writer {
         // The mirror goes first, so that who is told of a change also finds it there.
         shared.catalogue.update(decided.products);
         // Room first, so that a client that answers an ack with its next command finds some.
-        let rooms: Vec<_> = submissions.iter().filter_map(Submission::room).collect();
-        shared.intake.release(&rooms, &shared.stats);
+        let shares: Vec<_> = submissions.iter().filter_map(Submission::share).collect();
+        shared.intake.release(&shares, &shared.stats);
         for submission in submissions {
             submission.command.acknowledge(&committed);
         }
