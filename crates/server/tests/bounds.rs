@@ -109,6 +109,7 @@ fn who_sends_all_before_it_reads_is_served_while_there_is_room_for_the_answers()
 #[test]
 fn waiting_claims_leave_room_for_orders_and_each_order_wakes_one() {
     const WAITING: usize = 200;
+    const FIRST: usize = 20;
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path(), |setup| {
         setup.engine.slots = 0;
@@ -116,25 +117,30 @@ fn waiting_claims_leave_room_for_orders_and_each_order_wakes_one() {
     });
     let body = r#"{"worker":"w","capacity":1,"wait_s":30}"#;
     let mut workers: Vec<_> = (0..WAITING).map(|_| server.client()).collect();
-    for worker in &mut workers {
-        worker.send("POST", "/work/claim", &["Content-Type: application/json"], body.as_bytes());
-    }
     let mut client = server.client();
     let waiting = |client: &mut support::Client| {
         let text = client.get("/metrics").text();
         let line = text.lines().find(|line| line.starts_with("work_claims_waiting ")).expect("the metric").to_owned();
         line.rsplit(' ').next().and_then(|number| number.parse::<usize>().ok()).expect("a number")
     };
+    // Requests of several connections arrive in any order, so the first wait before the others come.
+    for worker in &mut workers[..FIRST] {
+        worker.send("POST", "/work/claim", &["Content-Type: application/json"], body.as_bytes());
+    }
+    while waiting(&mut client) < FIRST {}
+    for worker in &mut workers[FIRST..] {
+        worker.send("POST", "/work/claim", &["Content-Type: application/json"], body.as_bytes());
+    }
     while waiting(&mut client) < WAITING {}
     let commits = |client: &mut support::Client| client.get("/stats").json()["commits"].as_u64().expect("a number");
     let before = commits(&mut client);
-    for id in 0..20 {
+    for id in 0..FIRST {
         assert_eq!(client.post("/orders", &order(id, 1)).status, 201, "waiting claims take no place");
     }
-    while waiting(&mut client) > WAITING - 20 {}
+    while waiting(&mut client) > WAITING - FIRST {}
     let spent = commits(&mut client) - before;
     assert!(spent <= 60, "{spent} commits for 20 orders and 20 claims");
-    let claimed: Vec<_> = workers[..20].iter_mut().map(|worker| worker.answer().json()).collect();
+    let claimed: Vec<_> = workers[..FIRST].iter_mut().map(|worker| worker.answer().json()).collect();
     assert!(
         claimed.iter().all(|claimed| claimed["orders"].as_array().is_some_and(|orders| orders.len() == 1)),
         "the first who came"
