@@ -62,24 +62,24 @@ impl Decider for Batch<'_> {
         for submission in &self.submissions {
             submission.command.keys(&mut keys);
         }
-        keys.ready = self.most_claims();
-        if keys.ready > 0 {
+        keys.queue.ready = self.most_claims();
+        if keys.queue.ready > 0 {
             if self.is_contended() {
-                keys.ready += WINDOW;
+                keys.queue.ready += WINDOW;
             }
             if self.pauses.parks {
-                keys.ready += HELD_BACK_WINDOW;
+                keys.queue.ready += HELD_BACK_WINDOW;
             }
-            keys.in_work = self.rules.concurrency.is_limited();
+            keys.queue.in_work = self.rules.concurrency.is_limited();
         }
-        keys.limited = self.has_limited;
+        keys.queue.limited = self.has_limited;
         if self.pauses.end {
-            keys.unparked = MAX_UNPARKED;
+            keys.queue.unparked = MAX_UNPARKED;
         }
         if self.looks.timers {
-            keys.due = MAX_DUE;
+            keys.queue.due = MAX_DUE;
         }
-        keys.ended_leases = self.looks.leases;
+        keys.work.ended = self.looks.leases;
         keys.steady_ms = self.steady_ms;
         keys
     }
@@ -89,12 +89,12 @@ impl Decider for Batch<'_> {
         self.recent.rewind();
         let mut pass = Pass::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
         let may_claim = most_claims > 0;
-        pass.decided.none_ready = may_claim && pass.set.ready.is_empty();
+        pass.decided.none_ready = may_claim && pass.set.queue.ready.is_empty();
         if is_contended {
-            pass.set.ready.take_turns();
+            pass.set.queue.ready.take_turns();
         }
         pass.keeps_lines = self.submissions.iter().any(|submission| submission.command.demand().acts);
-        pass.writes.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
+        pass.writes.logs.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
         pass.decided.idle.clone_from(&self.idle);
         pass.come_due();
         // Who gave a sign of life in time keeps its lease, however long that waited for this commit.

@@ -25,16 +25,16 @@ pub(crate) fn hear(pass: &mut Pass<'_>, heartbeat: Heartbeat<'_>) {
     let Heartbeat { lease, ttl_ms, arrived_ms } = heartbeat;
     let end_ms = end_of(pass, arrived_ms, ttl_ms);
     let in_time = |lease: &&Lease| arrived_ms < lease.expires_at_ms && lease.expires_at_ms < end_ms;
-    if let Some(lease) = pass.set.leases.get(lease).filter(in_time).cloned() {
+    if let Some(lease) = pass.set.work.leases.get(lease).filter(in_time).cloned() {
         extend(pass, &lease, end_ms);
     }
 }
 
 /// Takes the orders from workers whose leases have ended.
 pub(crate) fn end_expired(pass: &mut Pass<'_>) {
-    pass.decided.next_lease_end_ms = pass.set.next_lease_end_ms;
+    pass.decided.next_lease_end_ms = pass.set.work.next_lease_end_ms;
     let has_ended = |lease: &&Lease| lease.expires_at_ms <= pass.set.steady_ms;
-    let mut ended: Vec<Lease> = pass.set.leases.values().filter(has_ended).cloned().collect();
+    let mut ended: Vec<Lease> = pass.set.work.leases.values().filter(has_ended).cloned().collect();
     // A batch that is decided again must come to the same.
     ended.sort_unstable_by(|one, other| (one.expires_at_ms, &one.id).cmp(&(other.expires_at_ms, &other.id)));
     for Lease { id, .. } in ended {
@@ -46,8 +46,8 @@ pub(crate) fn end_expired(pass: &mut Pass<'_>) {
                 pass.step(&step);
             }
         }
-        pass.set.leases.remove(&id);
-        pass.writes.ended_leases.push(id);
+        pass.set.work.leases.remove(&id);
+        pass.writes.work.ended.push(id);
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn end_expired(pass: &mut Pass<'_>) {
 /// # Errors
 /// [`Refusal::NoLease`].
 pub(crate) fn live(pass: &Pass<'_>, id: &Arc<str>) -> Result<Lease, Refusal> {
-    pass.set.leases.get(id).cloned().ok_or(Refusal::NoLease)
+    pass.set.work.leases.get(id).cloned().ok_or(Refusal::NoLease)
 }
 
 /// When a lease ends whose heartbeat came at `arrived_ms`: between two looks at the clock that may lie ahead of it.
@@ -74,15 +74,15 @@ pub(crate) fn extend(pass: &mut Pass<'_>, lease: &Lease, expires_at_ms: i64) {
     let lease = Lease { expires_at_ms, ..lease.clone() };
     let first = pass.decided.first_lease_end_ms;
     pass.decided.first_lease_end_ms = Some(first.map_or(expires_at_ms, |first| first.min(expires_at_ms)));
-    pass.set.leases.insert(Arc::clone(&lease.id), lease.clone());
-    pass.writes.leases.retain(|known| known.id != lease.id);
-    pass.writes.leases.push(lease);
+    pass.set.work.leases.insert(Arc::clone(&lease.id), lease.clone());
+    pass.writes.work.leases.retain(|known| known.id != lease.id);
+    pass.writes.work.leases.push(lease);
 }
 
 /// The orders in work under a lease, the first accepted first.
 pub(crate) fn held_by<'p>(pass: &'p Pass<'_>, id: &Arc<str>) -> Vec<&'p Order> {
     let is_held = |order: &&Order| order.status == Status::Active && order.lease.as_ref() == Some(id);
-    let mut orders: Vec<&Order> = pass.set.orders.values().filter(is_held).collect();
+    let mut orders: Vec<&Order> = pass.set.orders.by_seq.values().filter(is_held).collect();
     orders.sort_unstable_by_key(|order| order.seq);
     orders
 }

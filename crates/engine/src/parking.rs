@@ -10,10 +10,10 @@ use crate::pass::Pass;
 /// Releases some of the orders that lifted pauses have parked; a pause without any is over.
 pub(crate) fn unpark(pass: &mut Pass<'_>) {
     let lifted: Vec<Scope> =
-        pass.set.pauses.values().filter(|pause| pause.is_ending).map(|pause| pause.scope.clone()).collect();
+        pass.set.queue.pauses.values().filter(|pause| pause.is_ending).map(|pause| pause.scope.clone()).collect();
     for scope in lifted {
         match decide::unpark(&mut pass.set, &scope) {
-            None => pass.writes.ended_pauses.push(scope),
+            None => pass.writes.queue.ended_pauses.push(scope),
             Some(seqs) => {
                 pass.decided.ready += i64::try_from(seqs.len()).unwrap_or(0);
                 pass.changed_orders.extend(seqs);
@@ -25,25 +25,25 @@ pub(crate) fn unpark(pass: &mut Pass<'_>) {
 
 /// Takes over the orders that claims have passed by.
 pub(crate) fn park(pass: &mut Pass<'_>) {
-    let parked = std::mem::take(&mut pass.set.parked);
+    let parked = std::mem::take(&mut pass.set.queue.parked);
     pass.decided.parked += parked.len();
     pass.decided.ready -= i64::try_from(parked.len()).unwrap_or(0);
     let limited = parked.iter().filter(|(_, queue)| *queue == Queue::Limited).count();
     pass.decided.limited += i64::try_from(limited).unwrap_or(0);
     pass.changed_orders.extend(parked.into_iter().map(|(seq, _)| seq));
-    let readmitted: Vec<OrderSeq> = std::mem::take(&mut pass.set.readmitted);
+    let readmitted: Vec<OrderSeq> = std::mem::take(&mut pass.set.queue.readmitted);
     readmitted.into_iter().for_each(|seq| pass.readmit(seq));
 }
 
 /// Stores a pause as it is now.
 pub(crate) fn write_pause(pass: &mut Pass<'_>, pause: Pause) {
     // A pause that was over in this batch and begins again is not over.
-    pass.writes.ended_pauses.retain(|ended| *ended != pause.scope);
-    pass.writes.pauses.retain(|known| known.scope != pause.scope);
-    pass.writes.pauses.push(pause);
+    pass.writes.queue.ended_pauses.retain(|ended| *ended != pause.scope);
+    pass.writes.queue.pauses.retain(|known| known.scope != pause.scope);
+    pass.writes.queue.pauses.push(pause);
 }
 
 /// Notes for the writer what is left of pauses.
 pub(crate) fn note_pauses(pass: &mut Pass<'_>) {
-    pass.decided.pauses = Some(Pauses::of(pass.set.pauses.values()));
+    pass.decided.pauses = Some(Pauses::of(pass.set.queue.pauses.values()));
 }

@@ -61,9 +61,9 @@ impl<'a> Pass<'a> {
 
     /// Moves on orders whose time has come.
     pub(crate) fn come_due(&mut self) {
-        self.decided.next_due_ms = self.set.next_due_ms;
-        self.decided.next_steady_due_ms = self.set.next_steady_due_ms;
-        for seq in std::mem::take(&mut self.set.due) {
+        self.decided.next_due_ms = self.set.queue.next_due_ms;
+        self.decided.next_steady_due_ms = self.set.queue.next_steady_due_ms;
+        for seq in std::mem::take(&mut self.set.queue.due) {
             match decide::come_due(&mut self.set, seq, self.now_ms) {
                 Some(Due::Step(step)) => self.step(&step),
                 Some(Due::Ready(seq)) => {
@@ -106,9 +106,9 @@ impl<'a> Pass<'a> {
             self.decided.finished.push(step.order.clone());
         }
         if !step.moves.is_empty() {
-            self.writes.moves.extend_from_slice(&step.moves);
+            self.writes.orders.moves.extend_from_slice(&step.moves);
         }
-        self.writes.ledger.extend(step.entry.clone());
+        self.writes.money.ledger.extend(step.entry.clone());
         self.changed_products.extend(step.skus.iter().cloned());
     }
 
@@ -122,16 +122,16 @@ impl<'a> Pass<'a> {
     /// What is to be written, and what the writer learns.
     pub(crate) fn end(mut self) -> (Writes, Decided) {
         for seq in std::mem::take(&mut self.changed_orders) {
-            self.writes.changed_orders.extend(self.set.orders.get(&seq).cloned());
+            self.writes.orders.changed.extend(self.set.orders.by_seq.get(&seq).cloned());
         }
         for sku in std::mem::take(&mut self.changed_products) {
-            let Some(product) = self.set.products.get(&sku).cloned() else { continue };
+            let Some(product) = self.set.catalogue.products.get(&sku).cloned() else { continue };
             let now_ms = self.now_ms;
             self.events.of_log(Log::Products, None, |out| encode::market_event(&product, now_ms, out));
-            self.writes.products.push(product);
+            self.writes.catalogue.products.push(product);
         }
-        self.decided.products = self.writes.products.clone();
-        (self.writes.events, self.decided.events) = self.events.end();
+        self.decided.products = self.writes.catalogue.products.clone();
+        (self.writes.logs.events, self.decided.events) = self.events.end();
         (self.writes, self.decided)
     }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use ordercast_protocol::channel::Log;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
-use ordercast_store::write::{EventInsert, Keys, Writes};
+use ordercast_store::write::{EventInsert, Keys, LogWrites, Writes};
 
 use crate::open::{DATABASE_FILE, open};
 use crate::options::SqliteOptions;
@@ -17,12 +17,12 @@ fn live(dir: &Path, events: u64, new_epoch: bool) -> (String, u32) {
         run(&mut writer, Keys::default(), |_, _| {
             let body = bytes::Bytes::from_static(b"{}");
             let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
-            Writes { events: vec![event], ..Writes::default() }
+            Writes { logs: LogWrites { events: vec![event], ..LogWrites::default() }, ..Writes::default() }
         });
     }
     let mut floor = 0;
     run(&mut writer, Keys::default(), |set, _| {
-        floor = set.token_floor;
+        floor = set.work.token_floor;
         Writes::default()
     });
     (wait(reader.log_states()).unwrap()[0].epoch.0.to_string(), floor)

@@ -13,12 +13,12 @@ use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartSt
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
+use crate::failed;
 use crate::lists::{list_orders, order_with_details};
 use crate::lock::DatabaseLock;
 use crate::pages::{log_state, read_page};
 use crate::questions::{Lane, Question, Questions};
 use crate::rows::{self, ADJUSTMENT_COLUMNS, DETAIL_COLUMNS, ORDER_COLUMNS};
-use crate::{failed, load};
 
 /// The read half of a SQLite store. Clones share the connections, which are closed with the last of them.
 #[derive(Clone)]
@@ -161,7 +161,7 @@ impl ReadStore for SqliteReader {
     fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment> {
         self.ask(Lane::Quick, move |connection| {
             let transaction = connection.transaction()?;
-            let moves = load::moves_of(&transaction, seq)?;
+            let moves = rows::moves_of(&transaction, seq)?;
             let sql = "SELECT order_seq, version, kind, amount, actor, reason, at_ms FROM ledger \
                        WHERE order_seq = ?1 ORDER BY version";
             let ledger =

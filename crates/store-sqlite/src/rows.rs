@@ -6,14 +6,14 @@ use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
 use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
-    Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, Queue,
+    Charge, ChargeKind, Details, Digest, LedgerEntry, LedgerKind, Line, LineMove, LineMoveKind, Order, OrderSeq, Queue,
 };
 use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
 use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Row, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 
 /// The columns of an order, in the order that [`order`] reads and [`order_params`] writes them.
 pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.queue, o.lane, o.priority, \
@@ -270,4 +270,11 @@ pub(crate) fn unknown(column: usize, value: &str) -> rusqlite::Error {
 
 fn broken(column: usize, error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+/// What was moved of an order, oldest first.
+pub(crate) fn moves_of(connection: &Connection, seq: OrderSeq) -> rusqlite::Result<Vec<LineMove>> {
+    let sql = "SELECT order_seq, version, line, kind, quantity, at_ms FROM line_moves WHERE order_seq = ?1 \
+               ORDER BY version, line, kind";
+    connection.prepare_cached(sql)?.query_map([seq], line_move)?.collect()
 }

@@ -6,7 +6,7 @@ use ordercast_protocol::channel::Log;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
 use ordercast_store::read::{OrderQuery, ReadStore};
-use ordercast_store::write::{EventInsert, Keys, Writes};
+use ordercast_store::write::{EventInsert, Keys, LogWrites, OrderKeys, QueueKeys, Writes};
 
 use super::*;
 use crate::open::{DATABASE_FILE, open};
@@ -72,10 +72,14 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         assert_eq!(heads, [(Log::Orders, 4), (Log::Products, 0), (Log::Adjustments, 0), (Log::Publications, 0)]);
         let channel = Some("room:1".into());
         let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
-        let keys = Keys { idempotency: vec!["k".into()], ready: 5, ..Keys::default() };
+        let keys = Keys {
+            orders: OrderKeys { keys: vec!["k".into()], ..OrderKeys::default() },
+            queue: QueueKeys { ready: 5, ..QueueKeys::default() },
+            ..Keys::default()
+        };
         let committed = run(&mut writer, keys, |set, _| {
-            assert_eq!((&*set.keys["k"].order_id, set.ready.len(), set.next_seq), ("o3", 1, 5));
-            Writes { events: vec![event.clone()], ..Writes::default() }
+            assert_eq!((&*set.orders.keys["k"].order_id, set.queue.ready.len(), set.orders.next_seq), ("o3", 1, 5));
+            Writes { logs: LogWrites { events: vec![event.clone()], ..LogWrites::default() }, ..Writes::default() }
         });
         assert_eq!(committed.logs[0].first, 1);
         drop((writer, reader));

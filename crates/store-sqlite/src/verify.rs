@@ -9,9 +9,9 @@ use ordercast_store::StoreError;
 use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
 use rusqlite::Connection;
 
-use crate::load::moves_of;
 use crate::lock::DatabaseLock;
 use crate::open::{DATABASE_FILE, open_reader};
+use crate::rows::moves_of;
 use crate::{failed, log_number, offset_of, position, rows, table};
 
 /// Checks the store of a data directory that no server is using. `progress` hears the name of each check.

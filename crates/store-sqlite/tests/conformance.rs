@@ -4,7 +4,7 @@ use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{check, check_reopened, check_retention, check_steps, run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
-use ordercast_store::write::{Keys, Trim, Writes};
+use ordercast_store::write::{Keys, LogWrites, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 
 fn options(dir: &tempfile::TempDir) -> SqliteOptions {
@@ -69,7 +69,10 @@ fn verify_after(max_events: Option<u64>, sql: &str) -> Vec<&'static str> {
         check(&mut writer, &reader);
         let trim = |log| Trim { log, max_events, before_ms: None, most: u64::MAX };
         let trims = [Log::Orders, Log::Publications].map(trim).to_vec();
-        run(&mut writer, Keys::default(), |_, _| Writes { trims: trims.clone(), ..Writes::default() });
+        run(&mut writer, Keys::default(), |_, _| Writes {
+            logs: LogWrites { trims: trims.clone(), ..LogWrites::default() },
+            ..Writes::default()
+        });
     }
     let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).expect("the database opens");
     connection.pragma_update(None, "foreign_keys", false).expect("a pragma");

@@ -15,7 +15,7 @@ use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, Start};
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::{OrderQuery, ReadStore};
-use ordercast_store::write::{EventInsert, Keys, OrderInsert, WriteStore, Writes};
+use ordercast_store::write::{EventInsert, Keys, LogWrites, OrderInsert, OrderWrites, QueueKeys, WriteStore, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteReader, SqliteWriter, open, verify::verify};
 use proptest::collection::vec;
@@ -63,7 +63,7 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
     run(writer, Keys::default(), |mut set, _| {
         let mut writes = Writes::default();
         for &(customer, priority) in orders {
-            let id = format!("o{}", set.next_seq);
+            let id = format!("o{}", set.orders.next_seq);
             let input = OrderInput {
                 id: Some(&id),
                 items: vec![ItemInput { sku: "tea", quantity: 1, price: Some("2.5"), plain: false, untracked: false }],
@@ -75,18 +75,22 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
             let draft = draft_order(&input, &rules, &CustomerKey::new([7; 32])).expect("a good order");
             let placement = decide::place(&mut set, &draft, (&rules, false), at_ms, || unreachable!("it has an id"));
             let Ok(Placement::Accepted { order, details, .. }) = placement else { panic!("a new order is accepted") };
-            writes.events.push(event(&order));
-            writes.new_orders.push(OrderInsert { order, details });
+            writes.logs.events.push(event(&order));
+            writes.orders.new.push(OrderInsert { order, details });
         }
         writes
     });
 }
 
 fn claim(writer: &mut dyn WriteStore, at_ms: i64) {
-    run(writer, Keys { ready: 1, ..Keys::default() }, |mut set, _| {
+    run(writer, QueueKeys { ready: 1, ..QueueKeys::default() }, |mut set, _| {
         let limits = (&Concurrency::default(), &mut RecentClaims::default());
         let Some(step) = decide::claim(&mut set, (&"w1".into(), None), limits, at_ms) else { return Writes::default() };
-        Writes { events: vec![event(&step.order)], changed_orders: vec![step.order], ..Writes::default() }
+        Writes {
+            logs: LogWrites { events: vec![event(&step.order)], ..LogWrites::default() },
+            orders: OrderWrites { changed: vec![step.order], ..OrderWrites::default() },
+            ..Writes::default()
+        }
     });
 }
 

@@ -7,7 +7,7 @@ use ordercast_domain::decide::WorkingSet;
 use ordercast_protocol::channel::Log;
 use ordercast_store::StoreError;
 use ordercast_store::conformance::wait;
-use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, WriteStore, Writes};
+use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, LogWrites, WriteStore, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteWriter, leave, open};
 use rusqlite::Connection;
@@ -22,7 +22,7 @@ impl Decider for OneEvent {
     fn decide(&mut self, _: WorkingSet, _: i64) -> Writes {
         let body = Bytes::from_static(b"{}");
         let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
-        Writes { events: vec![event], ..Writes::default() }
+        Writes { logs: LogWrites { events: vec![event], ..LogWrites::default() }, ..Writes::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::{LogPage, LogState, PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::model::ModelStore;
-use ordercast_store::write::{EventInsert, Keys, Trim, WriteStore, Writes};
+use ordercast_store::write::{EventInsert, Keys, LogWrites, Trim, WriteStore, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 use proptest::collection::vec;
@@ -23,7 +23,10 @@ fn publication(channel: &str, bytes: usize) -> EventInsert {
 }
 
 fn commit(writer: &mut dyn WriteStore, events: &[EventInsert], trims: &[Trim]) {
-    run(writer, Keys::default(), |_, _| Writes { events: events.to_vec(), trims: trims.to_vec(), ..Writes::default() });
+    run(writer, Keys::default(), |_, _| Writes {
+        logs: LogWrites { events: events.to_vec(), trims: trims.to_vec() },
+        ..Writes::default()
+    });
 }
 
 #[derive(Clone, Debug)]

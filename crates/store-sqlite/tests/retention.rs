@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
 use ordercast_store::conformance::run;
-use ordercast_store::write::{EventInsert, Keys, Trim, Writes};
+use ordercast_store::write::{EventInsert, Keys, LogWrites, Trim, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteWriter, open, verify::verify};
 
@@ -25,7 +25,7 @@ fn publish(writer: &mut SqliteWriter, batches: usize, is_trimmed: bool) {
             };
             let trim = Trim { log: Log::Publications, max_events: Some(KEPT), before_ms: None, most: 2 * BATCH as u64 };
             let trims = is_trimmed.then_some(trim).into_iter().collect();
-            Writes { events: (0..BATCH).map(event).collect(), trims, ..Writes::default() }
+            Writes { logs: LogWrites { events: (0..BATCH).map(event).collect(), trims }, ..Writes::default() }
         });
     }
 }

@@ -15,12 +15,18 @@ use ordercast_protocol::channel::{Log, View};
 
 use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
 use crate::read::{OrderQuery, ReadStore};
-use crate::write::{Committed, EventInsert, Keys, OrderInsert, WriteStore, Writes};
+use crate::write::{
+    CatalogueKeys, CatalogueWrites, Committed, EventInsert, Keys, LogWrites, OrderInsert, OrderKeys, OrderWrites,
+    QueueKeys, WorkKeys, WriteStore, Writes,
+};
 
+mod money;
 mod publications;
+mod queue;
 mod retention;
 mod script;
 mod steps;
+mod work;
 
 pub use retention::check_retention;
 pub use script::{run, wait};
@@ -55,12 +61,16 @@ pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch
     assert_eq!(&*orders.epoch.0, epoch_before, "opening a store again keeps its epoch");
     let start = wait(reader.start_state()).expect("the start state is readable");
     assert_eq!((start.ready, start.active), (ORDERS - 1, 1));
-    let committed = run(writer, Keys { unleased: true, ..Keys::default() }, |mut set, now_ms| {
+    let committed = run(writer, WorkKeys { unleased: true, ..WorkKeys::default() }, |mut set, now_ms| {
         let active: Vec<OrderSeq> =
-            set.orders.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
+            set.orders.by_seq.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
         assert_eq!(active.len(), 1, "orders in work are found again");
         let step = decide::requeue(&mut set, active[0], None, "restart", now_ms).expect("an active order goes back");
-        Writes { events: vec![event(&step.order, "back")], changed_orders: vec![step.order], ..Writes::default() }
+        Writes {
+            logs: LogWrites { events: vec![event(&step.order, "back")], ..LogWrites::default() },
+            orders: OrderWrites { changed: vec![step.order], ..OrderWrites::default() },
+            ..Writes::default()
+        }
     });
     assert_eq!(committed.logs[0].first, orders.head + 1, "offsets go on where they ended");
     let start = wait(reader.start_state()).expect("the start state is readable");
@@ -107,9 +117,9 @@ fn place(set: &mut WorkingSet, draft: &Draft, now_ms: i64, writes: &mut Writes) 
     else {
         panic!("a new order is accepted")
     };
-    writes.events.push(event(&order, "placed"));
-    writes.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
-    writes.new_orders.push(OrderInsert { order, details });
+    writes.logs.events.push(event(&order, "placed"));
+    writes.orders.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
+    writes.orders.new.push(OrderInsert { order, details });
 }
 
 fn starts_empty(reader: &dyn ReadStore) {
@@ -129,32 +139,39 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
         stock: Some(10),
         reserved: 0,
     };
-    let committed = run(writer, Keys { skus: vec!["tea".into()], ..Keys::default() }, |set, _| {
-        assert!(set.products.is_empty() && !set.has_products);
+    let committed = run(writer, CatalogueKeys { skus: vec!["tea".into()] }, |set, _| {
+        assert!(set.catalogue.products.is_empty() && !set.catalogue.has_products);
         let body = Bytes::from_static(b"{\"sku\":\"tea\"}");
         let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
-        Writes { products: vec![tea.clone()], events: vec![event], ..Writes::default() }
+        Writes {
+            catalogue: CatalogueWrites { products: vec![tea.clone()] },
+            logs: LogWrites { events: vec![event], ..LogWrites::default() },
+            ..Writes::default()
+        }
     });
     assert_eq!((committed.logs[0].log, committed.logs[0].first, committed.logs[0].count), (Log::Products, 1, 1));
     let keys = Keys {
-        order_ids: vec!["low".into(), "high".into()],
-        idempotency: vec!["key-low".into(), "key-high".into()],
-        skus: vec!["tea".into(), "tea".into(), "none".into()],
+        orders: OrderKeys {
+            ids: vec!["low".into(), "high".into()],
+            keys: vec!["key-low".into(), "key-high".into()],
+            ..OrderKeys::default()
+        },
+        catalogue: CatalogueKeys { skus: vec!["tea".into(), "tea".into(), "none".into()] },
         ..Keys::default()
     };
     let committed = run(writer, keys, |mut set, now_ms| {
-        assert!(set.orders.is_empty() && set.keys.is_empty());
-        assert_eq!(set.products["tea"], tea);
-        assert!(set.has_products, "whatever was asked for");
+        assert!(set.orders.by_seq.is_empty() && set.orders.keys.is_empty());
+        assert_eq!(set.catalogue.products["tea"], tea);
+        assert!(set.catalogue.has_products, "whatever was asked for");
         let mut writes = Writes::default();
         place(&mut set, &draft("low", "ann", 3), now_ms, &mut writes);
         place(&mut set, &draft("high", "bob", 1), now_ms, &mut writes);
-        writes.products.push(set.products["tea"].clone());
+        writes.catalogue.products.push(set.catalogue.products["tea"].clone());
         writes
     });
     assert_eq!((committed.logs.len(), committed.logs[0].first, committed.logs[0].count), (1, 1, 2));
     for id in ["mid", "last"] {
-        let committed = run(writer, Keys { order_ids: vec![id.into()], ..Keys::default() }, |mut set, now_ms| {
+        let committed = run(writer, OrderKeys { ids: vec![id.into()], ..OrderKeys::default() }, |mut set, now_ms| {
             let mut writes = Writes::default();
             place(&mut set, &draft(id, "ann", 2), now_ms, &mut writes);
             writes
@@ -177,17 +194,20 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
 
 fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
     let keys = Keys {
-        order_ids: vec!["high".into(), "high".into(), "none".into()],
-        order_seqs: vec![1, 99],
-        idempotency: vec!["key-low".into(), "none".into()],
+        orders: OrderKeys {
+            ids: vec!["high".into(), "high".into(), "none".into()],
+            seqs: vec![1, 99],
+            keys: vec!["key-low".into(), "none".into()],
+            ..OrderKeys::default()
+        },
         ..Keys::default()
     };
     run(writer, keys, |set, now_ms| {
-        assert_eq!(set.next_seq, ORDERS + 1);
-        assert_eq!(set.orders_by_id.len(), 1);
-        assert_eq!(&*set.orders[&set.orders_by_id["high"]].id, "high");
-        assert_eq!(set.orders.len(), 2, "by id and by number");
-        assert_eq!(&*set.keys["key-low"].order_id, "low");
+        assert_eq!(set.orders.next_seq, ORDERS + 1);
+        assert_eq!(set.orders.by_id.len(), 1);
+        assert_eq!(&*set.orders.by_seq[&set.orders.by_id["high"]].id, "high");
+        assert_eq!(set.orders.by_seq.len(), 2, "by id and by number");
+        assert_eq!(&*set.orders.keys["key-low"].order_id, "low");
         let again =
             decide::place(&mut set.clone(), &draft("low", "ann", 3), (&rules(), false), now_ms, || unreachable!());
         assert!(matches!(again, Ok(Placement::Replayed { order_id, .. }) if &*order_id == "low"));
@@ -202,20 +222,33 @@ fn claimed(set: &mut WorkingSet, (worker, lease): (&Arc<str>, Option<&Arc<str>>)
 }
 
 fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
-    run(writer, Keys { ready: 2, ..Keys::default() }, |mut set, now_ms| {
-        let ids: Vec<&str> = set.ready.orders().map(|order| &*order.id).collect();
+    run(writer, QueueKeys { ready: 2, ..QueueKeys::default() }, |mut set, now_ms| {
+        let ids: Vec<&str> = set.queue.ready.orders().map(|order| &*order.id).collect();
         assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
         let step = claimed(&mut set, (&"w1".into(), None), now_ms);
-        Writes { events: vec![event(&step.order, "claimed")], changed_orders: vec![step.order], ..Writes::default() }
+        Writes {
+            logs: LogWrites { events: vec![event(&step.order, "claimed")], ..LogWrites::default() },
+            orders: OrderWrites { changed: vec![step.order], ..OrderWrites::default() },
+            ..Writes::default()
+        }
     });
-    run(writer, Keys { ready: 10, unleased: true, ..Keys::default() }, |set, _| {
-        let ids: Vec<&str> = set.ready.orders().map(|order| &*order.id).collect();
-        assert_eq!(ids, ["mid", "last", "low"], "an order in work is not ready");
-        let active = set.orders.values().find(|order| order.status == Status::Active).expect("one is in work");
-        assert_eq!((active.token, active.attempts, active.worker.as_deref()), (1, 1, Some("w1")));
-        assert!(active.started_at_ms.is_some());
-        Writes::default()
-    });
+    run(
+        writer,
+        Keys {
+            queue: QueueKeys { ready: 10, ..QueueKeys::default() },
+            work: WorkKeys { unleased: true, ..WorkKeys::default() },
+            ..Keys::default()
+        },
+        |set, _| {
+            let ids: Vec<&str> = set.queue.ready.orders().map(|order| &*order.id).collect();
+            assert_eq!(ids, ["mid", "last", "low"], "an order in work is not ready");
+            let active =
+                set.orders.by_seq.values().find(|order| order.status == Status::Active).expect("one is in work");
+            assert_eq!((active.token, active.attempts, active.worker.as_deref()), (1, 1, Some("w1")));
+            assert!(active.started_at_ms.is_some());
+            Writes::default()
+        },
+    );
 }
 
 /// All events of a view, page by page.

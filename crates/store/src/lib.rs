@@ -3,6 +3,18 @@
 //! Two halves: [`write::WriteStore`] is one call, the group commit; [`log::ReadLogs`] and
 //! [`read::ReadStore`] are what readers live on. [`model`] is the store in memory that the drivers are
 //! compared with, and [`conformance`] is the suite that every one of them passes.
+//!
+//! State is kept by *aggregate*: orders, queue, catalogue, money, work, logs. To add one:
+//!
+//! 1. write `write/NAME.rs`: its keys (what a batch loads of it) and its writes (what a batch changes), each with its field in
+//!    [`write::Keys`] and [`write::Writes`];
+//! 2. write `decide/set/NAME.rs` in the domain, with its field in
+//!    [`WorkingSet`](ordercast_domain::decide::WorkingSet), and what decides on it;
+//! 3. keep it in [`model`], and write `conformance/NAME.rs`: what every store must do with it;
+//! 4. write `writer/NAME.rs` in each driver, and its migration.
+//!
+//! The places that name every aggregate destructure, so that the compiler points at each one that is missing. No aggregate
+//! needs a change in the file of another.
 
 pub mod clock;
 pub mod conformance;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ordercast_domain::adjustment::Adjustment;
-use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, WorkingSet};
+use ordercast_domain::decide::{ActionRecord, CatalogueSet, KeyRecord, OrderLines, OrderSet, WorkingSet};
 use ordercast_domain::lease::{Lease, WorkReport};
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
 use ordercast_domain::pause::{Parked, Pause, Scope};
@@ -88,100 +88,107 @@ impl State {
     fn load(&self, keys: &Keys, wall_ms: i64) -> WorkingSet {
         let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
         let (steady_ms, has_products) = (keys.steady_ms, !self.products.is_empty());
-        let mut set = WorkingSet { next_seq, has_products, wall_ms, steady_ms, ..WorkingSet::default() };
-        let mut wanted: Vec<OrderSeq> = keys.order_seqs.clone();
-        let mut with_lines = keys.lines_of.clone();
-        for id in &keys.order_ids {
+        let mut set = WorkingSet {
+            orders: OrderSet { next_seq, ..OrderSet::default() },
+            catalogue: CatalogueSet { has_products, ..CatalogueSet::default() },
+            wall_ms,
+            steady_ms,
+            ..WorkingSet::default()
+        };
+        let mut wanted: Vec<OrderSeq> = keys.orders.seqs.clone();
+        let mut with_lines = keys.orders.lines_of.clone();
+        for id in &keys.orders.ids {
             if let Some(&seq) = self.ids.get(id) {
-                set.orders_by_id.insert(Arc::clone(id), seq);
+                set.orders.by_id.insert(Arc::clone(id), seq);
                 wanted.push(seq);
             }
         }
-        for id in &keys.acted_on {
+        for id in &keys.orders.acted_on {
             if let Some(&seq) = self.ids.get(id) {
-                set.orders_by_id.insert(Arc::clone(id), seq);
+                set.orders.by_id.insert(Arc::clone(id), seq);
                 with_lines.push(seq);
             }
         }
-        if keys.due > 0 {
-            let steady = first_due(&self.steady_due, keys.due, keys.steady_ms);
-            let wall = first_due(&self.due, keys.due - steady.0.len(), wall_ms);
-            (set.next_steady_due_ms, set.next_due_ms) = (steady.1, wall.1);
-            set.due = [steady.0, wall.0].concat();
-            with_lines.extend(&set.due);
+        if keys.queue.due > 0 {
+            let steady = first_due(&self.steady_due, keys.queue.due, keys.steady_ms);
+            let wall = first_due(&self.due, keys.queue.due - steady.0.len(), wall_ms);
+            (set.queue.next_steady_due_ms, set.queue.next_due_ms) = (steady.1, wall.1);
+            set.queue.due = [steady.0, wall.0].concat();
+            with_lines.extend(&set.queue.due);
         }
         self.load_lines(&with_lines, &mut set);
         wanted.extend(with_lines);
         self.load_leases(keys, &mut set, &mut wanted);
-        for key in &keys.idempotency {
+        for key in &keys.orders.keys {
             if let Some(record) = self.keys.get(key) {
-                set.keys.insert(Arc::clone(key), record.clone());
+                set.orders.keys.insert(Arc::clone(key), record.clone());
             }
         }
-        for key in &keys.action_keys {
+        for key in &keys.orders.action_keys {
             if let Some(record) = self.actions.get(key) {
-                set.actions.insert(Arc::clone(key), record.clone());
+                set.orders.actions.insert(Arc::clone(key), record.clone());
             }
         }
-        let reports = keys.reports.iter().filter_map(|(id, token)| self.reports.get(&(*self.ids.get(id)?, *token)));
-        set.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
-        for sku in &keys.skus {
+        let reports =
+            keys.work.reports.iter().filter_map(|(id, token)| self.reports.get(&(*self.ids.get(id)?, *token)));
+        set.work.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
+        for sku in &keys.catalogue.skus {
             if let Some(product) = self.products.get(sku) {
-                set.products.insert(Arc::clone(sku), product.clone());
+                set.catalogue.products.insert(Arc::clone(sku), product.clone());
             }
         }
-        for adjustment in self.adjustments.iter().filter(|adjustment| keys.adjustments.contains(&adjustment.id)) {
-            set.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
+        for adjustment in self.adjustments.iter().filter(|adjustment| keys.money.adjustments.contains(&adjustment.id)) {
+            set.money.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
         self.load_ready(keys, &mut set);
         self.load_pauses(keys, &mut set);
-        wanted.extend(set.unparked.iter().map(|&(_, seq)| seq));
-        if keys.unleased {
+        wanted.extend(set.queue.unparked.iter().map(|&(_, seq)| seq));
+        if keys.work.unleased {
             let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|id| self.leases.contains_key(id));
-            set.unleased = self.active().filter(|order| !is_held(order)).map(|order| order.seq).collect();
-            wanted.extend(&set.unleased);
+            set.work.unleased = self.active().filter(|order| !is_held(order)).map(|order| order.seq).collect();
+            wanted.extend(&set.work.unleased);
         }
         for seq in wanted {
             if let Some((order, _)) = self.orders.get(&seq) {
-                set.orders.insert(seq, order.clone());
+                set.orders.by_seq.insert(seq, order.clone());
             }
         }
-        if keys.in_work {
-            let in_work = set.in_work.get_or_insert_default();
+        if keys.queue.in_work {
+            let in_work = set.queue.in_work.get_or_insert_default();
             self.active().for_each(|order| in_work.add(&order.customer_id));
         }
-        if keys.limited {
+        if keys.queue.limited {
             self.load_limited(keys, &mut set);
         }
         set
     }
 
     fn load_pauses(&self, keys: &Keys, set: &mut WorkingSet) {
-        if keys.ready > 0 || keys.pauses || keys.unparked > 0 {
-            set.pauses.clone_from(&self.pauses);
+        if keys.queue.ready > 0 || keys.queue.pauses || keys.queue.unparked > 0 {
+            set.queue.pauses.clone_from(&self.pauses);
         }
         for pause in self.pauses.values().filter(|pause| pause.is_ending) {
             let by = Parked::Pause(pause.scope.clone());
-            let parked = self.parked_by(&by).take(keys.unparked);
-            set.unparked.extend(parked.map(|order| (pause.scope.clone(), order.seq)));
+            let parked = self.parked_by(&by).take(keys.queue.unparked);
+            set.queue.unparked.extend(parked.map(|order| (pause.scope.clone(), order.seq)));
         }
     }
 
     fn load_ready(&self, keys: &Keys, set: &mut WorkingSet) {
-        let next = self.ready.iter().take(keys.ready).filter_map(|(_, seq)| self.orders.get(seq));
+        let next = self.ready.iter().take(keys.queue.ready).filter_map(|(_, seq)| self.orders.get(seq));
         for (order, _) in next {
-            set.ready.push(Arc::new(order.clone()));
+            set.queue.ready.push(Arc::new(order.clone()));
         }
-        if set.ready.len() < keys.ready {
-            set.ready.end();
+        if set.queue.ready.len() < keys.queue.ready {
+            set.queue.ready.end();
         }
     }
 
     fn load_limited(&self, keys: &Keys, set: &mut WorkingSet) {
-        for (customer_id, count) in set.leaving(keys.pauses) {
+        for (customer_id, count) in set.leaving(keys.queue.pauses) {
             for order in self.parked_by(&Parked::Limit(Arc::clone(&customer_id))).take(count) {
-                set.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
-                set.orders.insert(order.seq, order.clone());
+                set.queue.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
+                set.orders.by_seq.insert(order.seq, order.clone());
             }
         }
     }
@@ -192,24 +199,24 @@ impl State {
             let moves = self.fulfilments.get(seq).map_or(&[][..], |fulfilment| &fulfilment.moves);
             let lines = OrderLines::new(Arc::new(details.clone()), moves);
             for product in lines.reserved_skus().filter_map(|sku| self.products.get(sku)) {
-                set.products.insert(Arc::clone(&product.sku), product.clone());
+                set.catalogue.products.insert(Arc::clone(&product.sku), product.clone());
             }
-            set.lines.insert(*seq, lines);
+            set.orders.lines.insert(*seq, lines);
         }
     }
 
     fn load_leases(&self, keys: &Keys, set: &mut WorkingSet, wanted: &mut Vec<OrderSeq>) {
         for lease in self.leases.values() {
             let has_ended = lease.expires_at_ms <= keys.steady_ms;
-            if keys.leases.contains(&lease.id) || (keys.ended_leases && has_ended) {
-                set.leases.insert(Arc::clone(&lease.id), lease.clone());
+            if keys.work.leases.contains(&lease.id) || (keys.work.ended && has_ended) {
+                set.work.leases.insert(Arc::clone(&lease.id), lease.clone());
             }
-            if keys.ended_leases && !has_ended {
+            if keys.work.ended && !has_ended {
                 let end_ms = lease.expires_at_ms;
-                set.next_lease_end_ms = Some(set.next_lease_end_ms.map_or(end_ms, |next| next.min(end_ms)));
+                set.work.next_lease_end_ms = Some(set.work.next_lease_end_ms.map_or(end_ms, |next| next.min(end_ms)));
             }
         }
-        let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|lease| set.leases.contains_key(lease));
+        let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|lease| set.work.leases.contains_key(lease));
         wanted.extend(self.active().filter(is_held).map(|order| order.seq));
     }
 
@@ -226,47 +233,48 @@ impl State {
     }
 
     fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
-        for insert in writes.new_orders {
+        let Writes { orders, queue, catalogue, money, work, logs } = writes;
+        for insert in orders.new {
             let (order, details) = (Arc::unwrap_or_clone(insert.order), Arc::unwrap_or_clone(insert.details));
             self.ids.insert(Arc::clone(&order.id), order.seq);
             self.enqueue(&order);
             self.orders.insert(order.seq, (order, details));
         }
-        for (key, seq) in writes.keys {
+        for (key, seq) in orders.keys {
             if let Some((order, _)) = self.orders.get(&seq) {
                 self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
             }
         }
-        self.actions.extend(writes.action_keys);
-        for order in writes.changed_orders {
+        self.actions.extend(orders.action_keys);
+        for order in orders.changed {
             self.dequeue(order.seq);
             self.enqueue(&order);
             if let Some(row) = self.orders.get_mut(&order.seq) {
                 row.0 = order;
             }
         }
-        for moved in writes.moves {
+        for moved in orders.moves {
             self.fulfilments.entry(moved.seq).or_default().moves.push(moved);
         }
-        for entry in writes.ledger {
+        for entry in money.ledger {
             self.fulfilments.entry(entry.seq).or_default().ledger.push(entry);
         }
-        self.leases.extend(writes.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
-        self.reports.extend(writes.reports.into_iter().map(|report| ((report.seq, report.token), report)));
-        for id in writes.ended_leases {
+        self.leases.extend(work.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
+        self.reports.extend(work.reports.into_iter().map(|report| ((report.seq, report.token), report)));
+        for id in work.ended {
             self.leases.remove(&id);
         }
-        self.pauses.extend(writes.pauses.into_iter().map(|pause| (pause.scope.clone(), pause)));
-        for scope in writes.ended_pauses {
+        self.pauses.extend(queue.pauses.into_iter().map(|pause| (pause.scope.clone(), pause)));
+        for scope in queue.ended_pauses {
             self.pauses.remove(&scope);
         }
-        for product in writes.products {
+        for product in catalogue.products {
             self.products.insert(Arc::clone(&product.sku), product);
         }
-        self.adjustments.extend(writes.adjustments);
-        let trimmed = writes.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
+        self.adjustments.extend(money.adjustments);
+        let trimmed = logs.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
         let heads = Log::ALL.map(|log| self.logs[log.index()].head());
-        for event in writes.events {
+        for event in logs.events {
             self.logs[event.log.index()].append(event, now_ms);
         }
         let range = |log: Log| {

@@ -6,8 +6,9 @@ use ordercast_access::{Kind, Principal};
 
 use super::fulfil;
 use super::money::{entry, left};
+use super::refusal::Refusal;
 use super::request::{Action, Request};
-use super::set::{ActionRecord, Refusal, WorkingSet};
+use super::set::{ActionRecord, WorkingSet};
 use super::step::{Step, advance, refused};
 use super::stock::release;
 use crate::Violation;
@@ -50,8 +51,8 @@ pub fn act(
     rules: &Rules,
     now_ms: i64,
 ) -> Result<Acted, Refusal> {
-    let seq = *set.orders_by_id.get(&request.order_id).ok_or(Refusal::NotFound)?;
-    let order = set.orders.get(&seq).ok_or(Refusal::NotFound)?;
+    let seq = *set.orders.by_id.get(&request.order_id).ok_or(Refusal::NotFound)?;
+    let order = set.orders.by_seq.get(&seq).ok_or(Refusal::NotFound)?;
     if actor.customer_id().is_some_and(|customer_id| *customer_id != order.customer_id) {
         return Err(Refusal::NotFound);
     }
@@ -62,7 +63,7 @@ pub fn act(
     let record = |key| (key, ActionRecord { seq, order_id: Arc::clone(&order.id), digest: request.digest() });
     let key = request.key.clone().map(record);
     if let Some((key, asked)) = &key
-        && let Some(known) = set.actions.get(key)
+        && let Some(known) = set.orders.actions.get(key)
     {
         // A repeated request finds the order changed: by itself. Its version is not looked at.
         return match known == asked {
@@ -79,9 +80,9 @@ pub fn act(
     }
     let step = take(set, seq, (request, actor), rules, now_ms)?;
     if let Some((key, record)) = &key {
-        set.actions.insert(Arc::clone(key), record.clone());
+        set.orders.actions.insert(Arc::clone(key), record.clone());
     }
-    set.orders.insert(seq, step.order.clone());
+    set.orders.by_seq.insert(seq, step.order.clone());
     Ok(Acted::Step { step: Box::new(step), key })
 }
 
@@ -92,7 +93,7 @@ fn take(
     rules: &Rules,
     now_ms: i64,
 ) -> Result<Step, Refusal> {
-    let mut order = set.orders.get(&seq).ok_or(Refusal::NotFound)?.clone();
+    let mut order = set.orders.by_seq.get(&seq).ok_or(Refusal::NotFound)?.clone();
     let action = request.action.name();
     let is_open = |row: &&Move| row.from == order.status && row.action == action && row.is_open_to(actor);
     let row = MOVES.iter().find(is_open).ok_or_else(|| refused(&order, action, actor))?;

@@ -2,8 +2,8 @@ use ordercast_access::{Principal, Rights};
 
 use super::*;
 use crate::decide::{
-    Due, LineQuantity, OrderLines, Placement, RecentClaims, WorkResult, claim, come_due, end_lease, finish, place,
-    requeue,
+    Due, LineQuantity, OrderLines, OrderSet, Placement, RecentClaims, WorkResult, claim, come_due, end_lease, finish,
+    place, requeue,
 };
 use crate::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
@@ -37,15 +37,20 @@ fn draft(run_at_ms: Option<i64>) -> Draft {
 fn placed(run_at_ms: Option<i64>) -> WorkingSet {
     let (currency, name) = (Currency::parse("USD").unwrap(), "Tea".to_owned());
     let tea = Product { sku: "tea".into(), name, price: 10_000_000, currency, stock: Some(10), reserved: 0 };
-    let mut set = WorkingSet { next_seq: 1, wall_ms: NOW, steady_ms: NOW, ..WorkingSet::default() };
-    set.products.insert("tea".into(), tea);
+    let mut set = WorkingSet {
+        orders: OrderSet { next_seq: 1, ..OrderSet::default() },
+        wall_ms: NOW,
+        steady_ms: NOW,
+        ..WorkingSet::default()
+    };
+    set.catalogue.products.insert("tea".into(), tea);
     let Ok(Placement::Accepted { order, details, .. }) =
         place(&mut set, &draft(run_at_ms), (&rules(), false), NOW, || unreachable!())
     else {
         panic!("there is enough")
     };
-    set.lines.insert(order.seq, OrderLines::new(details, &[]));
-    set.ready.push(order);
+    set.orders.lines.insert(order.seq, OrderLines::new(details, &[]));
+    set.queue.ready.push(order);
     set
 }
 
@@ -86,7 +91,7 @@ fn in_work(set: &mut WorkingSet) -> u32 {
 }
 
 fn finished(set: &mut WorkingSet, result: WorkResult) -> Result<Step, Refusal> {
-    let token = set.orders[&1].token;
+    let token = set.orders.by_seq[&1].token;
     finish(set, (1, token), &result, (&rules().retries, 7), NOW + 2)
 }
 
@@ -99,7 +104,7 @@ fn completed() -> WorkingSet {
 
 /// Stock and what of it is reserved.
 fn tea(set: &WorkingSet) -> (Option<i64>, i64) {
-    (set.products["tea"].stock, set.products["tea"].reserved)
+    (set.catalogue.products["tea"].stock, set.catalogue.products["tea"].reserved)
 }
 
 fn lines(lines: &[(u32, i64)]) -> Option<Vec<LineQuantity>> {
@@ -123,8 +128,8 @@ fn work_is_fenced_by_the_token() {
     assert_eq!((step.order.attempts, step.order.version, step.order.worker), (0, 3, None));
     let late = finish(&mut set, (1, token), &WorkResult::Completed, (&rules().retries, 0), NOW + 30);
     assert_eq!(late.unwrap_err(), Refusal::StaleToken);
-    let order = set.orders[&1].clone();
-    set.ready.push(order.into());
+    let order = set.orders.by_seq[&1].clone();
+    set.queue.ready.push(order.into());
     let token = in_work(&mut set);
     let step = finished(&mut set, WorkResult::Completed).unwrap();
     assert_eq!((step.order.status, step.order.duration_ms, step.order.version), (Status::Completed, Some(1), 5));
@@ -184,14 +189,14 @@ fn failed_work_waits_is_tried_again_and_parked_at_last() {
     assert_eq!(step.order.last_error.as_deref().map(str::len), Some(500));
     assert_eq!((step.was, step.order.queue()), (Some(Queue::InWork), Some(Queue::Timed)));
     assert!(due(&mut set, 1, NOW).is_none(), "not yet");
-    let order = set.orders[&1].clone();
-    set.ready.push(order.into());
+    let order = set.orders.by_seq[&1].clone();
+    set.queue.ready.push(order.into());
     assert!(claimed(&mut set, NOW).is_none(), "it waits");
     let Some(Due::Ready(seq)) = due(&mut set, 1, NOW + 502) else { panic!("it may be claimed") };
-    let order = set.orders[&seq].clone();
+    let order = set.orders.by_seq[&seq].clone();
     assert_eq!((order.version, order.queue()), (3, Some(Queue::Ready)));
-    let order = set.orders[&1].clone();
-    set.ready.push(order.into());
+    let order = set.orders.by_seq[&1].clone();
+    set.queue.ready.push(order.into());
     in_work(&mut set);
     let step = end_lease(&mut set, 1, (&rules().retries, 0), NOW + 600).unwrap();
     assert_eq!((step.order.status, step.order.attempts, step.actor), (Status::Failed, 2, Principal::system()));
@@ -211,7 +216,7 @@ fn late_rules_reject_or_hold_and_held_orders_end_when_their_time_has_passed() {
     let mut set = placed(None);
     in_work(&mut set);
     finished(&mut set, WorkResult::Rejected { reason: "embargo".into() }).unwrap();
-    assert_eq!((set.orders[&1].status, tea(&set)), (Status::Rejected, (Some(10), 0)));
+    assert_eq!((set.orders.by_seq[&1].status, tea(&set)), (Status::Rejected, (Some(10), 0)));
 
     let mut set = placed(None);
     for until_ms in [0, NOW] {
@@ -219,32 +224,32 @@ fn late_rules_reject_or_hold_and_held_orders_end_when_their_time_has_passed() {
         assert!(matches!(past, Err(Refusal::Invalid(_))), "{past:?}");
     }
     done(&mut set, Action::Hold { until_ms: Some(NOW + 100) }, staff()).unwrap();
-    assert_eq!(set.orders[&1].queue(), Some(Queue::Timed));
+    assert_eq!(set.orders.by_seq[&1].queue(), Some(Queue::Timed));
     assert!(due(&mut set, 1, NOW + 99).is_none());
     let Some(Due::Step(step)) = due(&mut set, 1, NOW + 100) else { panic!("its time has passed") };
     assert_eq!((step.order.status, tea(&set)), (Status::Rejected, (Some(10), 0)));
 
     let mut set = placed(None);
     done(&mut set, Action::Hold { until_ms: None }, staff()).unwrap();
-    assert_eq!(set.orders[&1].queue(), None, "until a person moves it");
+    assert_eq!(set.orders.by_seq[&1].queue(), None, "until a person moves it");
     done(&mut set, Action::Release, staff()).unwrap();
-    assert_eq!((set.orders[&1].queue(), tea(&set)), (Some(Queue::Ready), (Some(10), 3)));
+    assert_eq!((set.orders.by_seq[&1].queue(), tea(&set)), (Some(Queue::Ready), (Some(10), 3)));
 }
 
 #[test]
 fn schedules_move_start_and_come_due() {
     let mut set = placed(Some(NOW + 5_000));
-    let key = set.orders[&1].sort_key;
-    assert_eq!((set.orders[&1].status, set.orders[&1].due_at_ms), (Status::Scheduled, Some(NOW + 5_000)));
+    let key = set.orders.by_seq[&1].sort_key;
+    assert_eq!((set.orders.by_seq[&1].status, set.orders.by_seq[&1].due_at_ms), (Status::Scheduled, Some(NOW + 5_000)));
     done(&mut set, Action::Reschedule { at_ms: NOW + 9_000 }, customer()).unwrap();
-    assert_eq!((set.orders[&1].due_at_ms, set.orders[&1].sort_key), (Some(NOW + 9_000), key + 4_000));
+    assert_eq!((set.orders.by_seq[&1].due_at_ms, set.orders.by_seq[&1].sort_key), (Some(NOW + 9_000), key + 4_000));
     assert!(matches!(done(&mut set, Action::Reschedule { at_ms: -1 }, staff()), Err(Refusal::Invalid(_))));
     assert!(due(&mut set.clone(), 1, NOW + 8_999).is_none());
     let Some(Due::Step(step)) = due(&mut set.clone(), 1, NOW + 9_000) else { panic!("its time has come") };
     assert_eq!((step.order.status, step.order.due_at_ms), (Status::Pending, None));
     let step = done(&mut set, Action::Start, staff()).unwrap();
     assert_eq!((step.order.status, step.order.sort_key), (Status::Pending, key - 5_000 + 10), "in line as of now");
-    assert_eq!(placed(Some(NOW)).orders[&1].status, Status::Pending, "a past time is now");
+    assert_eq!(placed(Some(NOW)).orders.by_seq[&1].status, Status::Pending, "a past time is now");
 }
 
 #[test]
@@ -260,7 +265,7 @@ fn lines_leave_in_parts_and_stock_goes_with_them() {
     ] {
         let Err(Refusal::Invalid(violations)) = done(&mut set, wrong.clone(), staff()) else { panic!("{wrong:?}") };
         assert_eq!(violations[0].pointer, pointer, "{wrong:?}");
-        assert_eq!((tea(&set), set.orders[&1].version), ((Some(10), 3), 3), "nothing has changed");
+        assert_eq!((tea(&set), set.orders.by_seq[&1].version), ((Some(10), 3), 3), "nothing has changed");
     }
     let step = done(&mut set, ship(&[(0, 2)], false), staff()).unwrap();
     assert_eq!((step.order.status, step.moves.len(), tea(&set)), (Status::PartiallyFulfilled, 1, (Some(8), 1)));
@@ -316,7 +321,7 @@ fn a_repeated_request_is_done_once_and_versions_are_looked_at() {
         act(&mut set, (&keyed("5", 3), &staff()), &rules(), NOW),
         Ok(Acted::Unchanged { replayed: true, .. })
     ));
-    assert_eq!(set.orders[&1].refunded, 500);
+    assert_eq!(set.orders.by_seq[&1].refunded, 500);
     let other = act(&mut set, (&keyed("6", 4), &staff()), &rules(), NOW).unwrap_err();
     assert_eq!(other, Refusal::Conflict { order_id: "a1".into() });
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::set::{Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::WorkingSet;
 use crate::Violation;
 use crate::adjustment::Adjustment;
 use crate::product::{Product, ProductPatch};
@@ -12,9 +13,9 @@ use crate::product::{Product, ProductPatch};
 /// # Errors
 /// [`Refusal::Invalid`] when orders hold more than the new stock.
 pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refusal> {
-    let Some(known) = set.products.get_mut(&product.sku) else {
-        set.products.insert(Arc::clone(&product.sku), product.clone());
-        set.has_products = true;
+    let Some(known) = set.catalogue.products.get_mut(&product.sku) else {
+        set.catalogue.products.insert(Arc::clone(&product.sku), product.clone());
+        set.catalogue.has_products = true;
         return Ok(true);
     };
     if product.stock.is_some_and(|stock| stock < known.reserved) {
@@ -34,13 +35,13 @@ pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refu
 /// # Errors
 /// [`Refusal::Conflict`] when its id has another content.
 pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Result<(Adjustment, bool), Refusal> {
-    match set.adjustments.get(&adjustment.id) {
+    match set.money.adjustments.get(&adjustment.id) {
         Some(known) if known.digest == adjustment.digest => Ok((known.clone(), false)),
         Some(_) => Err(Refusal::Conflict { order_id: Arc::clone(&adjustment.id) }),
         None => {
             let placed_at_ms = Some(adjustment.placed_at_ms.unwrap_or(now_ms));
             let stored = Adjustment { placed_at_ms, created_at_ms: now_ms, ..adjustment.clone() };
-            set.adjustments.insert(Arc::clone(&stored.id), stored.clone());
+            set.money.adjustments.insert(Arc::clone(&stored.id), stored.clone());
             Ok((stored, true))
         }
     }
@@ -51,7 +52,7 @@ pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Res
 /// # Errors
 /// [`Refusal::UnknownProduct`], or [`Refusal::Invalid`] when orders hold more than the new stock.
 pub fn patch_product(set: &mut WorkingSet, sku: &str, patch: &ProductPatch) -> Result<bool, Refusal> {
-    let known = set.products.get(sku).ok_or_else(|| Refusal::UnknownProduct { sku: sku.to_owned() })?;
+    let known = set.catalogue.products.get(sku).ok_or_else(|| Refusal::UnknownProduct { sku: sku.to_owned() })?;
     let mut product = known.clone();
     if let Some(name) = &patch.name {
         product.name.clone_from(name);
@@ -89,7 +90,7 @@ mod tests {
         let mut set = WorkingSet::default();
         assert_eq!(put_product(&mut set, &tea(5)), Ok(true));
         assert_eq!(put_product(&mut set, &tea(5)), Ok(false));
-        set.products.get_mut("tea").unwrap().reserved = 4;
+        set.catalogue.products.get_mut("tea").unwrap().reserved = 4;
         assert!(matches!(put_product(&mut set, &tea(3)), Err(Refusal::Invalid(_))));
         let none = ProductPatch::default();
         for (patch, expected) in [
@@ -102,9 +103,9 @@ mod tests {
             (ProductPatch { stock_change: Some(1), ..none.clone() }, None),
         ] {
             let changed = patch_product(&mut set, "tea", &patch).ok();
-            assert_eq!(changed.map(|changed| (changed, set.products["tea"].stock)), expected, "{patch:?}");
+            assert_eq!(changed.map(|changed| (changed, set.catalogue.products["tea"].stock)), expected, "{patch:?}");
         }
-        assert_eq!(set.products["tea"].reserved, 4);
+        assert_eq!(set.catalogue.products["tea"].reserved, 4);
         assert!(matches!(patch_product(&mut set, "none", &none), Err(Refusal::UnknownProduct { .. })));
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ordercast_access::Principal;
 
 use super::money::{amount_of, entry, left};
+use super::refusal::Refusal;
 use super::request::LineQuantity;
-use super::set::{OrderLines, Refusal, WorkingSet};
+use super::set::{OrderLines, WorkingSet};
 use super::step::{Step, advance, row_of};
 use super::stock::{Units, move_units};
 use crate::Violation;
@@ -31,7 +32,7 @@ pub(super) fn ship(
     by: By,
     now_ms: i64,
 ) -> Result<Step, Refusal> {
-    let known = set.lines.get(&order.seq).ok_or(Refusal::NotFound)?.clone();
+    let known = set.orders.lines.get(&order.seq).ok_or(Refusal::NotFound)?.clone();
     let open = |line: &Line, progress: &Progress| line.quantity - progress.shipped - progress.cancelled;
     let shipped = chosen(&known, lines, open)?;
     let mut after = known.progress.clone();
@@ -85,7 +86,7 @@ pub(super) fn take_back(
     by: By,
     now_ms: i64,
 ) -> Result<Step, Refusal> {
-    let known = set.lines.get(&order.seq).ok_or(Refusal::NotFound)?.clone();
+    let known = set.orders.lines.get(&order.seq).ok_or(Refusal::NotFound)?.clone();
     let returned = chosen(&known, lines, |_, progress| progress.shipped - progress.returned)?;
     if returned.is_empty() {
         return invalid("/lines", "name nothing that was shipped and is not back yet");
@@ -148,7 +149,7 @@ fn record(
         let (seq, version) = (step.order.seq, step.order.version);
         step.moves.push(LineMove { seq, version, line: number, kind, quantity, at_ms: now_ms });
         step.skus.extend(units.and_then(|units| move_units(set, line, units, quantity)));
-        if let Some(progress) = set.lines.get_mut(&seq).and_then(|lines| lines.progress.get_mut(at)) {
+        if let Some(progress) = set.orders.lines.get_mut(&seq).and_then(|lines| lines.progress.get_mut(at)) {
             progress.count(kind, quantity);
         }
     }

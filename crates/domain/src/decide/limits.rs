@@ -15,7 +15,7 @@ use crate::rules::Concurrency;
 
 /// Whether no further order may be claimed. Without knowing what is in work, none may be.
 pub(super) fn is_full(set: &WorkingSet, limits: &Concurrency) -> bool {
-    match &set.in_work {
+    match &set.queue.in_work {
         Some(in_work) => limits.max_active.is_some_and(|most| in_work.all >= most),
         None => limits.is_limited(),
     }
@@ -25,15 +25,15 @@ pub(super) fn is_full(set: &WorkingSet, limits: &Concurrency) -> bool {
 /// event.
 pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq, limits: &Concurrency) -> bool {
     let Some(most) = limits.max_active_per_customer else { return false };
-    let Some(order) = set.orders.get_mut(&seq) else { return false };
+    let Some(order) = set.orders.by_seq.get_mut(&seq) else { return false };
     let has_room = |in_work: &InWork| in_work.of(&order.customer_id) < most;
-    if order.queue() != Some(Queue::Ready) || set.in_work.as_ref().is_some_and(has_room) {
+    if order.queue() != Some(Queue::Ready) || set.queue.in_work.as_ref().is_some_and(has_room) {
         return false;
     }
     order.parked_by = Some(Parked::Limit(Arc::clone(&order.customer_id)));
-    set.parked.push((seq, Queue::Limited));
+    set.queue.parked.push((seq, Queue::Limited));
     // What leaves in this same batch makes room for it.
-    set.limited.entry(Arc::clone(&order.customer_id)).or_default().push_back(seq);
+    set.queue.limited.entry(Arc::clone(&order.customer_id)).or_default().push_back(seq);
     true
 }
 
@@ -41,7 +41,7 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq, limits: &Concurrency) ->
 /// Gives that order, which is ready now.
 pub fn follow(set: &mut WorkingSet, was: Option<Queue>, order: &Order) -> Option<OrderSeq> {
     let is = order.queue();
-    match (&mut set.in_work, was == Some(Queue::InWork), is == Some(Queue::InWork)) {
+    match (&mut set.queue.in_work, was == Some(Queue::InWork), is == Some(Queue::InWork)) {
         (Some(in_work), false, true) => in_work.add(&order.customer_id),
         (Some(in_work), true, false) => in_work.remove(&order.customer_id),
         _ => {}
@@ -52,15 +52,15 @@ pub fn follow(set: &mut WorkingSet, was: Option<Queue>, order: &Order) -> Option
 
 /// Puts the next order of a customer that the limit has parked back into the queue.
 pub(super) fn readmit(set: &mut WorkingSet, customer_id: &Arc<str>) -> Option<OrderSeq> {
-    let parked = set.limited.get_mut(customer_id)?;
+    let parked = set.queue.limited.get_mut(customer_id)?;
     while let Some(seq) = parked.pop_front() {
-        let Some(order) = set.orders.get_mut(&seq) else { continue };
+        let Some(order) = set.orders.by_seq.get_mut(&seq) else { continue };
         // It may have been moved in this batch.
         if order.queue() == Some(Queue::Limited) {
             order.parked_by = None;
             // A pause may hold it back when its turn comes, and then the next must be at hand: that is for another batch.
-            if set.pauses.is_empty() {
-                set.ready.insert(Arc::new(order.clone()));
+            if set.queue.pauses.is_empty() {
+                set.queue.ready.insert(Arc::new(order.clone()));
             }
             return Some(seq);
         }

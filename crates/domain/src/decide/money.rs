@@ -1,6 +1,6 @@
 //! Money that goes back.
 
-use super::set::Refusal;
+use super::refusal::Refusal;
 use super::step::Step;
 use crate::Violation;
 use crate::money::NumberError;

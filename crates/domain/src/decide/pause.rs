@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::limits::readmit;
-use super::set::{Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::WorkingSet;
 use crate::Violation;
 use crate::draft::MAX_REASON_BYTES;
 use crate::order::{Order, OrderSeq, Queue};
@@ -22,21 +23,21 @@ pub fn pause(set: &mut WorkingSet, pause: &Pause) -> Result<bool, Refusal> {
         let detail = format!("has {length} bytes; at most {MAX_REASON_BYTES} are allowed");
         return Err(Refusal::Invalid(vec![Violation::new("/reason", detail)]));
     }
-    match set.pauses.get(&pause.scope) {
+    match set.queue.pauses.get(&pause.scope) {
         Some(known) if !known.is_ending => return Ok(false),
-        None if set.pauses.len() >= MAX_PAUSES => {
+        None if set.queue.pauses.len() >= MAX_PAUSES => {
             let detail = format!("there are {MAX_PAUSES} pauses already; lift some");
             return Err(Refusal::Invalid(vec![Violation::new("", detail)]));
         }
         _ => {}
     }
-    set.pauses.insert(pause.scope.clone(), pause.clone());
+    set.queue.pauses.insert(pause.scope.clone(), pause.clone());
     Ok(true)
 }
 
 /// Lifts a pause: nothing is held back by it from now on, and it lets go of what it parked. `false` when there is none.
 pub fn resume(set: &mut WorkingSet, scope: &Scope) -> bool {
-    match set.pauses.get_mut(scope) {
+    match set.queue.pauses.get_mut(scope) {
         Some(pause) if !pause.is_ending => {
             pause.is_ending = true;
             true
@@ -47,22 +48,22 @@ pub fn resume(set: &mut WorkingSet, scope: &Scope) -> bool {
 
 /// Parks an order whose turn has come if a pause holds it back. That is no step: no version, no event.
 pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq) -> bool {
-    if set.pauses.is_empty() {
+    if set.queue.pauses.is_empty() {
         return false;
     }
-    let Some(order) = set.orders.get_mut(&seq) else { return false };
+    let Some(order) = set.orders.by_seq.get_mut(&seq) else { return false };
     if order.queue() != Some(Queue::Ready) {
         // It was ready when the batch began.
         return false;
     }
-    let holds = |scope: &Scope| set.pauses.get(scope).is_some_and(|pause| !pause.is_ending);
+    let holds = |scope: &Scope| set.queue.pauses.get(scope).is_some_and(|pause| !pause.is_ending);
     let Some(scope) = scopes_of(order).into_iter().find(holds) else { return false };
     order.parked_by = Some(Parked::Pause(scope));
     let customer_id = Arc::clone(&order.customer_id);
-    set.parked.push((seq, Queue::Parked));
+    set.queue.parked.push((seq, Queue::Parked));
     // What it held a place for need not wait for the end of the pause.
     let readmitted = readmit(set, &customer_id);
-    set.readmitted.extend(readmitted);
+    set.queue.readmitted.extend(readmitted);
     true
 }
 
@@ -74,16 +75,16 @@ fn scopes_of(order: &Order) -> [Scope; 3] {
 /// Puts orders back into the queue that a pause had parked which is lifted; `None` when it holds none any more, and
 /// is over.
 pub fn unpark(set: &mut WorkingSet, scope: &Scope) -> Option<Vec<OrderSeq>> {
-    let seqs: Vec<OrderSeq> = set.unparked.iter().filter(|(of, _)| of == scope).map(|&(_, seq)| seq).collect();
+    let seqs: Vec<OrderSeq> = set.queue.unparked.iter().filter(|(of, _)| of == scope).map(|&(_, seq)| seq).collect();
     for seq in &seqs {
-        if let Some(order) = set.orders.get_mut(seq)
+        if let Some(order) = set.orders.by_seq.get_mut(seq)
             && matches!(&order.parked_by, Some(Parked::Pause(by)) if by == scope)
         {
             order.parked_by = None;
         }
     }
     if seqs.is_empty() {
-        set.pauses.remove(scope);
+        set.queue.pauses.remove(scope);
         return None;
     }
     Some(seqs)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::pricing::settle;
-use super::set::{KeyRecord, Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::{KeyRecord, WorkingSet};
 use super::stock::reserve;
 use crate::draft::Draft;
 use crate::order::{Details, Line, Order, OrderSeq, Timer};
@@ -66,8 +67,9 @@ pub fn place(
     }
     let mut details = Arc::clone(&draft.details);
     let (amount, rounding) = settle(set, draft, &mut details, (rules, may_set_prices))?;
-    let is_counted =
-        |line: &Line| !line.plain && set.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some());
+    let is_counted = |line: &Line| {
+        !line.plain && set.catalogue.products.get(line.sku.as_str()).is_some_and(|product| product.stock.is_some())
+    };
     if details.lines.iter().any(is_counted) {
         reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
@@ -77,7 +79,7 @@ pub fn place(
     let scheduled = timer.filter(|_| status == Status::Scheduled);
     let queues_up_ms = scheduled.map_or(now_ms, |timer| timer.at_ms);
     let order = Order {
-        seq: set.next_seq,
+        seq: set.orders.next_seq,
         id: draft.id.clone().unwrap_or_else(new_id),
         customer_id: Arc::clone(&draft.customer_id),
         status,
@@ -107,23 +109,23 @@ pub fn place(
         demo: draft.demo,
         digest: draft.digest,
     };
-    set.next_seq += 1;
+    set.orders.next_seq += 1;
     // Who looks for it in the same batch knows its id or its key; a drawn id nobody knows yet.
     if draft.id.is_some() || draft.key.is_some() {
-        set.orders_by_id.insert(Arc::clone(&order.id), order.seq);
-        set.orders.insert(order.seq, order.clone());
+        set.orders.by_id.insert(Arc::clone(&order.id), order.seq);
+        set.orders.by_seq.insert(order.seq, order.clone());
     }
     if let Some(key) = &draft.key {
-        set.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
+        set.orders.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
     }
     Ok(Placement::Accepted { order: Arc::new(order), details, reason })
 }
 
 fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>, Refusal> {
-    let by_key = draft.key.as_ref().and_then(|key| set.keys.get(key)).cloned();
+    let by_key = draft.key.as_ref().and_then(|key| set.orders.keys.get(key)).cloned();
     let by_id = || {
-        let seq = set.orders_by_id.get(draft.id.as_ref()?)?;
-        let order = set.orders.get(seq)?;
+        let seq = set.orders.by_id.get(draft.id.as_ref()?)?;
+        let order = set.orders.by_seq.get(seq)?;
         Some(KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest })
     };
     let is_new_key = draft.key.is_some() && by_key.is_none();
@@ -131,10 +133,10 @@ fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>,
     if record.digest != draft.digest {
         return Err(Refusal::Conflict { order_id: record.order_id });
     }
-    let key_for = set.orders_by_id.get(&record.order_id).copied().filter(|_| is_new_key);
+    let key_for = set.orders.by_id.get(&record.order_id).copied().filter(|_| is_new_key);
     let order_id = Arc::clone(&record.order_id);
     if let (Some(_), Some(key)) = (key_for, &draft.key) {
-        set.keys.insert(Arc::clone(key), record);
+        set.orders.keys.insert(Arc::clone(key), record);
     }
     Ok(Some(Placement::Replayed { order_id, key_for }))
 }

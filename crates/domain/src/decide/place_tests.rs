@@ -1,6 +1,7 @@
 use super::super::pricing::UNKNOWN_SKU;
 use super::*;
 use crate::Violation;
+use crate::decide::{CatalogueSet, OrderSet};
 use crate::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
 use crate::product::Product;
@@ -31,7 +32,11 @@ fn tea(stock: i64) -> Product {
 
 fn set_with(products: &[Product]) -> WorkingSet {
     let products = products.iter().map(|product| (Arc::clone(&product.sku), product.clone())).collect();
-    WorkingSet { products, next_seq: 1, ..WorkingSet::default() }
+    WorkingSet {
+        catalogue: CatalogueSet { products, ..CatalogueSet::default() },
+        orders: OrderSet { next_seq: 1, ..OrderSet::default() },
+        ..WorkingSet::default()
+    }
 }
 
 fn draft(skus: &[(&str, i64)]) -> Draft {
@@ -52,12 +57,12 @@ fn stock_is_reserved_for_all_lines_or_none() {
     let mut set = set_with(&[tea(5)]);
     let refusal = placed(&mut set, &draft(&[("tea", 3), ("other", 1), ("tea", 3)])).unwrap_err();
     assert_eq!(refusal, Refusal::OutOfStock { line: 2, sku: "tea".into(), left: 2 });
-    assert_eq!(set.products["tea"].reserved, 0, "a refused order holds nothing");
+    assert_eq!(set.catalogue.products["tea"].reserved, 0, "a refused order holds nothing");
     let Ok(Placement::Accepted { details, .. }) = placed(&mut set, &draft(&[("tea", 5), ("other", 1)])) else {
         panic!("five are there")
     };
     assert_eq!((details.lines[0].reserved, details.lines[1].reserved), (5, 0));
-    assert_eq!(set.products["tea"].available(), Some(0));
+    assert_eq!(set.catalogue.products["tea"].available(), Some(0));
 }
 
 #[test]
@@ -78,9 +83,9 @@ fn the_catalogue_prices_an_order_and_its_limits_hold() {
     let Ok(Placement::Accepted { order: accepted, .. }) = placed(&mut set, &order(1)) else { panic!("one is there") };
     assert_eq!((accepted.amount, accepted.rounding), (250, 5_000), "2.505 rounds half to even");
     assert!(matches!(placed(&mut set, &order(100_000)), Err(Refusal::Invalid(_))));
-    set.products.clear();
+    set.catalogue.products.clear();
     let (unknown, wrong) = (vec![(0, "tea".to_owned())], Violation::new("/items/0/sku", UNKNOWN_SKU));
-    set.has_products = true;
+    set.catalogue.has_products = true;
     assert_eq!(placed(&mut set, &order(1)).unwrap_err(), Refusal::UnknownProducts { violations: vec![wrong], unknown });
 }
 
@@ -94,7 +99,7 @@ fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
     }
     let other = Draft { digest: [9; 16], ..first };
     assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
-    assert_eq!(set.orders.len(), 1);
+    assert_eq!(set.orders.by_seq.len(), 1);
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn large_orders_are_held_for_a_person_from_the_start() {
         let Ok(Placement::Accepted { order, reason, .. }) = placement else { panic!("{placement:?}") };
         let queued_ms = order.sort_key + rules.bonus_ms[Priority::Medium as usize];
         assert_eq!((order.status, order.due_at_ms, queued_ms), expected);
-        assert_eq!(set.products["tea"].reserved, quantity, "its stock is reserved all the same");
+        assert_eq!(set.catalogue.products["tea"].reserved, quantity, "its stock is reserved all the same");
         let told = reason.as_deref() == Some("amounts above 13 USD wait for a person");
         assert_eq!(told, order.status == Status::Held, "{reason:?}");
     }

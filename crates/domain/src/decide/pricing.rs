@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::set::{Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::WorkingSet;
 use crate::Violation;
 use crate::draft::{Draft, Pricing, amount_of};
 use crate::money::price_text;
@@ -28,9 +29,9 @@ pub(super) fn settle(
 ) -> Result<(i64, i64), Refusal> {
     let mut judge = Judge { may_set_prices, ..Judge::new(draft) };
     for (at, line) in draft.details.lines.iter().enumerate().filter(|(_, line)| !line.plain) {
-        match set.products.get(line.sku.as_str()) {
+        match set.catalogue.products.get(line.sku.as_str()) {
             Some(product) => judge.known(at, line, product),
-            None => judge.unknown(at, line, set.has_products),
+            None => judge.unknown(at, line, set.catalogue.has_products),
         }
     }
     let Judge { prices, is_overridden, unknown, wrong, .. } = judge;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decide::{Placement, place};
+use crate::decide::{CatalogueSet, OrderSet, Placement, place};
 use crate::draft::{ChargeInput, CustomerKey, ItemInput, OrderInput, draft_order};
 use crate::money::Currency;
 
@@ -15,7 +15,11 @@ fn shop() -> WorkingSet {
     let products =
         [product("tea", 2_500_000, "USD"), product("cake", 3_605_000, "USD"), product("pie", 4_000_000, "EUR")];
     let products = products.map(|product| (Arc::clone(&product.sku), product)).into();
-    WorkingSet { products, has_products: true, next_seq: 1, ..WorkingSet::default() }
+    WorkingSet {
+        catalogue: CatalogueSet { products, has_products: true },
+        orders: OrderSet { next_seq: 1, ..OrderSet::default() },
+        ..WorkingSet::default()
+    }
 }
 
 fn line<'a>(sku: &'a str, price: Option<&'a str>) -> ItemInput<'a> {
@@ -105,7 +109,12 @@ fn prices_come_from_the_catalogue() {
         (&[line("te", None)], None, Err(&["/amount"][..])),
         (&[line("te", None), line("tea", Some("1"))], None, Err(&["/items"])),
     ] {
-        check(&WorkingSet { next_seq: 1, ..WorkingSet::default() }, &order(items, amount), false, expected);
+        check(
+            &WorkingSet { orders: OrderSet { next_seq: 1, ..OrderSet::default() }, ..WorkingSet::default() },
+            &order(items, amount),
+            false,
+            expected,
+        );
     }
 }
 
@@ -162,7 +171,7 @@ fn a_replay_is_answered_before_prices_are_looked_at_and_reasons_are_no_part_of_a
     let mut set = shop();
     let draft = draft_order(&input, &rules, &key).unwrap();
     assert!(matches!(place(&mut set, &draft, (&rules, false), 1, || "n".into()), Ok(Placement::Accepted { .. })));
-    let tea = set.products.get_mut("tea").unwrap();
+    let tea = set.catalogue.products.get_mut("tea").unwrap();
     tea.price = 9_000_000;
     let items = vec![untracked("tea", Some("2.5"))];
     for again in [input.clone(), OrderInput { items, price_override: Some("why"), ..input.clone() }] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ordercast_access::Principal;
 
-use super::set::Refusal;
+use super::refusal::Refusal;
 use crate::order::{LedgerEntry, LineMove, Order, Queue, Timer};
 use crate::status::Status;
 use crate::transition::{ActionName, Move, actions_from, find};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::set::{Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::WorkingSet;
 use crate::order::{Line, OrderSeq};
 
 /// Reserves stock for every line whose product is counted: all of them or none.
@@ -12,7 +13,7 @@ pub(super) fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Re
         if line.plain {
             continue;
         }
-        let Some(product) = set.products.get_mut(line.sku.as_str()) else { continue };
+        let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) else { continue };
         let Some(left) = product.available() else { continue };
         if left < i64::from(line.quantity) {
             let refusal = Refusal::OutOfStock { line: at, sku: line.sku.clone(), left };
@@ -27,7 +28,7 @@ pub(super) fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Re
 
 fn give_back(set: &mut WorkingSet, lines: &mut [Line]) {
     for line in lines.iter_mut().filter(|line| line.reserved > 0) {
-        if let Some(product) = set.products.get_mut(line.sku.as_str()) {
+        if let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) {
             product.reserved -= i64::from(line.reserved);
         }
         line.reserved = 0;
@@ -37,13 +38,13 @@ fn give_back(set: &mut WorkingSet, lines: &mut [Line]) {
 /// Lets go of all that an order still holds: what was neither shipped nor called off. Returns the SKUs that changed.
 pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Arc<str>> {
     let mut skus = Vec::new();
-    let Some(known) = set.lines.get(&seq) else { return skus };
+    let Some(known) = set.orders.lines.get(&seq) else { return skus };
     for (line, progress) in known.details.lines.iter().zip(&known.progress) {
         let held = line.reserved.saturating_sub(progress.shipped).saturating_sub(progress.cancelled);
         if held == 0 {
             continue;
         }
-        if let Some(product) = set.products.get_mut(line.sku.as_str()) {
+        if let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) {
             product.reserved -= i64::from(held);
             skus.push(Arc::clone(&product.sku));
         }
@@ -67,7 +68,7 @@ pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quanti
     if line.reserved == 0 {
         return None;
     }
-    let product = set.products.get_mut(line.sku.as_str())?;
+    let product = set.catalogue.products.get_mut(line.sku.as_str())?;
     let quantity = i64::from(quantity);
     match units {
         Units::Consumed => {

@@ -28,7 +28,7 @@ pub enum Due {
 /// Moves an order whose time has come; `None` when it has been moved since. Its lines must be in the set.
 pub fn come_due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due> {
     let (wall_ms, steady_ms) = (set.wall_ms, set.steady_ms);
-    let order = set.orders.get_mut(&seq)?;
+    let order = set.orders.by_seq.get_mut(&seq)?;
     let is_due = match order.steady_due_ms {
         Some(due_ms) => due_ms <= steady_ms,
         None => order.due_at_ms.is_some_and(|due_at_ms| due_at_ms <= wall_ms),

@@ -6,7 +6,8 @@ use ordercast_access::Principal;
 
 use super::limits;
 use super::pause::park;
-use super::set::{Refusal, WorkingSet};
+use super::refusal::Refusal;
+use super::set::WorkingSet;
 use super::step::{Step, advance, row_of};
 use super::stock::release;
 use super::window::RecentClaims;
@@ -35,16 +36,16 @@ pub fn claim(
     (limits, recent): (&Concurrency, &mut RecentClaims),
     now_ms: i64,
 ) -> Option<Step> {
-    let token_floor = set.token_floor;
+    let token_floor = set.work.token_floor;
     while !limits::is_full(set, limits) {
-        let next = set.ready.next(recent)?;
+        let next = set.queue.ready.next(recent)?;
         let seq = next.seq;
         // What the batch did to it before counts.
-        set.orders.entry(seq).or_insert_with(|| Order::clone(&next));
+        set.orders.by_seq.entry(seq).or_insert_with(|| Order::clone(&next));
         if park(set, seq) || limits::park(set, seq, limits) {
             continue;
         }
-        let Some(order) = set.orders.get_mut(&seq) else { continue };
+        let Some(order) = set.orders.by_seq.get_mut(&seq) else { continue };
         let actor = Principal::worker(Arc::clone(worker));
         if order.queue() != Some(Queue::Ready) {
             continue;
@@ -127,9 +128,9 @@ pub fn report(
     (retries, dice): (&Retries, u64),
     now_ms: i64,
 ) -> Result<Reported, Refusal> {
-    let order = set.orders.get(&seq).ok_or(Refusal::NotFound)?;
+    let order = set.orders.by_seq.get(&seq).ok_or(Refusal::NotFound)?;
     let outcome = WorkResult::outcome(result);
-    if let Some(known) = set.reports.get(&(seq, token)).filter(|known| known.lease == *lease) {
+    if let Some(known) = set.work.reports.get(&(seq, token)).filter(|known| known.lease == *lease) {
         return match known.outcome == outcome {
             true => Ok(Reported::Repeated(Box::new(order.clone()))),
             false => Err(Refusal::AlreadyReported { outcome: known.outcome }),
@@ -143,7 +144,7 @@ pub fn report(
         None => requeue(set, seq, Some(token), GIVEN_BACK, now_ms)?,
     };
     let report = WorkReport { seq, token, lease: Arc::clone(lease), outcome };
-    set.reports.insert((seq, token), report.clone());
+    set.work.reports.insert((seq, token), report.clone());
     Ok(Reported::Step(Box::new(step), report))
 }
 
@@ -161,7 +162,7 @@ pub fn finish(
     now_ms: i64,
 ) -> Result<Step, Refusal> {
     let steady_ms = set.steady_ms;
-    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    let order = set.orders.by_seq.get_mut(&seq).ok_or(Refusal::NotFound)?;
     if order.token != token {
         return Err(Refusal::StaleToken);
     }
@@ -223,7 +224,7 @@ pub fn end_lease(
     now_ms: i64,
 ) -> Result<Step, Refusal> {
     let steady_ms = set.steady_ms;
-    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    let order = set.orders.by_seq.get_mut(&seq).ok_or(Refusal::NotFound)?;
     let retries = Retries { most_ms: retries.most_ms.min(MOST_AFTER_LEASE_MS), ..*retries };
     give_up_attempt(order, (Principal::system(), &LEASE_ENDED.into()), (&retries, dice, 0), (now_ms, steady_ms))
 }
@@ -241,7 +242,7 @@ pub fn requeue(
     now_ms: i64,
 ) -> Result<Step, Refusal> {
     let steady_ms = set.steady_ms;
-    let order = set.orders.get_mut(&seq).ok_or(Refusal::NotFound)?;
+    let order = set.orders.by_seq.get_mut(&seq).ok_or(Refusal::NotFound)?;
     if token.is_some_and(|token| token != order.token) {
         return Err(Refusal::StaleToken);
     }

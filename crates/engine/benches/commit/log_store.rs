@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ordercast_domain::decide::WorkingSet;
+use ordercast_domain::decide::{OrderSet, WorkingSet};
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -32,16 +32,19 @@ impl LogStore {
     }
 
     fn commit_now(&mut self, batch: &mut dyn Decider) -> std::io::Result<Committed> {
-        let mut set = WorkingSet { next_seq: self.head + 1 as OrderSeq, ..WorkingSet::default() };
-        for id in batch.keys().order_ids {
+        let mut set = WorkingSet {
+            orders: OrderSet { next_seq: self.head + 1 as OrderSeq, ..OrderSet::default() },
+            ..WorkingSet::default()
+        };
+        for id in batch.keys().orders.ids {
             if let Some(order) = self.by_id.get(&id) {
-                set.orders_by_id.insert(id, order.seq);
-                set.orders.insert(order.seq, Order::clone(order));
+                set.orders.by_id.insert(id, order.seq);
+                set.orders.by_seq.insert(order.seq, Order::clone(order));
             }
         }
         let writes = batch.decide(set, system_now_ms());
         self.buffer.clear();
-        for event in &writes.events {
+        for event in &writes.logs.events {
             let end = self.buffer.len() + self.record_bytes.max(event.body.len());
             self.buffer.extend_from_slice(&event.body);
             self.buffer.resize(end, b' ');
@@ -50,10 +53,10 @@ impl LogStore {
         let started = Instant::now();
         self.file.sync_data()?;
         let sync_us = started.elapsed().as_micros() as u64;
-        let count = writes.events.len() as u64;
+        let count = writes.logs.events.len() as u64;
         let range = LogRange { log: Log::Orders, epoch: Epoch("bench".into()), first: self.head + 1, count };
         self.head += count;
-        for insert in writes.new_orders {
+        for insert in writes.orders.new {
             self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
         }
         Ok(Committed { logs: vec![range], sync_us, ..Committed::default() })

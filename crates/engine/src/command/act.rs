@@ -32,8 +32,8 @@ impl Command for Act {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.acted_on.push(Arc::clone(&self.request.order_id));
-        keys.action_keys.extend(self.request.key.clone());
+        keys.orders.acted_on.push(Arc::clone(&self.request.order_id));
+        keys.orders.action_keys.extend(self.request.key.clone());
     }
 
     fn demand(&self) -> Demand {
@@ -43,7 +43,7 @@ impl Command for Act {
     fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
         match decide::act(&mut pass.set, (&self.request, &origin.principal), pass.rules, pass.now_ms)? {
             Acted::Step { step, key } => {
-                pass.writes.action_keys.extend(key);
+                pass.writes.orders.action_keys.extend(key);
                 pass.step(&step);
                 Ok(Changed { order: Box::new(step.order), replayed: false })
             }

@@ -34,7 +34,7 @@ impl Command for Adjust {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.adjustments.push(Arc::clone(&self.adjustment.id));
+        keys.money.adjustments.push(Arc::clone(&self.adjustment.id));
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Adjusted, Refusal> {
@@ -43,7 +43,7 @@ impl Command for Adjust {
             let customer_id = adjustment.customer_id.clone();
             let write = |out: &mut Vec<u8>| encode::adjustment_event(&adjustment, out);
             pass.events.of_log(Log::Adjustments, customer_id, write);
-            pass.writes.adjustments.push(adjustment.clone());
+            pass.writes.money.adjustments.push(adjustment.clone());
         }
         Ok(Adjusted { adjustment, is_new })
     }

@@ -53,7 +53,7 @@ impl Command for ClaimOrders {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.leases.extend(self.claim.lease.clone());
+        keys.work.leases.extend(self.claim.lease.clone());
     }
 
     fn demand(&self) -> Demand {
@@ -76,7 +76,7 @@ impl Command for ClaimOrders {
             }
         };
         let mut orders = Vec::new();
-        let parked_before = pass.set.parked.len();
+        let parked_before = pass.set.queue.parked.len();
         while orders.len() < claim.most {
             let Some(step) = pass.claim_next(&lease.worker, Some(&lease.id)) else { break };
             orders.push(step.order);
@@ -85,7 +85,7 @@ impl Command for ClaimOrders {
         if !orders.is_empty() || claim.lease.is_some() {
             leases::extend(pass, &lease, end_ms);
         }
-        let parked = pass.set.parked.len() - parked_before;
+        let parked = pass.set.queue.parked.len() - parked_before;
         Ok(Claimed { lease: lease.id, expires_at_ms: leases::outward_ms(pass, end_ms), orders, parked })
     }
 }

@@ -38,8 +38,8 @@ impl Command for Finish {
         for done in &self.done {
             // Only an order that is rejected releases its stock.
             match done.result {
-                Some(WorkResult::Rejected { .. }) => keys.lines_of.push(done.seq),
-                _ => keys.order_seqs.push(done.seq),
+                Some(WorkResult::Rejected { .. }) => keys.orders.lines_of.push(done.seq),
+                _ => keys.orders.seqs.push(done.seq),
             }
         }
     }

@@ -25,14 +25,14 @@ impl Command for PatchProduct {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.skus.push(Arc::clone(&self.sku));
+        keys.catalogue.skus.push(Arc::clone(&self.sku));
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Box<Product>, Refusal> {
         if decide::patch_product(&mut pass.set, &self.sku, &self.patch)? {
             pass.changed_products.insert(Arc::clone(&self.sku));
         }
-        let product = pass.set.products.get(&self.sku).cloned();
+        let product = pass.set.catalogue.products.get(&self.sku).cloned();
         product.map(Box::new).ok_or_else(|| Refusal::UnknownProduct { sku: self.sku.to_string() })
     }
 }

@@ -24,7 +24,7 @@ impl Command for BeginPause {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.pauses = true;
+        keys.queue.pauses = true;
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<bool, Refusal> {

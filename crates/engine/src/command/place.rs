@@ -43,11 +43,11 @@ impl Command for Place {
 
     fn keys(&self, keys: &mut Keys) {
         let draft = &self.draft;
-        keys.order_ids.extend(draft.id.clone());
-        keys.idempotency.extend(draft.key.clone());
+        keys.orders.ids.extend(draft.id.clone());
+        keys.orders.keys.extend(draft.key.clone());
         // What this process knows of the catalogue is only a hint: the store passes over SKUs while it has no products.
         let lines = draft.details.lines.iter().filter(|line| !line.plain);
-        keys.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
+        keys.catalogue.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
     }
 
     fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Placed, Refusal> {
@@ -58,7 +58,7 @@ impl Command for Place {
         let rules = (pass.rules, may_set_prices);
         let (order, details, reason) = match decide::place(&mut pass.set, draft, rules, now_ms, || ids.draw(now_ms))? {
             Placement::Replayed { order_id, key_for } => {
-                pass.writes.keys.extend(draft.key.clone().zip(key_for));
+                pass.writes.orders.keys.extend(draft.key.clone().zip(key_for));
                 pass.decided.replayed += 1;
                 return Ok(Placed::Replayed { order_id });
             }
@@ -73,12 +73,12 @@ impl Command for Place {
         }
         pass.decided.count_move(None, &order);
         if pass.keeps_lines {
-            pass.set.lines.insert(order.seq, OrderLines::new(Arc::clone(&details), &[]));
+            pass.set.orders.lines.insert(order.seq, OrderLines::new(Arc::clone(&details), &[]));
         }
         *pass.decided.revenue.entry(order.currency).or_default() += order.amount;
         pass.decided.accepted += 1;
-        pass.writes.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
-        pass.writes.new_orders.push(OrderInsert { order: Arc::clone(&order), details: Arc::clone(&details) });
+        pass.writes.orders.keys.extend(draft.key.clone().map(|key| (key, order.seq)));
+        pass.writes.orders.new.push(OrderInsert { order: Arc::clone(&order), details: Arc::clone(&details) });
         Ok(Placed::Accepted { order, details })
     }
 }

@@ -24,12 +24,12 @@ impl Command for PutProducts {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.skus.extend(self.products.iter().map(|product| Arc::clone(&product.sku)));
+        keys.catalogue.skus.extend(self.products.iter().map(|product| Arc::clone(&product.sku)));
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<usize, Refusal> {
         // All or none: what an earlier product changed is put back when a later one is refused.
-        let known = |product: &'_ Product| pass.set.products.get(&product.sku).cloned();
+        let known = |product: &'_ Product| pass.set.catalogue.products.get(&product.sku).cloned();
         let before: Vec<_> = self.products.iter().map(|product| (&product.sku, known(product))).collect();
         let mut changed = Vec::new();
         for (at, product) in self.products.iter().enumerate() {
@@ -39,8 +39,8 @@ impl Command for PutProducts {
                 Err(mut refusal) => {
                     for (sku, known) in before.into_iter().rev() {
                         match known {
-                            Some(known) => pass.set.products.insert(Arc::clone(sku), known),
-                            None => pass.set.products.remove(sku),
+                            Some(known) => pass.set.catalogue.products.insert(Arc::clone(sku), known),
+                            None => pass.set.catalogue.products.remove(sku),
                         };
                     }
                     if let Refusal::Invalid(violations) = &mut refusal {

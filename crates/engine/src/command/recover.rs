@@ -24,16 +24,16 @@ impl Command for Recover {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.unleased = true;
+        keys.work.unleased = true;
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<(), Refusal> {
-        let mut unleased = std::mem::take(&mut pass.set.unleased);
+        let mut unleased = std::mem::take(&mut pass.set.work.unleased);
         unleased.sort_unstable();
         for seq in unleased {
-            let Some(order) = pass.set.orders.get(&seq) else { continue };
+            let Some(order) = pass.set.orders.by_seq.get(&seq) else { continue };
             // An earlier command of the batch may have moved it on.
-            let is_held = order.lease.as_ref().is_some_and(|id| pass.set.leases.contains_key(id));
+            let is_held = order.lease.as_ref().is_some_and(|id| pass.set.work.leases.contains_key(id));
             if order.status != Status::Active || is_held {
                 continue;
             }

@@ -38,7 +38,7 @@ impl Command for Renew {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.leases.push(Arc::clone(&self.lease));
+        keys.work.leases.push(Arc::clone(&self.lease));
     }
 
     fn heartbeat(&self) -> Option<Heartbeat<'_>> {

@@ -35,8 +35,8 @@ impl Command for ReportWork {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.acted_on.push(Arc::clone(&self.report.order_id));
-        keys.reports.push((Arc::clone(&self.report.order_id), self.report.token));
+        keys.orders.acted_on.push(Arc::clone(&self.report.order_id));
+        keys.work.reports.push((Arc::clone(&self.report.order_id), self.report.token));
     }
 
     fn demand(&self) -> Demand {
@@ -45,11 +45,11 @@ impl Command for ReportWork {
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Changed, Refusal> {
         let Report { order_id, lease, token, result } = &self.report;
-        let seq = *pass.set.orders_by_id.get(order_id).ok_or(Refusal::NotFound)?;
+        let seq = *pass.set.orders.by_id.get(order_id).ok_or(Refusal::NotFound)?;
         let (by, spread) = ((seq, lease, *token), (&pass.rules.retries, pass.ids.dice()));
         match decide::report(&mut pass.set, by, result.as_ref(), spread, pass.now_ms)? {
             Reported::Step(step, report) => {
-                pass.writes.reports.push(report);
+                pass.writes.work.reports.push(report);
                 pass.step(&step);
                 Ok(Changed { order: Box::new(step.order), replayed: false })
             }

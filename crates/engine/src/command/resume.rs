@@ -23,12 +23,12 @@ impl Command for Resume {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.pauses = true;
+        keys.queue.pauses = true;
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<bool, Refusal> {
         let is_lifted = decide::resume(&mut pass.set, &self.scope);
-        if is_lifted && let Some(pause) = pass.set.pauses.get(&self.scope).cloned() {
+        if is_lifted && let Some(pause) = pass.set.queue.pauses.get(&self.scope).cloned() {
             parking::write_pause(pass, pause);
         }
         parking::note_pauses(pass);

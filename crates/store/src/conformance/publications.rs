@@ -6,7 +6,7 @@ use ordercast_protocol::channel::{Log, View};
 use super::{ALL, read_all, run, wait};
 use crate::log::{PageLimit, PageQuery, StoredEvent};
 use crate::read::ReadStore;
-use crate::write::{Committed, EventInsert, Keys, WriteStore, Writes};
+use crate::write::{Committed, EventInsert, Keys, LogWrites, WriteStore, Writes};
 
 /// What [`check`] publishes, by channel, one batch a row.
 const BATCHES: [&[&str]; 3] = [&["room:1", "room:2", "room:1"], &["r\u{f6}\u{f6}m:3"], &["room:2", "room:1"]];
@@ -14,7 +14,10 @@ const BATCHES: [&[&str]; 3] = [&["room:1", "room:2", "room:1"], &["r\u{f6}\u{f6}
 /// Publishes one text into each of the channels, in one batch.
 pub(super) fn publish(writer: &mut dyn WriteStore, channels: &[&str], text: &str) -> Committed {
     run(writer, Keys::default(), |_, _| Writes {
-        events: channels.iter().map(|channel| event(channel, text)).collect(),
+        logs: LogWrites {
+            events: channels.iter().map(|channel| event(channel, text)).collect(),
+            ..LogWrites::default()
+        },
         ..Writes::default()
     })
 }

@@ -10,7 +10,7 @@ use super::{ALL, draft, event, place, read_all, run, wait};
 use crate::log::{LogPage, LogState, PageLimit, PageQuery, StoredEvent};
 use crate::model::system_now_ms;
 use crate::read::ReadStore;
-use crate::write::{Committed, Keys, Trim, Trimmed, WriteStore, Writes};
+use crate::write::{Committed, Keys, LogWrites, OrderKeys, Trim, Trimmed, WriteStore, Writes};
 
 const LOG: Log = Log::Publications;
 /// Rounds of [`trims_under_readers`].
@@ -20,7 +20,10 @@ const ROUNDS: u64 = 100;
 const ANY: Trim = Trim { log: LOG, max_events: None, before_ms: None, most: u64::MAX };
 
 fn trim(writer: &mut dyn WriteStore, trim: Trim) -> Committed {
-    let committed = run(writer, Keys::default(), |_, _| Writes { trims: vec![trim], ..Writes::default() });
+    let committed = run(writer, Keys::default(), |_, _| Writes {
+        logs: LogWrites { trims: vec![trim], ..LogWrites::default() },
+        ..Writes::default()
+    });
     // How large a write-ahead log is differs from store to store.
     Committed { journal_bytes: 0, ..committed }
 }
@@ -106,7 +109,7 @@ fn leaves_the_batch_itself(writer: &mut dyn WriteStore, reader: &dyn ReadStore) 
     let order = Trim { max_events: Some(0), before_ms: Some(i64::MAX), ..ANY };
     let committed = run(writer, Keys::default(), |_, _| {
         let events = (0..3).map(|n| super::publications::event("a", &n.to_string())).collect();
-        Writes { events, trims: vec![order], ..Writes::default() }
+        Writes { logs: LogWrites { events, trims: vec![order] }, ..Writes::default() }
     });
     assert_eq!((committed.logs[0].first, committed.logs[0].count), (13, 3));
     assert_eq!(committed.trimmed, [Trimmed { log: LOG, floor: 12, count: 1 }]);
@@ -127,7 +130,7 @@ fn empties_a_log(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
 
 fn leaves_orders_alone(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     for id in ["first", "second"] {
-        run(writer, Keys { order_ids: vec![id.into()], ..Keys::default() }, |mut set, now_ms| {
+        run(writer, OrderKeys { ids: vec![id.into()], ..OrderKeys::default() }, |mut set, now_ms| {
             let mut writes = Writes::default();
             place(&mut set, &draft(id, "ann", 2), now_ms, &mut writes);
             writes
@@ -144,11 +147,14 @@ fn leaves_orders_alone(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
         let query = PageQuery::after(Log::Orders, view, 1, ALL);
         assert_eq!(offsets(&read_all(reader, &query)), expected, "{query:?}");
     }
-    let keys = Keys { order_ids: vec!["first".into()], idempotency: vec!["key-first".into()], ..Keys::default() };
+    let keys = Keys {
+        orders: OrderKeys { ids: vec!["first".into()], keys: vec!["key-first".into()], ..OrderKeys::default() },
+        ..Keys::default()
+    };
     let committed = run(writer, keys, |set, _| {
-        assert_eq!(&*set.keys["key-first"].order_id, "first", "keys live as long as the order");
-        let order = &set.orders[&set.orders_by_id["first"]];
-        Writes { events: vec![event(order, "again")], ..Writes::default() }
+        assert_eq!(&*set.orders.keys["key-first"].order_id, "first", "keys live as long as the order");
+        let order = &set.orders.by_seq[&set.orders.by_id["first"]];
+        Writes { logs: LogWrites { events: vec![event(order, "again")], ..LogWrites::default() }, ..Writes::default() }
     });
     assert_eq!(committed.logs[0].first, 3);
 }

@@ -46,8 +46,12 @@ impl<F: FnMut(WorkingSet, i64) -> Writes + Send> Decider for Script<F> {
 ///
 /// # Panics
 /// When the commit fails.
-pub fn run(writer: &mut dyn WriteStore, keys: Keys, decide: impl FnMut(WorkingSet, i64) -> Writes + Send) -> Committed {
-    let mut script = Script { keys, decide };
+pub fn run(
+    writer: &mut dyn WriteStore,
+    keys: impl Into<Keys>,
+    decide: impl FnMut(WorkingSet, i64) -> Writes + Send,
+) -> Committed {
+    let mut script = Script { keys: keys.into(), decide };
     match wait(writer.commit(&mut script)) {
         CommitOutcome::Committed(committed) => committed,
         other => panic!("the commit failed: {other:?}"),

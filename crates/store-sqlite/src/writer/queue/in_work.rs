@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ordercast_domain::decide::InWork;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;
-use ordercast_store::write::Writes;
+use ordercast_store::write::OrderWrites;
 use rusqlite::Connection;
 
 /// The orders in work. Empty until [`OrdersInWork::of`] is asked.
@@ -42,11 +42,11 @@ impl OrdersInWork {
     }
 
     /// Follows what a commit has written.
-    pub(crate) fn follow(&mut self, writes: &Writes) {
+    pub(crate) fn follow(&mut self, writes: &OrderWrites) {
         if !self.is_known {
             return;
         }
-        for order in &writes.changed_orders {
+        for order in &writes.changed {
             match order.status {
                 Status::Active => self.add(order.seq, Arc::clone(&order.customer_id)),
                 _ => self.remove(order.seq),

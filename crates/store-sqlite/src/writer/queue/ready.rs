@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use ordercast_domain::order::{Order, OrderSeq, Queue};
-use ordercast_store::write::Writes;
+use ordercast_store::write::OrderWrites;
 use rusqlite::Connection;
 
 use crate::rows::{self, ORDER_COLUMNS};
@@ -64,13 +64,13 @@ impl ReadyOrders {
     }
 
     /// Follows what a commit has written.
-    pub(crate) fn follow(&mut self, writes: &Writes) {
-        for insert in &writes.new_orders {
+    pub(crate) fn follow(&mut self, writes: &OrderWrites) {
+        for insert in &writes.new {
             if insert.order.queue() == Some(Queue::Ready) {
                 self.add(&insert.order, || Arc::clone(&insert.order));
             }
         }
-        for order in &writes.changed_orders {
+        for order in &writes.changed {
             self.remove(order.seq);
             if order.queue() == Some(Queue::Ready) {
                 self.add(order, || Arc::new(order.clone()));
