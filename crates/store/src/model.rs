@@ -119,16 +119,7 @@ impl State {
         self.load_lines(&with_lines, &mut set);
         wanted.extend(with_lines);
         self.load_leases(keys, &mut set, &mut wanted);
-        for key in &keys.orders.keys {
-            if let Some(record) = self.keys.get(key) {
-                set.orders.keys.insert(Arc::clone(key), record.clone());
-            }
-        }
-        for key in &keys.orders.action_keys {
-            if let Some(record) = self.actions.get(key) {
-                set.orders.actions.insert(Arc::clone(key), record.clone());
-            }
-        }
+        self.load_keys(keys, &mut set);
         let reports =
             keys.work.reports.iter().filter_map(|(id, token)| self.reports.get(&(*self.ids.get(id)?, *token)));
         set.work.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
@@ -161,6 +152,19 @@ impl State {
             self.load_limited(keys, &mut set);
         }
         set
+    }
+
+    fn load_keys(&self, keys: &Keys, set: &mut WorkingSet) {
+        for key in &keys.orders.keys {
+            if let Some(record) = self.keys.get(key) {
+                set.orders.keys.insert(Arc::clone(key), record.clone());
+            }
+        }
+        for key in &keys.orders.action_keys {
+            if let Some(record) = self.actions.get(key) {
+                set.orders.actions.insert(Arc::clone(key), record.clone());
+            }
+        }
     }
 
     fn load_pauses(&self, keys: &Keys, set: &mut WorkingSet) {

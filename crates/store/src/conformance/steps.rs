@@ -1,33 +1,17 @@
-//! What steps of orders need of a store. Each part begins with the orders that the part before it has left.
+//! Orders that change step by step, for the parts of the suite.
 
 use ordercast_domain::decide::WorkingSet;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::product::Product;
 
-use super::{event, money, queue, work};
-use crate::read::ReadStore;
-use crate::write::{LogWrites, OrderWrites, WriteStore, Writes};
+use super::event;
+use crate::write::{LogWrites, OrderWrites, Writes};
 
 /// So far away that it never comes.
 pub(super) const FAR_MS: i64 = 1_000_000_000;
 /// Some steady time.
 pub(super) const STEADY_MS: i64 = 5_000_000;
-
-/// Runs the part of the suite about steps on an empty store.
-///
-/// # Panics
-/// When the store does not conform.
-pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
-    queue::finds_what_is_due(writer, reader);
-    queue::finds_waits_that_are_over(writer, reader);
-    work::finds_leases_and_what_they_hold(writer, reader);
-    money::keeps_what_was_moved(writer, reader);
-    money::keeps_adjustments(writer, reader);
-    work::keeps_reports(writer);
-    queue::keeps_pauses_and_what_they_park(writer, reader);
-    queue::keeps_what_limits_park(writer, reader);
-}
 
 pub(super) fn tea() -> Product {
     let currency = Currency::parse("GBP").expect("a currency");
