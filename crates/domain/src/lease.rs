@@ -1,4 +1,5 @@
-//! Leases of external workers: how long the orders they claimed are theirs.
+//! Leases: how long the orders that workers claimed are theirs. Each external worker has one, and each node for its workers in
+//! the process.
 
 use std::sync::Arc;
 
@@ -17,6 +18,10 @@ pub struct Lease {
     /// How long it lasts from each sign of life on, in milliseconds: after a restart of the server too.
     pub ttl_ms: i64,
 }
+
+/// The id of the lease under which a store puts orders in work that nobody holds: those of a store that was restored from
+/// a copy, or was written before every worker had a lease. The first node that starts gives them back.
+pub const ABANDONED: &str = "abandoned";
 
 /// How a worker outside said that its work on an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use ordercast_domain::decide::{RecentClaims, WINDOW, WorkingSet};
 use ordercast_domain::rules::Rules;
-use ordercast_store::write::{Decider, Keys, Writes};
+use ordercast_store::write::{Decider, Keys, Outlook, OutlookDepth, Writes};
 
-use crate::decided::{Decided, Pauses};
+use crate::decided::Decided;
 use crate::ids::IdSource;
 use crate::intake::Submission;
+use crate::node::NodeLease;
 use crate::pass::Pass;
 use crate::retention::Due;
 use crate::{leases, parking};
@@ -41,14 +42,15 @@ pub(crate) struct Batch<'a> {
     pub(crate) steady_ms: i64,
     /// By how much what is stored may look older than it is, in milliseconds: the wall clock was set forward by that.
     pub(crate) set_forward_ms: i64,
-    /// What is known of pauses.
-    pub(crate) pauses: Pauses,
-    /// How many orders are ready, as far as is known.
-    pub(crate) ready: usize,
-    /// How many more may be in work, if there is a limit in all.
-    pub(crate) room: Option<usize>,
-    /// Whether limits have orders parked.
-    pub(crate) has_limited: bool,
+    /// Whether claims come upon orders that a pause or a limit holds back: they look further ahead then.
+    pub(crate) parks: bool,
+    /// What the store said last is to be done.
+    pub(crate) outlook: Outlook,
+    /// How far the next outlook counts.
+    pub(crate) depth: OutlookDepth,
+    /// The lease that workers in the process hold their orders under, and whether it must be renewed.
+    pub(crate) node: &'a NodeLease,
+    pub(crate) renews: bool,
     /// Who had the last claims.
     pub(crate) recent: &'a mut RecentClaims,
     /// Logs whose oldest events are looked at.
@@ -67,13 +69,13 @@ impl Decider for Batch<'_> {
             if self.is_contended() {
                 keys.queue.ready += WINDOW;
             }
-            if self.pauses.parks {
+            if self.parks {
                 keys.queue.ready += HELD_BACK_WINDOW;
             }
             keys.queue.in_work = self.rules.concurrency.is_limited();
         }
-        keys.queue.limited = self.has_limited;
-        if self.pauses.end {
+        keys.queue.limited = self.outlook.limited;
+        if self.outlook.lifted_pauses {
             keys.queue.unparked = MAX_UNPARKED;
         }
         if self.looks.timers {
@@ -81,6 +83,7 @@ impl Decider for Batch<'_> {
         }
         keys.work.ended = self.looks.leases;
         keys.steady_ms = self.steady_ms;
+        keys.outlook = self.depth;
         keys
     }
 
@@ -89,7 +92,6 @@ impl Decider for Batch<'_> {
         self.recent.rewind();
         let mut pass = Pass::new(set, now_ms, (self.rules, self.recent), self.ids, self.submissions.len());
         let may_claim = most_claims > 0;
-        pass.decided.none_ready = may_claim && pass.set.queue.ready.is_empty();
         if is_contended {
             pass.set.queue.ready.take_turns();
         }
@@ -103,8 +105,11 @@ impl Decider for Batch<'_> {
                 leases::hear(&mut pass, heartbeat);
             }
         }
+        if self.renews {
+            leases::renew_node(&mut pass, self.node);
+        }
         leases::end_expired(&mut pass);
-        if self.pauses.end {
+        if self.outlook.lifted_pauses {
             parking::unpark(&mut pass);
         }
         for submission in &mut self.submissions {
@@ -112,7 +117,11 @@ impl Decider for Batch<'_> {
         }
         // Otherwise neither what is next nor what holds it back was loaded.
         if self.claims && may_claim {
-            pass.claim_for_idle();
+            pass.claim_for_idle(&self.node.id);
+            let is_held = pass.decided.node_lease_end_ms.is_some() || !self.node.is_due(self.steady_ms);
+            if !pass.decided.claimed.is_empty() && !is_held {
+                leases::hold_node(&mut pass, self.node);
+            }
         }
         parking::park(&mut pass);
         let (writes, decided) = pass.end();
@@ -134,12 +143,17 @@ impl Batch<'_> {
         // Workers whose work ends in this batch claim again in the same one.
         let most = external + if self.claims { self.idle.len() + ends } else { 0 };
         // What ends makes room. If leases make more, the next batch uses it.
-        self.room.map_or(most, |room| most.min(room + ends + acts))
+        self.room().map_or(most, |room| most.min(room + ends + acts))
     }
 
     /// Whether more orders are ready than this batch may claim: when all are taken, nobody goes before another.
     fn is_contended(&self) -> bool {
         let most = self.most_claims();
-        most > 0 && self.ready > most
+        most > 0 && self.outlook.ready > most
+    }
+
+    /// How many more may be in work, if there is a limit in all.
+    fn room(&self) -> Option<usize> {
+        self.rules.concurrency.max_active.map(|most| most.saturating_sub(self.outlook.active))
     }
 }

@@ -6,28 +6,9 @@ use std::sync::Arc;
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Queue};
-use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_protocol::channel::Log;
-
-/// What the writer knows of pauses: whether looking for them is worth while.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pauses {
-    /// Whether claims come upon orders that a pause or a limit holds back: they look further ahead then.
-    pub(crate) parks: bool,
-    /// Whether any was lifted and may still have orders parked.
-    pub(crate) end: bool,
-}
-
-impl Pauses {
-    pub(crate) fn of<'a>(pauses: impl Iterator<Item = &'a Pause>) -> Self {
-        pauses.fold(Self::default(), |known, pause| Self {
-            parks: known.parks || !pause.is_ending,
-            end: known.end || pause.is_ending,
-        })
-    }
-}
 
 /// What a decided batch tells its writer, apart from what it writes.
 #[derive(Default)]
@@ -43,26 +24,12 @@ pub(crate) struct Decided {
     pub(crate) moves: [u64; Status::ALL.len()],
     /// The lanes of all orders that were claimed.
     pub(crate) lanes: Vec<Lane>,
-    /// The first timer that the batch set, in milliseconds since 1970.
-    pub(crate) first_due_ms: Option<i64>,
-    /// The first wait that the batch set, by steady time.
-    pub(crate) first_steady_due_ms: Option<i64>,
-    /// The first end of a lease that the batch set, by steady time.
-    pub(crate) first_lease_end_ms: Option<i64>,
-    /// When timers were looked at: when the next one comes.
-    pub(crate) next_due_ms: Option<i64>,
-    /// The same of waits.
-    pub(crate) next_steady_due_ms: Option<i64>,
-    /// When ended leases were looked at: when the next one ends.
-    pub(crate) next_lease_end_ms: Option<i64>,
-    /// Whether claims were to be made and no order was ready when the batch began: their count starts over.
-    pub(crate) none_ready: bool,
+    /// When the node's lease ends now, by steady time, if the batch renewed it.
+    pub(crate) node_lease_end_ms: Option<i64>,
     /// Orders that were parked by pauses or limits.
     pub(crate) parked: usize,
     /// By how many the orders that limits have parked became more or fewer.
     pub(crate) limited: i64,
-    /// When pauses were looked at: what is left of them.
-    pub(crate) pauses: Option<Pauses>,
     /// New orders.
     pub(crate) accepted: usize,
     /// Orders that were found to be placed before.
@@ -93,10 +60,5 @@ impl Decided {
         } else {
             self.moves[order.status as usize] += 1;
         }
-        let (first, due_ms) = match order.steady_due_ms {
-            Some(due_ms) => (&mut self.first_steady_due_ms, Some(due_ms)),
-            None => (&mut self.first_due_ms, order.due_at_ms),
-        };
-        *first = first.iter().copied().chain(due_ms).min();
     }
 }

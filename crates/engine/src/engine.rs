@@ -23,18 +23,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::command::{
-    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, Command, CommandError, PatchProduct,
-    Place, Placed, Publish, PutProducts, Recover, Renew, Renewed, Reply, Report, ReportWork, Resume,
+    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, Command, CommandError, GiveBack,
+    PatchProduct, Place, Placed, Publish, PutProducts, Renew, Renewed, Reply, Report, ReportWork, Resume,
 };
-use crate::decided::Pauses;
+use crate::commit::Committer;
 use crate::health::Health;
 use crate::ids::IdSource;
 use crate::intake::Intake;
+use crate::node::NodeLease;
 use crate::processor::Processor;
 use crate::retention::Trimmer;
 use crate::shared::{EngineConfig, Shared};
 use crate::stats::Stats;
-use crate::timers::{Clocks, Timers};
+use crate::timers::Clocks;
 use crate::waiting::{WaitingClaims, Woken};
 use crate::{pool, writer::Writer};
 
@@ -73,15 +74,22 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the writer and the workers. The first commit puts the orders that were in work when the last run
-    /// ended back into the queue.
+    /// Starts the writer and the workers. The first commit puts the orders that this node's workers had when its last run
+    /// ended back into the queue. On a store that other nodes share it takes a few seconds, if the node was not stopped
+    /// cleanly: it is made sure that no living node has the same name.
     ///
     /// Must be called on a tokio runtime, which the workers run on.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read; [`StoreError::InUse`] when a living node has the same name.
     pub async fn start(config: EngineConfig, parts: EngineParts) -> Result<Self, StoreError> {
+        let mut store = parts.writer;
+        let node = NodeLease::new(&config.node, !store.is_exclusive());
+        if !store.is_exclusive() {
+            node.refuse_living(&*parts.reader).await?;
+        }
         let start = parts.reader.start_state().await?;
+        let outlook = store.outlook(config.depth()).await?;
         let catalogue = parts.reader.catalogue().await?;
         let shared = Arc::new(Shared {
             intake: Arc::new(Intake::new(config.intake_capacity, config.client_capacity)),
@@ -94,32 +102,34 @@ impl Engine {
             waiting: WaitingClaims::default(),
             draining: AtomicBool::new(false),
             failure: watch::Sender::new(None),
+            ready: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
             config,
             start,
         });
+        shared.note_outlook(&outlook);
         shared.catalogue.update(catalogue.products);
         shared.stats.ready.store(shared.start.ready, Relaxed);
         shared.stats.active.store(shared.start.active, Relaxed);
         if shared.start.active > 0 {
-            shared.intake.submit_internal(Recover);
+            shared.intake.submit_internal(GiveBack { node: Arc::clone(&node.id) });
         }
         // A claim is made for free workers only, so there are never more than there are workers.
         let (claims, claimed) = mpsc::channel(shared.config.slots.max(1));
         let give_up = watch::Sender::new(false);
         let writer = Writer {
-            store: parts.writer,
+            store,
             shared: Arc::clone(&shared),
             broker: parts.broker,
             claims,
             idle: (1..=shared.config.slots).rev().map(|slot| format!("w{slot}").into()).collect(),
             ids: IdSource::new(),
-            timers: Timers {
-                due_ms: shared.start.next_due_ms,
-                steady_due_ms: shared.start.next_steady_due_ms,
-                lease_end_ms: shared.start.next_lease_end_ms,
-            },
+            outlook,
+            node,
+            committer: Committer::new(),
             is_deaf: false,
-            pauses: Pauses::of(shared.start.pauses.iter()),
+            retry_after: Duration::ZERO,
+            parks: shared.start.pauses.iter().any(|pause| !pause.is_ending),
             recent: RecentClaims::default(),
             waiting: Vec::new(),
             trimmer: Trimmer::new(shared.config.retention, Instant::now()),
@@ -209,7 +219,7 @@ impl Engine {
             // Waiting begins before asking, so that no order comes unnoticed in between.
             let waiting = self.shared.waiting.wait().ok_or(CommandError::Full)?;
             let is_last = tokio::time::Instant::now() >= deadline;
-            let is_ready = self.shared.stats.ready.load(Relaxed) > 0 && !self.shared.is_full();
+            let is_ready = self.shared.ready.load(Relaxed) > 0 && !self.shared.is_full();
             if is_last || woken.is_some() || (is_first && (is_ready || claim.lease.is_some())) {
                 let (claim, arrived_ms) = (claim.clone(), self.shared.clocks.arrival_ms());
                 let claimed = self.ask(origin.clone(), ClaimOrders { claim, arrived_ms }).await?;

@@ -1,4 +1,4 @@
-//! Leases of workers outside the process, and the orders in work under them.
+//! Leases of workers, external ones and this node's own, and the orders in work under them.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;
 
+use crate::node::NodeLease;
 use crate::pass::Pass;
 
 /// A sign of life of an external worker.
@@ -32,14 +33,15 @@ pub(crate) fn hear(pass: &mut Pass<'_>, heartbeat: Heartbeat<'_>) {
 
 /// Takes the orders from workers whose leases have ended.
 pub(crate) fn end_expired(pass: &mut Pass<'_>) {
-    pass.decided.next_lease_end_ms = pass.set.work.next_lease_end_ms;
     let has_ended = |lease: &&Lease| lease.expires_at_ms <= pass.set.steady_ms;
     let mut ended: Vec<Lease> = pass.set.work.leases.values().filter(has_ended).cloned().collect();
     // A batch that is decided again must come to the same.
     ended.sort_unstable_by(|one, other| (one.expires_at_ms, &one.id).cmp(&(other.expires_at_ms, &other.id)));
     for Lease { id, .. } in ended {
         let orders: Vec<OrderSeq> = held_by(pass, &id).into_iter().map(|order| order.seq).collect();
-        tracing::warn!(lease = &*id, orders = orders.len(), "a lease has ended");
+        if !orders.is_empty() {
+            tracing::warn!(lease = &*id, orders = orders.len(), "a lease has ended");
+        }
         for seq in orders {
             let spread = (&pass.rules.retries, pass.ids.dice());
             if let Ok(step) = decide::end_lease(&mut pass.set, seq, spread, pass.now_ms) {
@@ -72,11 +74,24 @@ pub(crate) fn outward_ms(pass: &Pass<'_>, steady_ms: i64) -> i64 {
 /// Stores a lease with a later end.
 pub(crate) fn extend(pass: &mut Pass<'_>, lease: &Lease, expires_at_ms: i64) {
     let lease = Lease { expires_at_ms, ..lease.clone() };
-    let first = pass.decided.first_lease_end_ms;
-    pass.decided.first_lease_end_ms = Some(first.map_or(expires_at_ms, |first| first.min(expires_at_ms)));
     pass.set.work.leases.insert(Arc::clone(&lease.id), lease.clone());
     pass.writes.work.leases.retain(|known| known.id != lease.id);
     pass.writes.work.leases.push(lease);
+}
+
+/// Renews the lease of this node, unless it has ended: then its orders are taken from it first, and a claim begins it anew.
+pub(crate) fn renew_node(pass: &mut Pass<'_>, node: &NodeLease) {
+    let known = pass.set.work.leases.get(&node.id);
+    if known.is_none_or(|lease| lease.expires_at_ms > pass.set.steady_ms) {
+        hold_node(pass, node);
+    }
+}
+
+/// Gives the lease of this node its whole length.
+pub(crate) fn hold_node(pass: &mut Pass<'_>, node: &NodeLease) {
+    let lease = node.renewed(pass.set.steady_ms);
+    extend(pass, &lease, lease.expires_at_ms);
+    pass.decided.node_lease_end_ms = Some(lease.expires_at_ms);
 }
 
 /// The orders in work under a lease, the first accepted first.

@@ -8,6 +8,7 @@
 mod batch;
 pub mod catalogue;
 mod command;
+mod commit;
 mod decided;
 pub mod encode;
 mod engine;
@@ -16,6 +17,7 @@ mod health;
 mod ids;
 mod intake;
 mod leases;
+mod node;
 mod parking;
 mod pass;
 mod pool;

@@ -17,11 +17,11 @@ use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_protocol::channel::{Log, View};
-use ordercast_store::conformance::wait;
+use ordercast_store::conformance::{next_batch, wait};
 use ordercast_store::log::{PageLimit, PageQuery};
 use ordercast_store::model::{ModelStore, system_now_ms};
 use ordercast_store::read::{OrderQuery, ReadStore};
-use ordercast_store::write::{CommitOutcome, Decider, Keys, WriteStore, Writes};
+use ordercast_store::write::{CommitOutcome, Decider, Keys, Outlook, OutlookDepth, WriteStore, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,12 +29,13 @@ use proptest::sample::select;
 
 use crate::batch::{Batch, Looks};
 use crate::command::{
-    Act, BeginPause, Claim, ClaimOrders, Claimed, Finish, PatchProduct, Pending, Place, PutProducts, Recover, Renew,
+    Act, BeginPause, Claim, ClaimOrders, Claimed, Finish, GiveBack, PatchProduct, Pending, Place, PutProducts, Renew,
     Report, ReportWork, Resume, WorkDone, pending, unanswered,
 };
-use crate::decided::{Decided, Pauses};
+use crate::decided::Decided;
 use crate::ids::IdSource;
 use crate::intake::Submission;
+use crate::node::NodeLease;
 
 const SEQUENCES: u32 = 256;
 /// Ids that orders are placed with; fewer than orders, so that some repeat.
@@ -44,6 +45,8 @@ const SKUS: [&str; 4] = ["tea", "cup", "text", "gone"];
 /// Most orders in work, in all and of a customer; there are two.
 const MAX_ACTIVE: usize = 2;
 const MAX_ACTIVE_EACH: usize = 1;
+/// How far outlooks count: less than there are orders.
+const DEPTH: OutlookDepth = OutlookDepth { ready: 3, active: MAX_ACTIVE, limited: true };
 /// So far away that it never comes.
 const FAR_MS: i64 = 1_000_000_000;
 
@@ -65,7 +68,7 @@ enum Wish {
     Report { nth: usize, is_stale: bool, how: u8 },
     Pool { how: u8 },
     Pause { scope: u8, ends: bool },
-    Recover,
+    GiveBack,
 }
 
 fn any_wish() -> impl Strategy<Value = Wish> {
@@ -96,7 +99,7 @@ fn any_wish() -> impl Strategy<Value = Wish> {
         }),
         4 => (0..14u8).prop_map(|how| Wish::Pool { how }),
         3 => (0..4u8, any::<bool>()).prop_map(|(scope, ends)| Wish::Pause { scope, ends }),
-        1 => Just(Wish::Recover),
+        1 => Just(Wish::GiveBack),
     ]
 }
 
@@ -144,9 +147,11 @@ struct Side {
     ids: IdSource,
     idle: Vec<Arc<str>>,
     recent: RecentClaims,
-    /// What the writer would know: orders that are ready, in work, limited; and the pauses.
+    /// What the writer would count: orders that are ready, in work, limited.
     counts: [usize; 3],
-    pauses: Pauses,
+    parks: bool,
+    outlook: Outlook,
+    node: NodeLease,
 }
 
 impl Side {
@@ -159,32 +164,34 @@ impl Side {
             idle,
             recent: RecentClaims::default(),
             counts: [0; 3],
-            pauses: Pauses::default(),
+            parks: false,
+            outlook: Outlook::default(),
+            node: NodeLease::new(&"local".into(), false),
         }
     }
 
     /// The outcomes, for comparison.
     fn commit(&mut self, submissions: Vec<Submission>, now_ms: i64) -> Vec<String> {
         let rules = rules();
-        let [ready, active, limited] = self.counts;
         let mut batch = Batch {
             submissions,
             idle: std::mem::take(&mut self.idle),
-            claims: ready > 0,
+            claims: self.outlook.ready > 0,
             rules: &rules,
             ids: &mut self.ids,
             looks: Looks { timers: true, leases: true },
             steady_ms: now_ms,
             set_forward_ms: 0,
-            pauses: self.pauses,
-            ready,
-            room: Some(MAX_ACTIVE.saturating_sub(active)),
-            has_limited: limited > 0,
+            parks: self.parks,
+            outlook: self.outlook,
+            depth: DEPTH,
+            node: &self.node,
+            renews: self.node.must_renew(1 - self.idle.len(), now_ms),
             recent: &mut self.recent,
             due: &[],
             decided: Decided::default(),
         };
-        let outcome = wait(self.writer.commit(&mut At(&mut batch, now_ms)));
+        let outcome = wait(self.writer.commit(next_batch(), &mut At(&mut batch, now_ms)));
         let CommitOutcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
         let Batch { submissions, mut decided, .. } = batch;
         let outcomes = submissions.iter().map(|submission| format!("{:#?}", submission.command.outcome())).collect();
@@ -192,10 +199,9 @@ impl Side {
             submission.command.acknowledge(&committed);
         }
         self.recent.settle();
-        self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
-        if decided.none_ready {
-            self.counts[0] = 0;
-        }
+        self.parks = decided.parked > 0;
+        self.outlook = committed.outlook;
+        decided.node_lease_end_ms.into_iter().for_each(|end_ms| self.node.note(end_ms));
         for (count, change) in self.counts.iter_mut().zip([decided.ready, decided.active, decided.limited]) {
             *count = count.checked_add_signed(isize::try_from(change).expect("few")).expect("none is taken twice");
         }
@@ -207,14 +213,22 @@ impl Side {
     fn check_counts(&self) {
         let orders = wait(self.reader.orders(OrderQuery { limit: 100, ..OrderQuery::default() })).expect("readable");
         let count = |queue| orders.orders.iter().filter(|(order, _)| order.queue() == Some(queue)).count();
-        assert_eq!(self.counts, [Queue::Ready, Queue::InWork, Queue::Limited].map(count), "ready, in work, limited");
+        let [ready, active, limited] = [Queue::Ready, Queue::InWork, Queue::Limited].map(count);
+        assert_eq!(self.counts, [ready, active, limited], "ready, in work, limited");
+        let Outlook { ready: at_least, .. } = self.outlook;
+        assert_eq!((at_least.min(DEPTH.ready), self.outlook.limited), (ready.min(DEPTH.ready), limited > 0));
+        assert_eq!(self.outlook.active.min(DEPTH.active), active.min(DEPTH.active), "the outlook is what is stored");
     }
 
-    /// Orders in work: under a lease, or in the process.
-    fn active(&self, is_leased: bool) -> Vec<Order> {
+    /// Orders in work: of workers outside, or in the process.
+    fn active(&self, is_outside: bool) -> Vec<Order> {
         let query = OrderQuery { limit: 100, status: Some((Status::Active, None)), ..OrderQuery::default() };
         let orders = wait(self.reader.orders(query)).expect("readable").orders;
-        orders.into_iter().map(|(order, _)| order).filter(|order| order.lease.is_some() == is_leased).collect()
+        orders
+            .into_iter()
+            .map(|(order, _)| order)
+            .filter(|order| (order.lease.as_ref() != Some(&self.node.id)) == is_outside)
+            .collect()
     }
 
     fn order(&self, id: u8) -> Option<Order> {
@@ -341,7 +355,7 @@ fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pen
                 false => unanswered(BeginPause { pause }),
             }
         }
-        Wish::Recover => unanswered(Recover),
+        Wish::GiveBack => unanswered(GiveBack { node: Arc::clone(&side.node.id) }),
     }
 }
 
@@ -373,8 +387,7 @@ fn contents(reader: &dyn ReadStore) -> String {
     let start = wait(reader.start_state()).expect("readable");
     let bodies: Vec<Vec<String>> = [Log::Orders, Log::Products].map(|log| events(reader, log)).to_vec();
     let pauses = wait(reader.pauses()).expect("readable");
-    let start =
-        (pauses, start.ready, start.active, start.next_due_ms, start.next_steady_due_ms, start.next_lease_end_ms);
+    let start = (pauses, start.ready, start.active);
     format!("{orders:#?} {moved:#?} {products:#?} {start:?} {bodies:#?}")
 }
 
@@ -396,7 +409,7 @@ fn check(reader: &dyn ReadStore) {
         assert!(given_back == order.refunded && order.refunded <= order.captured(), "{order:?}");
         let is_parked = matches!(order.queue(), Some(Queue::Parked | Queue::Limited));
         assert_eq!(order.parked_by.is_some(), is_parked, "{order:?}");
-        assert_eq!(order.lease.is_some(), order.status.name() == "active" && order.worker.as_deref() == Some("out"));
+        assert_eq!(order.lease.is_some(), order.status == Status::Active, "an order in work has a lease: {order:?}");
         if order.status.is_terminal() && order.status.name() != "fulfilled" {
             continue;
         }

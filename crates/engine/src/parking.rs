@@ -4,7 +4,6 @@ use ordercast_domain::decide;
 use ordercast_domain::order::{OrderSeq, Queue};
 use ordercast_domain::pause::{Pause, Scope};
 
-use crate::decided::Pauses;
 use crate::pass::Pass;
 
 /// Releases some of the orders that lifted pauses have parked; a pause without any is over.
@@ -20,7 +19,6 @@ pub(crate) fn unpark(pass: &mut Pass<'_>) {
             }
         }
     }
-    note_pauses(pass);
 }
 
 /// Takes over the orders that claims have passed by.
@@ -41,9 +39,4 @@ pub(crate) fn write_pause(pass: &mut Pass<'_>, pause: Pause) {
     pass.writes.queue.ended_pauses.retain(|ended| *ended != pause.scope);
     pass.writes.queue.pauses.retain(|known| known.scope != pause.scope);
     pass.writes.queue.pauses.push(pause);
-}
-
-/// Notes for the writer what is left of pauses.
-pub(crate) fn note_pauses(pass: &mut Pass<'_>) {
-    pass.decided.pauses = Some(Pauses::of(pass.set.queue.pauses.values()));
 }

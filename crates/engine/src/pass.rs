@@ -61,8 +61,6 @@ impl<'a> Pass<'a> {
 
     /// Moves on orders whose time has come.
     pub(crate) fn come_due(&mut self) {
-        self.decided.next_due_ms = self.set.queue.next_due_ms;
-        self.decided.next_steady_due_ms = self.set.queue.next_steady_due_ms;
         for seq in std::mem::take(&mut self.set.queue.due) {
             match decide::come_due(&mut self.set, seq, self.now_ms) {
                 Some(Due::Step(step)) => self.step(&step),
@@ -75,10 +73,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Claims orders for the idle workers in the process.
-    pub(crate) fn claim_for_idle(&mut self) {
+    /// Claims orders for the idle workers in the process, under the lease of this node.
+    pub(crate) fn claim_for_idle(&mut self, lease: &Arc<str>) {
         while let Some(worker) = self.decided.idle.pop() {
-            let Some(step) = self.claim_next(&worker, None) else {
+            let Some(step) = self.claim_next(&worker, lease) else {
                 self.decided.idle.push(worker);
                 return;
             };
@@ -87,7 +85,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Claims the next order for a worker; `None` when none may start.
-    pub(crate) fn claim_next(&mut self, worker: &Arc<str>, lease: Option<&Arc<str>>) -> Option<Step> {
+    pub(crate) fn claim_next(&mut self, worker: &Arc<str>, lease: &Arc<str>) -> Option<Step> {
         let limits = (&self.rules.concurrency, &mut *self.recent);
         let step = decide::claim(&mut self.set, (worker, lease), limits, self.now_ms)?;
         self.step(&step);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use ordercast_domain::draft::CustomerKey;
 use ordercast_domain::rules::Rules;
 use ordercast_store::read::StartState;
-use ordercast_store::write::Committed;
+use ordercast_store::write::{Committed, Outlook, OutlookDepth};
 use tokio::sync::watch;
 
 use crate::catalogue::CatalogueMirror;
@@ -16,6 +16,10 @@ use crate::retention::Retentions;
 use crate::stats::Stats;
 use crate::timers::Clocks;
 use crate::waiting::WaitingClaims;
+
+/// Ready orders are counted up to this number after each commit: more than a batch usually claims, and less than the SQLite
+/// store keeps in memory.
+const READY_DEPTH: usize = 512;
 
 /// The settings of an engine.
 #[derive(Clone, Debug)]
@@ -32,10 +36,13 @@ pub struct EngineConfig {
     pub batch_commands: usize,
     /// How much logs keep.
     pub retention: Retentions,
+    /// The name of this node: its workers in the process hold their orders under it. It must stay the same from start to
+    /// start, and no two nodes on one store may share it.
+    pub node: Arc<str>,
 }
 
 impl EngineConfig {
-    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit; every event is kept.
+    /// The defaults: 10 workers, 1,000 commands, 800 of one client, 1,024 a commit; every event is kept; the node is `local`.
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
@@ -44,6 +51,17 @@ impl EngineConfig {
             client_capacity: 800,
             batch_commands: 1_024,
             retention: Retentions::default(),
+            node: "local".into(),
+        }
+    }
+
+    /// How far the outlook of each commit counts.
+    pub(crate) fn depth(&self) -> OutlookDepth {
+        let limits = &self.rules.concurrency;
+        OutlookDepth {
+            ready: READY_DEPTH,
+            active: limits.max_active.unwrap_or(0),
+            limited: limits.max_active_per_customer.is_some(),
         }
     }
 }
@@ -57,6 +75,9 @@ pub(crate) struct Shared {
     pub(crate) catalogue: CatalogueMirror,
     pub(crate) customers: CustomerKey,
     pub(crate) start: StartState,
+    /// Orders that are ready and in work as of the last outlook.
+    pub(crate) ready: AtomicUsize,
+    pub(crate) active: AtomicUsize,
     /// Orders that workers in the process have.
     pub(crate) in_pool: AtomicUsize,
     /// External workers that wait for orders.
@@ -70,9 +91,15 @@ impl Shared {
         self.draining.load(Relaxed)
     }
 
+    /// Takes over what the store says is to be done.
+    pub(crate) fn note_outlook(&self, outlook: &Outlook) {
+        self.ready.store(outlook.ready, Relaxed);
+        self.active.store(outlook.active, Relaxed);
+    }
+
     /// How many more orders may be in work, if there is a limit in all.
     pub(crate) fn room(&self) -> Option<usize> {
-        let active = usize::try_from(self.stats.active.load(Relaxed)).unwrap_or(usize::MAX);
+        let active = self.active.load(Relaxed);
         self.config.rules.concurrency.max_active.map(|most| most.saturating_sub(active))
     }
 
@@ -83,7 +110,7 @@ impl Shared {
 
     /// Wakes external workers for the orders that are ready, as far as there is room for more in work.
     pub(crate) fn wake_waiting(&self) {
-        let ready = usize::try_from(self.stats.ready.load(Relaxed)).unwrap_or(usize::MAX);
+        let ready = self.ready.load(Relaxed);
         self.waiting.wake(self.room().map_or(ready, |room| ready.min(room)));
     }
 

@@ -14,10 +14,10 @@ use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::rules::Rules;
 use ordercast_domain::status::Status;
 use ordercast_store::clock::{LATE_MS, SteadyClock, TICK};
-use ordercast_store::conformance::wait;
+use ordercast_store::conformance::{next_batch, wait};
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::ReadStore;
-use ordercast_store::write::{CommitOutcome, WriteStore};
+use ordercast_store::write::{CommitOutcome, Outlook, OutlookDepth, WriteStore};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -25,10 +25,11 @@ use crate::batch::Batch;
 use crate::command::{
     Claim, ClaimOrders, Claimed, CommandError, Pending, Place, Renew, Report, ReportWork, pending, unanswered,
 };
-use crate::decided::{Decided, Pauses};
+use crate::decided::Decided;
 use crate::ids::IdSource;
 use crate::intake::Submission;
-use crate::timers::Timers;
+use crate::node::NodeLease;
+use crate::timers;
 
 const SCHEDULES: u32 = 256;
 const LEASE_MS: i64 = 6_000;
@@ -74,7 +75,8 @@ struct World {
     rules: Rules,
     ids: IdSource,
     recent: RecentClaims,
-    timers: Timers,
+    outlook: Outlook,
+    node: NodeLease,
     begun: Instant,
     steady: SteadyClock,
     wall_ms: Arc<AtomicI64>,
@@ -97,7 +99,8 @@ impl World {
             rules,
             ids: IdSource::seeded(7),
             recent: RecentClaims::default(),
-            timers: Timers::default(),
+            outlook: Outlook::default(),
+            node: NodeLease::new(&"local".into(), false),
             begun,
             steady: SteadyClock::new(0, begun),
             wall_ms,
@@ -123,7 +126,7 @@ impl World {
     }
 
     fn commit(&mut self, commands: Vec<Box<dyn Pending>>) {
-        let looks = self.timers.looks(self.wall(), self.steady.now_ms());
+        let looks = timers::looks(&self.outlook, self.wall(), self.steady.now_ms());
         let mut batch = Batch {
             submissions: commands.into_iter().map(local).collect(),
             idle: Vec::new(),
@@ -133,18 +136,19 @@ impl World {
             looks,
             steady_ms: self.steady.now_ms(),
             set_forward_ms: 0,
-            pauses: Pauses::default(),
-            ready: 1,
-            room: None,
-            has_limited: false,
+            parks: false,
+            outlook: self.outlook,
+            depth: OutlookDepth { ready: 1, ..OutlookDepth::default() },
+            node: &self.node,
+            renews: false,
             recent: &mut self.recent,
             due: &[],
             decided: Decided::default(),
         };
-        let outcome = wait(self.store.commit(&mut batch));
+        let outcome = wait(self.store.commit(next_batch(), &mut batch));
         let CommitOutcome::Committed(committed) = outcome else { panic!("{outcome:?}") };
-        let Batch { submissions, decided, .. } = batch;
-        self.timers.note(looks, &decided);
+        let Batch { submissions, .. } = batch;
+        self.outlook = committed.outlook;
         for submission in submissions {
             submission.command.acknowledge(&committed);
         }

@@ -11,23 +11,23 @@ use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
 use ordercast_store::clock::wall_now_ms;
-use ordercast_store::write::{CommitOutcome, Committed, LogRange, WriteStore};
+use ordercast_store::write::{CommitOutcome, Committed, LogRange, Outlook, WriteStore};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::batch::{Batch, Looks};
 use crate::command::CommandError;
-use crate::decided::{Decided, Pauses};
+use crate::commit::Committer;
+use crate::decided::Decided;
 use crate::ids::IdSource;
 use crate::intake::{Next, Submission};
+use crate::node::NodeLease;
 use crate::retention::Trimmer;
 use crate::shared::Shared;
-use crate::timers::Timers;
+use crate::timers;
 
 /// How long clients wait for a store that cannot be written to, until they are refused.
 const UNAVAILABLE_PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is tried when no command waits.
-const UNAVAILABLE_POLL: Duration = Duration::from_millis(100);
 
 pub(crate) struct Writer {
     pub(crate) store: Box<dyn WriteStore>,
@@ -39,10 +39,16 @@ pub(crate) struct Writer {
     pub(crate) waiting: Vec<Submission>,
     pub(crate) ids: IdSource,
     pub(crate) trimmer: Trimmer,
-    pub(crate) timers: Timers,
+    /// What the store said last is to be done.
+    pub(crate) outlook: Outlook,
+    pub(crate) node: NodeLease,
+    pub(crate) committer: Committer,
     /// Whether the last batch could not be written: what workers say meanwhile is not heard.
     pub(crate) is_deaf: bool,
-    pub(crate) pauses: Pauses,
+    /// When a store that could not be written to is worth trying again.
+    pub(crate) retry_after: Duration,
+    /// Whether claims come upon orders that a pause or a limit holds back.
+    pub(crate) parks: bool,
     pub(crate) recent: RecentClaims,
     pub(crate) runtime: Handle,
 }
@@ -60,22 +66,21 @@ impl Writer {
     /// Runs until the intake is stopped or the store fails.
     fn run(mut self) {
         loop {
-            let has_work = self.shared.stats.ready.load(Relaxed) > 0;
-            let has_room = !self.shared.is_full();
-            let claims = has_work && has_room && !self.idle.is_empty() && !self.shared.is_draining();
-            let has_more = (self.trimmer.has_more() || self.pauses.end) && !self.shared.is_draining();
-            let patience = if claims || has_more { Some(Duration::ZERO) } else { self.patience() };
+            let goes_on = self.may_claim() || self.has_more();
+            let patience = if goes_on { Some(Duration::ZERO) } else { self.patience() };
             let submissions = match self.next_submissions(patience) {
                 Next::Stop => return,
                 Next::Batch(submissions) => submissions,
             };
             self.shared.clocks.look(!std::mem::take(&mut self.is_deaf));
-            // Nothing came and nothing is due.
-            if submissions.is_empty() && !claims && !has_more && self.is_idle() {
-                continue;
+            if submissions.is_empty() {
+                self.look_again();
+                if !self.may_claim() && !self.has_more() && self.is_idle() {
+                    continue;
+                }
             }
             // Work that ends in this batch frees a worker, who may claim in the same one.
-            let claims = has_work && !self.shared.is_draining();
+            let claims = self.outlook.ready > 0 && !self.shared.is_draining();
             if let Err(error) = self.commit(submissions, claims) {
                 self.shared.fail(&error);
                 return;
@@ -83,11 +88,45 @@ impl Writer {
         }
     }
 
+    /// Whether an idle worker in the process may claim an order.
+    fn may_claim(&self) -> bool {
+        let is_free = !self.idle.is_empty() && !self.shared.is_full();
+        self.outlook.ready > 0 && is_free && !self.shared.is_draining()
+    }
+
+    /// Whether the last batch left something undone.
+    fn has_more(&self) -> bool {
+        (self.trimmer.has_more() || self.outlook.lifted_pauses) && !self.shared.is_draining()
+    }
+
+    /// Asks a store that others share what is to be done: they may have changed it.
+    fn look_again(&mut self) {
+        if self.store.is_exclusive() {
+            return;
+        }
+        match self.runtime.block_on(self.store.outlook(self.shared.config.depth())) {
+            Ok(outlook) => self.note_outlook(outlook),
+            // The next commit finds out what is wrong.
+            Err(error) => tracing::warn!(%error, "the store does not say what is to be done"),
+        }
+    }
+
+    fn note_outlook(&mut self, outlook: Outlook) {
+        self.outlook = outlook;
+        self.shared.note_outlook(&outlook);
+    }
+
+    /// Orders that workers in the process have.
+    fn in_pool(&self) -> usize {
+        self.shared.config.slots - self.idle.len().min(self.shared.config.slots)
+    }
+
     /// Whether a batch without commands would do nothing.
     fn is_idle(&self) -> bool {
         let steady_ms = self.shared.clocks.steady_ms();
-        let looks_at_nothing = self.timers.looks(wall_now_ms(), steady_ms) == Looks::default();
-        looks_at_nothing && self.shared.health.unavailable_ms().is_none() && self.trimmer.due(Instant::now()).is_empty()
+        let looks_at_nothing = timers::looks(&self.outlook, wall_now_ms(), steady_ms) == Looks::default();
+        let is_quiet = looks_at_nothing && !self.node.must_renew(self.in_pool(), steady_ms);
+        is_quiet && self.shared.health.unavailable_ms().is_none() && self.trimmer.due(Instant::now()).is_empty()
     }
 
     /// What could not be written yet goes first.
@@ -136,20 +175,23 @@ impl Writer {
     fn patience(&self) -> Option<Duration> {
         if self.shared.health.unavailable_ms().is_some() {
             // Whether it can be written to again is seen by trying.
-            return Some(UNAVAILABLE_POLL);
+            return Some(self.retry_after);
         }
-        let is_draining = self.shared.is_draining();
-        let timers = self.timers.patience(wall_now_ms(), self.shared.clocks.steady_ms());
-        let timers = if is_draining { None } else { Some(timers) };
-        timers.into_iter().chain(self.trimmer.interval()).min()
+        // A server that stops begins nothing new, and keeps what its workers have.
+        let outlook = if self.shared.is_draining() { Outlook::default() } else { self.outlook };
+        let renewal_ms = self.node.renewal_ms(self.in_pool());
+        let timers = timers::patience(&outlook, renewal_ms, wall_now_ms(), self.shared.clocks.steady_ms());
+        self.trimmer.interval().into_iter().chain([timers]).min()
     }
 
     fn commit(&mut self, submissions: Vec<Submission>, claims: bool) -> Result<(), String> {
         let shared = Arc::clone(&self.shared);
         let due = self.trimmer.due(Instant::now());
+        let (steady_ms, in_pool) = (shared.clocks.steady_ms(), self.in_pool());
         // A server that stops begins nothing new.
-        let steady_ms = shared.clocks.steady_ms();
-        let looks = if shared.is_draining() { Looks::default() } else { self.timers.looks(wall_now_ms(), steady_ms) };
+        let is_draining = shared.is_draining();
+        let outlook = Outlook { lifted_pauses: self.outlook.lifted_pauses && !is_draining, ..self.outlook };
+        let looks = if is_draining { Looks::default() } else { timers::looks(&outlook, wall_now_ms(), steady_ms) };
         let mut batch = Batch {
             submissions,
             idle: std::mem::take(&mut self.idle),
@@ -159,22 +201,24 @@ impl Writer {
             looks,
             steady_ms,
             set_forward_ms: shared.clocks.set_forward_ms(),
-            pauses: if shared.is_draining() { Pauses { end: false, ..self.pauses } } else { self.pauses },
-            ready: usize::try_from(shared.stats.ready.load(Relaxed)).unwrap_or(usize::MAX),
-            room: shared.room(),
-            has_limited: shared.stats.limited.load(Relaxed) > 0,
+            parks: self.parks,
+            outlook,
+            depth: shared.config.depth(),
+            node: &self.node,
+            renews: self.node.must_renew(in_pool, steady_ms),
             recent: &mut self.recent,
             due: &due,
             decided: Decided::default(),
         };
         shared.health.begin_commit();
-        let outcome = self.runtime.block_on(self.store.commit(&mut batch));
+        let outcome = self.runtime.block_on(self.committer.commit(&mut *self.store, &mut batch));
         shared.health.end_commit();
         let Batch { submissions, idle, decided, .. } = batch;
         let committed = match outcome {
             CommitOutcome::Committed(committed) => committed,
-            CommitOutcome::Unavailable(reason) => {
+            CommitOutcome::Unavailable { reason, retry_after } => {
                 self.idle = idle;
+                self.retry_after = retry_after;
                 self.keep_waiting(submissions, &reason);
                 return Ok(());
             }
@@ -186,13 +230,10 @@ impl Writer {
         shared.note_health(&committed);
         self.trimmer.note(&due, &committed, Instant::now());
         self.recent.settle();
-        self.timers.note(looks, &decided);
+        self.note_outlook(committed.outlook);
+        decided.node_lease_end_ms.into_iter().for_each(|end_ms| self.node.note(end_ms));
         // As long as claims come upon such orders; a pause that holds back few costs nothing.
-        self.pauses = Pauses { parks: decided.parked > 0, ..decided.pauses.unwrap_or(self.pauses) };
-        if decided.none_ready {
-            // Whatever the counter says.
-            shared.stats.ready.store(0, Relaxed);
-        }
+        self.parks = decided.parked > 0;
         self.count(&committed, &submissions, &decided);
         // The mirror goes first, so that who is told of a change also finds it there.
         shared.catalogue.update(decided.products);
@@ -203,7 +244,7 @@ impl Writer {
             submission.command.acknowledge(&committed);
         }
         self.idle = decided.idle;
-        shared.in_pool.store(shared.config.slots - self.idle.len().min(shared.config.slots), Relaxed);
+        shared.in_pool.store(self.in_pool(), Relaxed);
         shared.wake_waiting();
         if !decided.claimed.is_empty() {
             // The pool outlives the writer; if it is gone the server is too.
@@ -224,6 +265,10 @@ impl Writer {
         stats.published.fetch_add(decided.published, Relaxed);
         stats.trimmed.fetch_add(committed.trimmed.iter().map(|trimmed| trimmed.count).sum(), Relaxed);
         stats.shift_queue(decided.ready, decided.active, decided.limited);
+        if committed.outlook.ready == 0 {
+            // Whatever the counter says.
+            stats.ready.store(0, Relaxed);
+        }
         if !decided.revenue.is_empty() {
             stats.add_revenue(decided.revenue.clone());
         }

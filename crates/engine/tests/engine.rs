@@ -14,7 +14,9 @@ use ordercast_engine::processor::{Processor, TimedProcessor, Work};
 use ordercast_store::StoreError;
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::ReadStore;
-use ordercast_store::write::{CommitFuture, CommitOutcome, Decider, WriteStore};
+use ordercast_store::write::{
+    BatchId, CommitFuture, CommitOutcome, Decider, OutlookDepth, OutlookFuture, ResolveFuture, WriteStore,
+};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
 use support::{Gate, draft, local, place, start, until};
 
@@ -153,12 +155,24 @@ struct Broken {
 }
 
 impl WriteStore for Broken {
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+    fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
         if self.good_commits == 0 {
             return Box::pin(async { CommitOutcome::Fatal(StoreError::Failed("the disk is gone".to_owned())) });
         }
         self.good_commits -= 1;
-        self.inner.commit(batch)
+        self.inner.commit(id, batch)
+    }
+
+    fn resolve(&mut self, id: BatchId) -> ResolveFuture<'_> {
+        self.inner.resolve(id)
+    }
+
+    fn outlook(&mut self, depth: OutlookDepth) -> OutlookFuture<'_> {
+        self.inner.outlook(depth)
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.inner.is_exclusive()
     }
 }
 

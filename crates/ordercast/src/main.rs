@@ -9,6 +9,7 @@ mod failure;
 mod import;
 mod interrupt;
 mod log;
+mod node;
 mod orders;
 mod products;
 mod progress;

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{AuthMode, Settings};
 use crate::demo;
 use crate::log::Log;
+use crate::node;
 
 /// The store failed (`EX_IOERR` of sysexits).
 const EXIT_STORE_FAILED: u8 = 74;
@@ -124,6 +125,7 @@ async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteRe
         intake_capacity: settings.intake.capacity,
         client_capacity: settings.intake.client_capacity,
         retention: settings.retention,
+        node: node::name(&settings.data_dir)?,
         ..EngineConfig::new(settings.rules.clone())
     };
     let (mut least, mut most) = (settings.workers.work_min, settings.workers.work_max);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use ordercast_store::model::ModelStore;
-use ordercast_store::write::{CommitFuture, Decider, WriteStore};
+use ordercast_store::write::{BatchId, CommitFuture, Decider, OutlookDepth, OutlookFuture, ResolveFuture, WriteStore};
 use serde_json::{Value, json};
 use support::{Answer, Client, PATIENCE, Server};
 
@@ -226,13 +226,25 @@ struct Held {
 }
 
 impl WriteStore for Held {
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+    fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
         let mut open = self.open.0.lock().expect("no panic holds it");
         while !*open {
             open = self.open.1.wait(open).expect("no panic holds it");
         }
         drop(open);
-        self.inner.commit(batch)
+        self.inner.commit(id, batch)
+    }
+
+    fn resolve(&mut self, id: BatchId) -> ResolveFuture<'_> {
+        self.inner.resolve(id)
+    }
+
+    fn outlook(&mut self, depth: OutlookDepth) -> OutlookFuture<'_> {
+        self.inner.outlook(depth)
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.inner.is_exclusive()
     }
 }
 

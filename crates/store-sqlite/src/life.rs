@@ -221,7 +221,7 @@ fn renew_epoch(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let floor = highest.max(token_floor(transaction)?).saturating_add(TOKENS_SKIPPED);
     put(transaction, "token_floor", floor.to_string().as_bytes())?;
     put(transaction, "epoch", &new_epoch())?;
-    // What workers elsewhere held is theirs no longer: with its lease gone, the first commit puts it back.
+    // What workers elsewhere held is theirs no longer: with their leases gone, the first node that starts gives the orders back.
     transaction.execute("DELETE FROM leases", [])?;
     Ok(())
 }

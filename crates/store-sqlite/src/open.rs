@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ordercast_domain::lease::ABANDONED;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -48,6 +49,7 @@ pub fn open(options: &SqliteOptions) -> Result<(SqliteWriter, SqliteReader), Sto
     renew_leases(&connection).map_err(|error| failed(&error))?;
     let mut life = Life::of(&lock.path);
     life.begin(&mut connection, options.new_epoch)?;
+    abandon_unleased(&connection).map_err(|error| failed(&error))?;
     let epoch = Epoch(String::from_utf8_lossy(&meta(&connection, "epoch")?).into());
     let secret = meta(&connection, "secret")?
         .try_into()
@@ -94,6 +96,22 @@ pub fn leave(data_dir: &Path) -> bool {
 fn let_go_of_limited(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "UPDATE orders SET parked_by = NULL WHERE parked_by >= 'limit:' AND parked_by < 'limit;'";
     connection.execute(sql, [])?;
+    Ok(())
+}
+
+/// How long orders that nobody holds wait for the first node to give them back, in milliseconds. After that they are taken like
+/// those of any worker that is gone, which charges the attempt.
+const ABANDONED_MS: i64 = 6_000;
+
+/// Puts the orders in work that no lease holds under one that nobody has, for the first node to give them back: those of a
+/// copy that was restored, and those of a version in which workers in the process had no lease.
+fn abandon_unleased(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE orders SET lease = ?1 WHERE queue = 1 AND parked_by IS NULL AND status = 'active' \
+               AND (lease IS NULL OR lease NOT IN (SELECT id FROM leases))";
+    if connection.execute(sql, [ABANDONED])? > 0 {
+        let sql = "INSERT OR REPLACE INTO leases SELECT ?1, 'nobody', steady_ms + ?2, ?2 FROM clock";
+        connection.execute(sql, (ABANDONED, ABANDONED_MS))?;
+    }
     Ok(())
 }
 

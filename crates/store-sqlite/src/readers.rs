@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::pause::Pause;
 use ordercast_protocol::channel::Log;
@@ -123,28 +124,20 @@ impl ReadStore for SqliteReader {
                 )
             };
             let durability = "sqlite: WAL, synchronous=FULL, group commit".to_owned();
-            let first = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
-            let next_due_ms = first("SELECT min(due_at_ms) FROM orders WHERE queue = 2 AND steady_due_ms IS NULL")?;
-            let sql = "SELECT min(steady_due_ms) FROM orders WHERE steady_due_ms IS NOT NULL";
-            let next_steady_due_ms = first(sql)?;
             let steady_ms = connection.query_row("SELECT steady_ms FROM clock", [], |row| row.get(0))?;
-            let next_lease_end_ms = first("SELECT min(expires_at_ms) FROM leases")?;
             let pauses = connection
                 .prepare_cached("SELECT scope, since_ms, actor, reason, ending FROM pauses")?
                 .query_map([], rows::pause)?
                 .collect::<rusqlite::Result<_>>()?;
             let (ready, active) = (count(0)?, count(1)?);
-            Ok(Ok(StartState {
-                ready,
-                pauses,
-                active,
-                next_due_ms,
-                steady_ms,
-                next_steady_due_ms,
-                next_lease_end_ms,
-                secret,
-                durability,
-            }))
+            Ok(Ok(StartState { ready, pauses, active, steady_ms, secret, durability }))
+        })
+    }
+
+    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>> {
+        self.ask(Lane::Quick, move |connection| {
+            let sql = "SELECT id, worker, expires_at_ms, ttl_ms FROM leases WHERE id = ?1";
+            connection.prepare_cached(sql)?.query_row([&*id], rows::lease).optional().map(Ok)
         })
     }
 

@@ -20,6 +20,8 @@ pub(crate) const ORDER_COLUMNS: &str = "o.seq, o.id, o.customer_id, o.status, o.
      o.version, o.token, o.attempts, o.sort_key, o.amount, o.rounding, o.currency, o.item_count, \
      o.accepted_at_ms, o.updated_at_ms, o.placed_at_ms, o.worker, o.started_at_ms, o.duration_ms, o.demo, o.digest, \
      o.due_at_ms, o.lease, o.cancel_requested, o.last_error, o.refunded, o.parked_by, o.steady_due_ms";
+/// Which of [`ORDER_COLUMNS`] is the lease.
+pub(crate) const LEASE_COLUMN: usize = 24;
 /// How many columns [`ORDER_COLUMNS`] has; those of a join follow.
 pub(crate) const ORDER_COLUMN_COUNT: usize = 30;
 

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use ordercast_domain::lease::ABANDONED;
 use ordercast_domain::order::Queue;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
@@ -62,9 +63,10 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         old_database(dir.path(), version);
         let (mut writer, reader) = open(&SqliteOptions::new(dir.path())).unwrap();
         let start = wait(reader.start_state()).unwrap();
-        assert_eq!((start.ready, start.active, start.next_due_ms, start.next_lease_end_ms), (1, 1, None, None));
+        assert_eq!((start.ready, start.active), (1, 1));
         let (order, details) = wait(reader.order("o2".into())).unwrap().unwrap();
         assert_eq!((order.status, order.queue(), order.amount), (Status::Active, Some(Queue::InWork), 500));
+        assert_eq!(order.lease.as_deref(), Some(ABANDONED), "the first node gives it back");
         assert_eq!((details.lines[0].reserved, details.charges.len()), (2, 0));
         let of_customer = OrderQuery { customer_id: Some("c_1".into()), limit: 9, ..OrderQuery::default() };
         assert_eq!(wait(reader.orders(of_customer)).unwrap().orders.len(), 4);

@@ -16,7 +16,8 @@ use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::clock::{StampClock, wall_now_ms};
 use ordercast_store::write::{
-    CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Trim, Trimmed, WriteStore, Writes,
+    BatchId, CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Outlook, OutlookDepth, OutlookFuture,
+    RecentBatches, ResolveFuture, Trim, Trimmed, WriteStore, Writes,
 };
 use rusqlite::Connection;
 
@@ -34,10 +35,15 @@ use crate::{failed, is_busy};
 mod catalogue;
 mod money;
 mod orders;
+mod outlook;
 mod queue;
 mod work;
 
+use outlook::Looked;
 use queue::Queue;
+
+/// When a locked database is worth trying again.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// How often steady time is written.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,7 +56,9 @@ pub struct SqliteWriter {
     next_seq: OrderSeq,
     wal: WalBound,
     cache: PageCache,
-    has_products: bool,
+    /// What is to be done next, but for what is counted.
+    outlook: Outlook,
+    batches: RecentBatches,
     customers: CustomerIndex,
     queue: Queue,
     life: Life,
@@ -77,6 +85,8 @@ impl SqliteWriter {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|e| failed(&e));
         let next_seq = number("SELECT coalesce(max(seq), 0) + 1 FROM orders")?;
         let has_products = number("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")? > 0;
+        let outlook = outlook::read(&connection).map_err(|e| failed(&e))?;
+        let outlook = Outlook { has_products, ..outlook };
         let customers = CustomerIndex::read(&connection, options.customer_tail, options.customer_segment);
         let customers = customers.map_err(|e| failed(&e))?;
         let token_floor = life::token_floor(&connection).map_err(|e| failed(&e))?;
@@ -92,7 +102,8 @@ impl SqliteWriter {
             logs,
             next_seq,
             wal: WalBound::new(options.wal_kib, Checkpointer::start(&lock.path)?),
-            has_products,
+            outlook,
+            batches: RecentBatches::default(),
             customers,
             queue: Queue::new(options.ready),
             life,
@@ -105,15 +116,23 @@ impl SqliteWriter {
         })
     }
 
-    fn commit_now(&mut self, batch: &mut dyn Decider) -> CommitOutcome {
+    fn commit_now(&mut self, id: BatchId, batch: &mut dyn Decider) -> CommitOutcome {
         if let Some(error) = &self.broken {
             return CommitOutcome::Fatal(error.clone());
         }
+        if self.batches.is_taken(id) {
+            let reason = "the batch was barred, or committed before".to_owned();
+            return CommitOutcome::Unavailable { reason, retry_after: RETRY_AFTER };
+        }
         match self.try_commit(batch) {
-            Ok(committed) => CommitOutcome::Committed(committed),
+            Ok(committed) => {
+                self.batches.note(id, &committed);
+                CommitOutcome::Committed(committed)
+            }
             // No transaction had begun: nothing was written, and nothing is unknown.
             Err(error) if is_busy(&error) && self.connection.is_autocommit() => {
-                CommitOutcome::Unavailable("another program has the database locked".to_owned())
+                let reason = "another program has the database locked".to_owned();
+                CommitOutcome::Unavailable { reason, retry_after: RETRY_AFTER }
             }
             Err(error) => {
                 // Whether the failed write reached the disk is unknown; what counts is that nothing follows it.
@@ -137,11 +156,14 @@ impl SqliteWriter {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let keys = batch.keys();
         let set = self.load(&keys, wall_ms)?;
+        let looked = Looked::new(&keys, &set);
         let writes = batch.decide(set, now_ms);
         let cuts = self.cuts(&writes.logs.trims)?;
         if writes.is_empty() && cuts.is_empty() {
             self.connection.prepare_cached("ROLLBACK")?.execute([])?;
-            return Ok(Committed { journal_bytes: wal.bytes, journal_is_over: wal.is_over, ..Committed::default() });
+            let outlook = self.follow(looked, &writes, keys.outlook)?;
+            let (journal_bytes, journal_is_over) = (wal.bytes, wal.is_over);
+            return Ok(Committed { outlook, journal_bytes, journal_is_over, ..Committed::default() });
         }
         self.write(&writes)?;
         self.write_clock(keys.steady_ms)?;
@@ -152,9 +174,8 @@ impl SqliteWriter {
         let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // In memory only after the commit: a batch that failed has counted nothing.
         let before = std::mem::replace(&mut self.logs, logs);
-        self.queue.follow(&writes);
         self.next_seq += writes.orders.new.len() as u64;
-        self.has_products |= !writes.catalogue.products.is_empty();
+        let outlook = self.follow(looked, &writes, keys.outlook)?;
         let heads = self.logs;
         self.life.note(|| heads.iter().map(|extent| extent.head).sum());
         let range = |log: Log| {
@@ -165,10 +186,24 @@ impl SqliteWriter {
         Ok(Committed {
             logs: Log::ALL.into_iter().filter_map(range).collect(),
             trimmed: cuts,
+            outlook,
             sync_us,
             journal_bytes: wal.bytes,
             journal_is_over: wal.is_over,
         })
+    }
+
+    /// Follows what a batch has found and written; gives the outlook after it.
+    fn follow(&mut self, looked: Looked, writes: &Writes, depth: OutlookDepth) -> rusqlite::Result<Outlook> {
+        self.queue.follow(writes);
+        self.outlook.has_products |= !writes.catalogue.products.is_empty();
+        outlook::follow(&mut self.outlook, &self.connection, looked, writes)?;
+        self.look(depth)
+    }
+
+    fn look(&mut self, depth: OutlookDepth) -> rusqlite::Result<Outlook> {
+        let (ready, active) = self.queue.count(&self.connection, depth)?;
+        Ok(Outlook { ready, active, limited: depth.limited && self.outlook.limited, ..self.outlook })
     }
 
     /// Loads what the keys name.
@@ -176,7 +211,7 @@ impl SqliteWriter {
         let connection = &self.connection;
         let mut set = WorkingSet { wall_ms, steady_ms: keys.steady_ms, ..WorkingSet::default() };
         (set.orders.next_seq, set.work.token_floor) = (self.next_seq, self.token_floor);
-        set.catalogue.has_products = self.has_products;
+        set.catalogue.has_products = self.outlook.has_products;
         queue::load_due(connection, keys, &mut set)?;
         let due = set.queue.due.clone();
         orders::load(connection, &keys.orders, &due, &mut set)?;
@@ -217,8 +252,22 @@ impl SqliteWriter {
 }
 
 impl WriteStore for SqliteWriter {
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
-        Box::pin(async move { self.commit_now(batch) })
+    fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+        Box::pin(async move { self.commit_now(id, batch) })
+    }
+
+    /// No commit of this store has an unknown outcome: a failed one is fatal, and the next start finds out.
+    fn resolve(&mut self, id: BatchId) -> ResolveFuture<'_> {
+        Box::pin(async move { self.batches.resolve(id) })
+    }
+
+    fn outlook(&mut self, depth: OutlookDepth) -> OutlookFuture<'_> {
+        Box::pin(async move { self.look(depth).map_err(|error| failed(&error)) })
+    }
+
+    /// The lock of the data directory sees to it.
+    fn is_exclusive(&self) -> bool {
+        true
     }
 }
 

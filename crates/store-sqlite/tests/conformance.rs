@@ -2,7 +2,9 @@
 
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
-use ordercast_store::conformance::{check, check_reopened, check_retention, check_steps, run, wait};
+use ordercast_store::conformance::{
+    check, check_contract, check_outlook, check_reopened, check_retention, check_steps, run, wait,
+};
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::write::{Keys, LogWrites, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
@@ -35,6 +37,22 @@ fn the_sqlite_store_serves_steps_as_it_should() {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, reader) = open(&options(&dir)).unwrap();
     check_steps(&mut writer, &reader);
+}
+
+#[test]
+fn the_sqlite_store_says_what_is_to_be_done() {
+    for ready in [1, 2, 1_024] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut writer, _reader) = open(&SqliteOptions { ready, ..options(&dir) }).unwrap();
+        check_outlook(&mut writer);
+    }
+}
+
+#[test]
+fn the_sqlite_store_keeps_the_contract_of_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, _reader) = open(&options(&dir)).unwrap();
+    check_contract(&mut writer);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_domain::decide::{self, Placement, RecentClaims};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
+use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::Order;
 use ordercast_domain::rules::{Concurrency, Priority, Rules};
@@ -15,7 +16,9 @@ use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, Start};
 use ordercast_store::model::ModelStore;
 use ordercast_store::read::{OrderQuery, ReadStore};
-use ordercast_store::write::{EventInsert, Keys, LogWrites, OrderInsert, OrderWrites, QueueKeys, WriteStore, Writes};
+use ordercast_store::write::{
+    EventInsert, Keys, LogWrites, OrderInsert, OrderWrites, QueueKeys, WorkWrites, WriteStore, Writes,
+};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteReader, SqliteWriter, open, verify::verify};
 use proptest::collection::vec;
@@ -85,10 +88,14 @@ fn place(writer: &mut dyn WriteStore, orders: &[(usize, i64)], at_ms: i64) {
 fn claim(writer: &mut dyn WriteStore, at_ms: i64) {
     run(writer, QueueKeys { ready: 1, ..QueueKeys::default() }, |mut set, _| {
         let limits = (&Concurrency::default(), &mut RecentClaims::default());
-        let Some(step) = decide::claim(&mut set, (&"w1".into(), None), limits, at_ms) else { return Writes::default() };
+        let Some(step) = decide::claim(&mut set, (&"w1".into(), &"l1".into()), limits, at_ms) else {
+            return Writes::default();
+        };
+        let lease = Lease { id: "l1".into(), worker: "w1".into(), expires_at_ms: i64::MAX, ttl_ms: 6_000 };
         Writes {
             logs: LogWrites { events: vec![event(&step.order)], ..LogWrites::default() },
             orders: OrderWrites { changed: vec![step.order], ..OrderWrites::default() },
+            work: WorkWrites { leases: vec![lease], ..WorkWrites::default() },
             ..Writes::default()
         }
     });

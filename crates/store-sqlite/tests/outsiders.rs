@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ordercast_domain::decide::WorkingSet;
 use ordercast_protocol::channel::Log;
 use ordercast_store::StoreError;
-use ordercast_store::conformance::wait;
+use ordercast_store::conformance::{next_batch, wait};
 use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, LogWrites, WriteStore, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteWriter, leave, open};
@@ -27,7 +27,7 @@ impl Decider for OneEvent {
 }
 
 fn commit(writer: &mut SqliteWriter) -> CommitOutcome {
-    wait(writer.commit(&mut OneEvent))
+    wait(writer.commit(next_batch(), &mut OneEvent))
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_database_that_another_program_has_locked_can_be_tried_again() {
     let other = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
     for _ in 0..2 {
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        assert!(matches!(commit(&mut writer), CommitOutcome::Unavailable(_)), "nothing was written");
+        assert!(matches!(commit(&mut writer), CommitOutcome::Unavailable { .. }), "nothing was written");
         other.execute_batch("ROLLBACK").unwrap();
         let CommitOutcome::Committed(committed) = commit(&mut writer) else { panic!("it is free again") };
         assert_eq!(committed.logs[0].count, 1);

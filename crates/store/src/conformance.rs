@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_domain::decide::{self, Placement, RecentClaims, Step, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::product::Product;
@@ -17,10 +18,12 @@ use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
 use crate::read::{OrderQuery, ReadStore};
 use crate::write::{
     CatalogueKeys, CatalogueWrites, Committed, EventInsert, Keys, LogWrites, OrderInsert, OrderKeys, OrderWrites,
-    QueueKeys, WorkKeys, WriteStore, Writes,
+    QueueKeys, WorkKeys, WorkWrites, WriteStore, Writes,
 };
 
+mod contract;
 mod money;
+mod outlook;
 mod publications;
 mod queue;
 mod retention;
@@ -28,8 +31,10 @@ mod script;
 mod steps;
 mod work;
 
+pub use contract::{check_contract, check_two_writers};
+pub use outlook::check_outlook;
 pub use retention::check_retention;
-pub use script::{run, wait};
+pub use script::{next_batch, run, wait};
 
 /// Orders that [`check`] leaves in the store.
 pub const ORDERS: u64 = 4;
@@ -60,10 +65,10 @@ pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch
     assert_eq!(&*orders.epoch.0, epoch_before, "opening a store again keeps its epoch");
     let start = wait(reader.start_state()).expect("the start state is readable");
     assert_eq!((start.ready, start.active), (ORDERS - 1, 1));
-    let committed = run(writer, WorkKeys { unleased: true, ..WorkKeys::default() }, |mut set, now_ms| {
+    let committed = run(writer, WorkKeys { leases: vec!["l1".into()], ..WorkKeys::default() }, |mut set, now_ms| {
         let active: Vec<OrderSeq> =
             set.orders.by_seq.values().filter(|order| order.status == Status::Active).map(|order| order.seq).collect();
-        assert_eq!(active.len(), 1, "orders in work are found again");
+        assert_eq!(active.len(), 1, "orders in work are found by their lease");
         let step = decide::requeue(&mut set, active[0], None, "restart", now_ms).expect("an active order goes back");
         Writes {
             logs: LogWrites { events: vec![event(&step.order, "back")], ..LogWrites::default() },
@@ -85,7 +90,7 @@ pub fn check_reopened(writer: &mut dyn WriteStore, reader: &dyn ReadStore, epoch
 /// When the store does not conform.
 pub fn check_steps(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     queue::finds_what_is_due(writer, reader);
-    queue::finds_waits_that_are_over(writer, reader);
+    queue::finds_waits_that_are_over(writer);
     work::finds_leases_and_what_they_hold(writer, reader);
     money::keeps_what_was_moved(writer, reader);
     money::keeps_adjustments(writer, reader);
@@ -109,11 +114,17 @@ fn draft(id: &str, customer: &str, priority: i64) -> Draft {
         priority: Some(priority),
         ..OrderInput::default()
     };
-    let mut draft = draft_order(&input, &rules(), &CustomerKey::new([7; 32])).expect("a good order");
-    draft.key = Some(format!("key-{id}").into());
+    let mut draft = draft_of(&input);
     if id == "last" {
         Arc::make_mut(&mut draft.details).price_override = Some("a friend".to_owned());
     }
+    draft
+}
+
+/// An order with an idempotency key that goes with its id.
+fn draft_of(input: &OrderInput<'_>) -> Draft {
+    let mut draft = draft_order(input, &rules(), &CustomerKey::new([7; 32])).expect("a good order");
+    draft.key = input.id.map(|id| format!("key-{id}").into());
     draft
 }
 
@@ -232,19 +243,21 @@ fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
 }
 
 /// The next order, claimed without limits.
-fn claimed(set: &mut WorkingSet, (worker, lease): (&Arc<str>, Option<&Arc<str>>), now_ms: i64) -> Step {
+fn claimed(set: &mut WorkingSet, by: (&Arc<str>, &Arc<str>), now_ms: i64) -> Step {
     let (limits, mut recent) = (Concurrency::default(), RecentClaims::default());
-    decide::claim(set, (worker, lease), (&limits, &mut recent), now_ms).expect("one is ready")
+    decide::claim(set, by, (&limits, &mut recent), now_ms).expect("one is ready")
 }
 
 fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
     run(writer, QueueKeys { ready: 2, ..QueueKeys::default() }, |mut set, now_ms| {
         let ids: Vec<&str> = set.queue.ready.orders().map(|order| &*order.id).collect();
         assert_eq!(ids, ["high", "mid"], "the smallest keys first, no more than asked for");
-        let step = claimed(&mut set, (&"w1".into(), None), now_ms);
+        let step = claimed(&mut set, (&"w1".into(), &"l1".into()), now_ms);
+        let lease = Lease { id: "l1".into(), worker: "w1".into(), expires_at_ms: 6_000, ttl_ms: 6_000 };
         Writes {
             logs: LogWrites { events: vec![event(&step.order, "claimed")], ..LogWrites::default() },
             orders: OrderWrites { changed: vec![step.order], ..OrderWrites::default() },
+            work: WorkWrites { leases: vec![lease], ..WorkWrites::default() },
             ..Writes::default()
         }
     });
@@ -252,7 +265,7 @@ fn serves_ready_orders_in_order(writer: &mut dyn WriteStore) {
         writer,
         Keys {
             queue: QueueKeys { ready: 10, ..QueueKeys::default() },
-            work: WorkKeys { unleased: true, ..WorkKeys::default() },
+            orders: OrderKeys { ids: vec!["high".into()], ..OrderKeys::default() },
             ..Keys::default()
         },
         |set, _| {
@@ -344,6 +357,7 @@ fn lists_orders(reader: &dyn ReadStore) {
 fn an_empty_batch_changes_nothing(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let before = wait(reader.log_states()).expect("readable");
     let committed = run(writer, Keys::default(), |_, _| Writes::default());
-    assert_eq!(Committed { journal_bytes: 0, ..committed }, Committed::default());
+    let (outlook, journal_bytes) = (committed.outlook, 0);
+    assert_eq!(Committed { journal_bytes, ..committed }, Committed { outlook, ..Committed::default() });
     assert_eq!(wait(reader.log_states()).expect("readable"), before);
 }

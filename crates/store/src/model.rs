@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, CatalogueSet, KeyRecord, OrderLines, OrderSet, WorkingSet};
@@ -20,11 +20,19 @@ use crate::StoreError;
 use crate::clock::StampClock;
 use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
-use crate::write::{CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, WriteStore, Writes};
+use crate::write::{
+    BatchId, CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Outlook, OutlookDepth, OutlookFuture,
+    RecentBatches, ResolveFuture, Resolved, WriteStore, Writes,
+};
 
+mod faults;
 mod journal;
 
+pub use faults::{Fault, Faults};
 use journal::Journal;
+
+/// When a commit that was told to fail is worth trying again.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
 struct State {
@@ -43,6 +51,7 @@ struct State {
     products: BTreeMap<Arc<str>, Product>,
     adjustments: Vec<Adjustment>,
     stamps: Option<StampClock>,
+    batches: RecentBatches,
 }
 
 /// A store in memory. Clones are handles to the same store.
@@ -51,6 +60,8 @@ pub struct ModelStore {
     state: Arc<Mutex<State>>,
     /// A wall clock that somebody sets.
     wall_ms: Option<Arc<AtomicI64>>,
+    faults: Faults,
+    is_shared: bool,
 }
 
 impl ModelStore {
@@ -64,6 +75,29 @@ impl ModelStore {
         Self { wall_ms: Some(wall_ms), ..Self::default() }
     }
 
+    /// An empty store that several nodes write to, each through a handle that [`ModelStore::another`] gives.
+    pub fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
+    /// The faults that commits through this handle, and its clones, meet.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// A handle to the same store that meets faults of its own: another node's.
+    pub fn another(&self) -> Self {
+        Self { faults: Faults::default(), ..self.clone() }
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.wall_ms.as_ref().map_or_else(system_now_ms, |wall_ms| wall_ms.load(Relaxed))
+    }
+
+    fn load(&self, keys: &Keys) -> (WorkingSet, i64) {
+        self.state().load_now(keys, self.wall_ms())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,19 +106,81 @@ impl ModelStore {
 pub use crate::clock::wall_now_ms as system_now_ms;
 
 impl WriteStore for ModelStore {
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+    fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+        let fault = self.faults.next();
         Box::pin(async move {
+            if fault == Some(Fault::Frozen) {
+                std::future::pending::<()>().await;
+            }
+            if fault == Some(Fault::Unavailable) {
+                return CommitOutcome::Unavailable { reason: "it was told to be".to_owned(), retry_after: RETRY_AFTER };
+            }
+            let keys = batch.keys();
+            if fault == Some(Fault::Conflict) {
+                let (set, now_ms) = self.load(&keys);
+                batch.decide(set, now_ms);
+            }
+            if fault == Some(Fault::LostBefore) {
+                let (set, now_ms) = self.load(&keys);
+                batch.decide(set, now_ms);
+                return CommitOutcome::Unknown;
+            }
             let mut state = self.state();
-            let wall_ms = self.wall_ms.as_ref().map_or_else(system_now_ms, |wall_ms| wall_ms.load(Relaxed));
-            let set = state.load(&batch.keys(), wall_ms);
-            let now_ms = state.stamps.get_or_insert_with(|| StampClock::new(0)).read(wall_ms, Instant::now());
+            if state.batches.is_taken(id) {
+                return CommitOutcome::Unavailable {
+                    reason: "the batch was barred".to_owned(),
+                    retry_after: RETRY_AFTER,
+                };
+            }
+            let (set, now_ms) = state.load_now(&keys, self.wall_ms());
             let writes = batch.decide(set, now_ms);
-            CommitOutcome::Committed(state.write(writes, now_ms))
+            let mut committed = state.write(writes, now_ms);
+            committed.outlook = state.outlook(keys.outlook);
+            state.batches.note(id, &committed);
+            if fault == Some(Fault::LostAfter) { CommitOutcome::Unknown } else { CommitOutcome::Committed(committed) }
         })
+    }
+
+    fn resolve(&mut self, id: BatchId) -> ResolveFuture<'_> {
+        let fault = self.faults.next();
+        Box::pin(async move {
+            if fault == Some(Fault::Unavailable) {
+                return Resolved::Unavailable { reason: "it was told to be".to_owned(), retry_after: RETRY_AFTER };
+            }
+            self.state().batches.resolve(id)
+        })
+    }
+
+    fn outlook(&mut self, depth: OutlookDepth) -> OutlookFuture<'_> {
+        Box::pin(async move { Ok(self.state().outlook(depth)) })
+    }
+
+    fn is_exclusive(&self) -> bool {
+        !self.is_shared
     }
 }
 
 impl State {
+    /// What the keys name, and the time of what is stored.
+    fn load_now(&mut self, keys: &Keys, wall_ms: i64) -> (WorkingSet, i64) {
+        let set = self.load(keys, wall_ms);
+        (set, self.stamps.get_or_insert_with(|| StampClock::new(0)).read(wall_ms, Instant::now()))
+    }
+
+    fn outlook(&self, depth: OutlookDepth) -> Outlook {
+        let is_limited = |order: &Order| order.queue() == Some(Queue::Limited);
+        Outlook {
+            ready: self.ready.len().min(depth.ready),
+            active: self.active().take(depth.active).count(),
+            limited: depth.limited && self.orders.values().any(|(order, _)| is_limited(order)),
+            next_due_ms: self.due.first().map(|&(due_at_ms, _)| due_at_ms),
+            next_steady_due_ms: self.steady_due.first().map(|&(due_ms, _)| due_ms),
+            next_lease_end_ms: self.leases.values().map(|lease| lease.expires_at_ms).min(),
+            lifted_pauses: self.pauses.values().any(|pause| pause.is_ending),
+            has_products: !self.products.is_empty(),
+        }
+    }
+
     fn load(&self, keys: &Keys, wall_ms: i64) -> WorkingSet {
         let next_seq = self.orders.last_key_value().map_or(1, |(seq, _)| seq + 1);
         let (steady_ms, has_products) = (keys.steady_ms, !self.products.is_empty());
@@ -134,11 +230,6 @@ impl State {
         self.load_ready(keys, &mut set);
         self.load_pauses(keys, &mut set);
         wanted.extend(set.queue.unparked.iter().map(|&(_, seq)| seq));
-        if keys.work.unleased {
-            let is_held = |order: &&Order| order.lease.as_ref().is_some_and(|id| self.leases.contains_key(id));
-            set.work.unleased = self.active().filter(|order| !is_held(order)).map(|order| order.seq).collect();
-            wanted.extend(&set.work.unleased);
-        }
         for seq in wanted {
             if let Some((order, _)) = self.orders.get(&seq) {
                 set.orders.by_seq.insert(seq, order.clone());
@@ -351,14 +442,16 @@ impl ReadStore for ModelStore {
             ready: state.ready.len() as u64,
             pauses: state.pauses.values().cloned().collect(),
             active: state.active().count() as u64,
-            next_due_ms: state.due.first().map(|&(due_at_ms, _)| due_at_ms),
             steady_ms: 0,
-            next_steady_due_ms: state.steady_due.first().map(|&(due_ms, _)| due_ms),
-            next_lease_end_ms: state.leases.values().map(|lease| lease.expires_at_ms).min(),
             secret: [7; 32],
             durability: "none: in memory".to_owned(),
         };
         Box::pin(async move { Ok(start) })
+    }
+
+    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>> {
+        let lease = self.state().leases.get(&id).cloned();
+        Box::pin(async move { Ok(lease) })
     }
 
     fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
@@ -402,6 +495,7 @@ impl ReadStore for ModelStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::wait;
 
     #[test]
     fn the_model_conforms() {
@@ -411,5 +505,39 @@ mod tests {
         crate::conformance::check_retention(&mut store.clone(), &store);
         let store = ModelStore::new();
         crate::conformance::check_steps(&mut store.clone(), &store);
+        crate::conformance::check_outlook(&mut ModelStore::new());
+        crate::conformance::check_contract(&mut ModelStore::new());
+    }
+
+    #[test]
+    fn two_writers_of_the_model_lose_and_repeat_nothing() {
+        for _ in 0..20 {
+            let store = ModelStore::shared();
+            store.faults().add(&[Fault::Conflict; 40]);
+            crate::conformance::check_two_writers(&mut store.clone(), &mut store.another(), &store);
+        }
+    }
+
+    #[test]
+    fn a_batch_whose_connection_was_lost_is_found_or_barred() {
+        struct Nothing;
+        impl Decider for Nothing {
+            fn keys(&self) -> Keys {
+                Keys::default()
+            }
+
+            fn decide(&mut self, _: WorkingSet, _: i64) -> Writes {
+                Writes::default()
+            }
+        }
+        let mut store = ModelStore::new();
+        store.faults().add(&[Fault::LostBefore, Fault::Unavailable]);
+        let lost = wait(store.commit(BatchId(1), &mut Nothing));
+        assert_eq!(lost, CommitOutcome::Unknown);
+        assert!(matches!(wait(store.resolve(BatchId(1))), Resolved::Unavailable { .. }));
+        assert_eq!(wait(store.resolve(BatchId(1))), Resolved::Barred);
+        store.faults().add(&[Fault::LostAfter]);
+        assert_eq!(wait(store.commit(BatchId(2), &mut Nothing)), CommitOutcome::Unknown);
+        assert!(matches!(wait(store.resolve(BatchId(2))), Resolved::Committed(_)));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
@@ -70,20 +71,14 @@ pub struct Catalogue {
 /// What the engine needs to know before its first commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartState {
-    /// Orders that wait for a worker.
+    /// Orders that wait for a worker, for statistics.
     pub ready: u64,
+    /// Orders in work, left over from the last run or held by workers elsewhere, for statistics.
+    pub active: u64,
     /// The pauses.
     pub pauses: Vec<Pause>,
-    /// Orders in work, left over from the last run or held by leases.
-    pub active: u64,
-    /// When the first timer of an order comes that goes by the wall clock, in milliseconds since 1970.
-    pub next_due_ms: Option<i64>,
     /// Steady time as it was left, in milliseconds: it goes on from here, and leases have been given their whole length.
     pub steady_ms: i64,
-    /// When the first wait of an order is over, by steady time.
-    pub next_steady_due_ms: Option<i64>,
-    /// When the first lease ends, likewise.
-    pub next_lease_end_ms: Option<i64>,
     /// 32 random bytes, drawn when the store was created, that customers' opaque ids are made with.
     pub secret: [u8; 32],
     /// How the store makes commits durable, for people.
@@ -97,6 +92,9 @@ pub struct StartState {
 pub trait ReadStore: ReadLogs {
     /// What the engine starts from.
     fn start_state(&self) -> ReadFuture<'_, StartState>;
+
+    /// A lease by id.
+    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>>;
 
     /// An order by id.
     fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>>;

@@ -7,22 +7,27 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use ordercast_domain::decide::WorkingSet;
 
 use crate::StoreError;
 
+mod batches;
 mod catalogue;
 mod logs;
 mod money;
 mod orders;
+mod outlook;
 mod queue;
 mod work;
 
+pub use batches::RecentBatches;
 pub use catalogue::{CatalogueKeys, CatalogueWrites};
 pub use logs::{EventInsert, LogRange, LogWrites, Trim, Trimmed};
 pub use money::{MoneyKeys, MoneyWrites};
 pub use orders::{OrderInsert, OrderKeys, OrderWrites};
+pub use outlook::{Outlook, OutlookDepth, OutlookFuture, earlier};
 pub use queue::{QueueKeys, QueueWrites};
 pub use work::{WorkKeys, WorkWrites};
 
@@ -41,6 +46,8 @@ pub struct Keys {
     pub work: WorkKeys,
     /// Steady time now, in milliseconds, by which waits and leases end.
     pub steady_ms: i64,
+    /// How far the outlook of the commit counts.
+    pub outlook: OutlookDepth,
 }
 
 /// What a batch changes.
@@ -81,6 +88,10 @@ pub trait Decider: Send {
     fn decide(&mut self, set: WorkingSet, now_ms: i64) -> Writes;
 }
 
+/// The id of a batch, drawn by its writer. A batch that is decided anew after it was barred gets a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub u128);
+
 /// A durable commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
@@ -88,6 +99,8 @@ pub struct Committed {
     pub logs: Vec<LogRange>,
     /// What was removed, by log.
     pub trimmed: Vec<Trimmed>,
+    /// What is to be done next.
+    pub outlook: Outlook,
     /// Time spent making it durable, in microseconds; 0 when nothing changed.
     pub sync_us: u64,
     /// Size of what is not yet in its place, such as a write-ahead log, in bytes; 0 for a store without one.
@@ -101,20 +114,57 @@ pub struct Committed {
 pub enum CommitOutcome {
     /// It is durable.
     Committed(Committed),
-    /// Nothing was written: the store cannot be written to now, and can be tried again. Says why.
-    Unavailable(String),
-    /// The connection was lost in the commit: nobody may be answered before the batch was looked up.
+    /// Nothing was written, and nothing will be: the store cannot be written to now, and can be tried again.
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// The connection was lost in the commit: nobody may be answered before [`WriteStore::resolve`] has found out.
     Unknown,
     /// The store can no longer be trusted to write: stop, and recover at the next start. Nothing of the batch
     /// is acknowledged.
     Fatal(StoreError),
 }
 
+/// What became of a batch whose outcome was unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// It is durable.
+    Committed(Committed),
+    /// It was not written and never will be: its id is taken. Its commands may be committed in another batch.
+    Barred,
+    /// It cannot be found out now.
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// When it is worth asking again.
+        retry_after: Duration,
+    },
+    /// It cannot be found out by this store any more.
+    Fatal(StoreError),
+}
+
 /// The answer of a commit, later.
 pub type CommitFuture<'a> = Pin<Box<dyn Future<Output = CommitOutcome> + Send + 'a>>;
 
+/// What became of a batch, later.
+pub type ResolveFuture<'a> = Pin<Box<dyn Future<Output = Resolved> + Send + 'a>>;
+
 /// Commits batches, one at a time.
 pub trait WriteStore: Send + 'static {
-    /// Loads, decides, writes and syncs one batch. All of it happens or none.
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a>;
+    /// Loads, decides, writes and syncs one batch. All of it happens or none. The batch's id becomes durable with it; a batch
+    /// whose id is taken is not written.
+    fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a>;
+
+    /// Finds out what became of a batch. It waits for a transaction that is still open, and bars the id for good if it was
+    /// not committed: what it answers stays true.
+    fn resolve(&mut self, id: BatchId) -> ResolveFuture<'_>;
+
+    /// What is to be done next, without a commit.
+    fn outlook(&mut self, depth: OutlookDepth) -> OutlookFuture<'_>;
+
+    /// Whether no other process can write to the store as long as this one has it open.
+    fn is_exclusive(&self) -> bool;
 }

@@ -82,7 +82,7 @@ fn due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due> {
 
 fn claimed(set: &mut WorkingSet, now_ms: i64) -> Option<Step> {
     let limits = Concurrency::default();
-    claim(set, (&"w1".into(), None), (&limits, &mut RecentClaims::default()), now_ms)
+    claim(set, (&"w1".into(), &"l1".into()), (&limits, &mut RecentClaims::default()), now_ms)
 }
 
 /// Claimed, with the token.

@@ -27,12 +27,12 @@ const GIVEN_BACK: &str = "given back by its worker";
 /// Why work ends with its lease.
 const LEASE_ENDED: &str = "the lease of its worker ended";
 
-/// Gives the next ready order to a worker, under `lease` if it is an external one; `None` when no order is ready, or as
+/// Gives the next ready order to a worker under its lease; `None` when no order is ready, or as
 /// many are in work as is allowed. Orders that a pause or a limit holds back are parked on the way; they are in
 /// [`WorkingSet::parked`]. The claim is `recent` from then on.
 pub fn claim(
     set: &mut WorkingSet,
-    (worker, lease): (&Arc<str>, Option<&Arc<str>>),
+    (worker, lease): (&Arc<str>, &Arc<str>),
     (limits, recent): (&Concurrency, &mut RecentClaims),
     now_ms: i64,
 ) -> Option<Step> {
@@ -54,7 +54,7 @@ pub fn claim(
         order.token = order.token.max(token_floor);
         order.attempts += 1;
         order.worker = Some(Arc::clone(worker));
-        order.lease = lease.cloned();
+        order.lease = Some(Arc::clone(lease));
         order.started_at_ms = Some(now_ms);
         order.duration_ms = None;
         let step = advance(order, row, (actor, None), None, now_ms);

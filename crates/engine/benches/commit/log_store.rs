@@ -13,7 +13,10 @@ use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::model::system_now_ms;
-use ordercast_store::write::{CommitFuture, CommitOutcome, Committed, Decider, LogRange, WriteStore};
+use ordercast_store::write::{
+    BatchId, CommitFuture, CommitOutcome, Committed, Decider, LogRange, Outlook, OutlookDepth, OutlookFuture,
+    ResolveFuture, Resolved, WriteStore,
+};
 
 /// Appends event bodies, each padded to what an order takes in the real store. It knows orders by id, as a
 /// store must that answers a repeated order with the first one.
@@ -64,12 +67,24 @@ impl LogStore {
 }
 
 impl WriteStore for LogStore {
-    fn commit<'a>(&'a mut self, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
+    fn commit<'a>(&'a mut self, _: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
         Box::pin(async move {
             match self.commit_now(batch) {
                 Ok(committed) => CommitOutcome::Committed(committed),
                 Err(error) => CommitOutcome::Fatal(StoreError::Failed(error.to_string())),
             }
         })
+    }
+
+    fn resolve(&mut self, _: BatchId) -> ResolveFuture<'_> {
+        Box::pin(async { Resolved::Barred })
+    }
+
+    fn outlook(&mut self, _: OutlookDepth) -> OutlookFuture<'_> {
+        Box::pin(async { Ok(Outlook::default()) })
+    }
+
+    fn is_exclusive(&self) -> bool {
+        true
     }
 }

@@ -78,7 +78,7 @@ impl Command for ClaimOrders {
         let mut orders = Vec::new();
         let parked_before = pass.set.queue.parked.len();
         while orders.len() < claim.most {
-            let Some(step) = pass.claim_next(&lease.worker, Some(&lease.id)) else { break };
+            let Some(step) = pass.claim_next(&lease.worker, &lease.id) else { break };
             orders.push(step.order);
         }
         // A lease that holds nothing is not worth a commit.

@@ -33,7 +33,6 @@ impl Command for BeginPause {
         if is_new {
             parking::write_pause(pass, pause);
         }
-        parking::note_pauses(pass);
         Ok(is_new)
     }
 }

@@ -31,7 +31,6 @@ impl Command for Resume {
         if is_lifted && let Some(pause) = pass.set.queue.pauses.get(&self.scope).cloned() {
             parking::write_pause(pass, pause);
         }
-        parking::note_pauses(pass);
         Ok(is_lifted)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ordercast_domain::decide::WorkingSet;
 use ordercast_domain::order::OrderSeq;
 use ordercast_domain::pause::Parked;
-use ordercast_store::write::{Keys, QueueKeys, QueueWrites, Writes};
+use ordercast_store::write::{Keys, OutlookDepth, QueueKeys, QueueWrites, Writes};
 use rusqlite::{Connection, Row};
 
 use crate::rows::{self, ORDER_COLUMNS};
@@ -72,6 +72,12 @@ impl Queue {
             }
         }
         Ok(())
+    }
+
+    /// How many orders are ready and in work, as far as the outlook counts.
+    pub(super) fn count(&mut self, connection: &Connection, depth: OutlookDepth) -> rusqlite::Result<(usize, usize)> {
+        let active = if depth.active > 0 { self.in_work.count(connection)? } else { 0 };
+        Ok((self.ready.count(connection, depth.ready)?, active))
     }
 
     /// Follows what a commit has written.

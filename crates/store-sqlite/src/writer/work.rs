@@ -6,24 +6,13 @@ use ordercast_domain::decide::WorkingSet;
 use ordercast_store::write::{WorkKeys, WorkWrites};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::rows::{self, ORDER_COLUMNS};
+use crate::rows::{self, LEASE_COLUMN, ORDER_COLUMNS};
 
 /// Reports of workers are kept for this many tokens of an order before the last one.
 const KEPT_TOKENS: u32 = 16;
 
 /// Loads leases with the orders that they hold, and reports of orders that are loaded already.
 pub(super) fn load(connection: &Connection, keys: &WorkKeys, set: &mut WorkingSet) -> rusqlite::Result<()> {
-    if keys.unleased {
-        let sql = format!(
-            "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.id = o.lease)"
-        );
-        for order in connection.prepare_cached(&sql)?.query_map([], rows::order)? {
-            let order = order?;
-            set.work.unleased.push(order.seq);
-            set.orders.by_seq.insert(order.seq, order);
-        }
-    }
     leases(connection, keys, set)?;
     reports(connection, keys, set)
 }
@@ -51,9 +40,12 @@ fn leases(connection: &Connection, keys: &WorkKeys, set: &mut WorkingSet) -> rus
     let sql = format!(
         "SELECT {ORDER_COLUMNS} FROM orders o WHERE o.queue = 1 AND o.parked_by IS NULL AND o.lease IS NOT NULL"
     );
-    for order in connection.prepare_cached(&sql)?.query_map([], rows::order)? {
-        let order = order?;
-        if order.lease.as_ref().is_some_and(|lease| set.work.leases.contains_key(lease)) {
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut found = select.query([])?;
+    while let Some(row) = found.next()? {
+        // Most of them are held by other leases: of those only this column is read.
+        if set.work.leases.contains_key(row.get_ref(LEASE_COLUMN)?.as_str()?) {
+            let order = rows::order(row)?;
             set.orders.by_seq.insert(order.seq, order);
         }
     }

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
 use ordercast_domain::decide::WorkingSet;
 
-use crate::write::{CommitOutcome, Committed, Decider, Keys, WriteStore, Writes};
+use crate::write::{BatchId, CommitOutcome, Committed, Decider, Keys, WriteStore, Writes};
 
 /// Waits for a future on this thread.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -25,6 +26,12 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
             Poll::Pending => std::thread::park(),
         }
     }
+}
+
+/// An id that no batch of this process has had.
+pub fn next_batch() -> BatchId {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    BatchId(u128::from(LAST.fetch_add(1, Relaxed) + 1))
 }
 
 struct Script<F> {
@@ -52,7 +59,7 @@ pub fn run(
     decide: impl FnMut(WorkingSet, i64) -> Writes + Send,
 ) -> Committed {
     let mut script = Script { keys: keys.into(), decide };
-    match wait(writer.commit(&mut script)) {
+    match wait(writer.commit(next_batch(), &mut script)) {
         CommitOutcome::Committed(committed) => committed,
         other => panic!("the commit failed: {other:?}"),
     }

@@ -15,9 +15,6 @@ pub struct WorkKeys {
     pub ended: bool,
     /// Reports by the order's id and the token; the orders are named in [`OrderKeys`](super::OrderKeys) too.
     pub reports: Vec<(Arc<str>, u32)>,
-    /// Whether every order in work is loaded that no lease holds, for recovery: those of workers in the process, and those
-    /// whose lease is not in the store.
-    pub unleased: bool,
 }
 
 /// What a batch changes of leases and reports.

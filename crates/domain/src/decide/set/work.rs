@@ -15,8 +15,6 @@ pub struct WorkSet {
     pub reports: HashMap<(OrderSeq, u32), WorkReport>,
     /// Every token of a claim is above it: a store that was restored from a copy has skipped the tokens up to here.
     pub token_floor: u32,
-    /// Orders in work that no lease in the store holds; known when they were asked for.
-    pub unleased: Vec<OrderSeq>,
     /// When the next lease after those that have ended does; known when ended ones were asked for.
     pub next_lease_end_ms: Option<i64>,
 }

@@ -24,6 +24,23 @@ impl OrdersInWork {
         connection: &Connection,
         orders: impl Iterator<Item = &'a Order>,
     ) -> rusqlite::Result<InWork> {
+        self.know(connection)?;
+        let mut in_work = InWork { all: self.customers.len(), by_customer: HashMap::new() };
+        for order in orders {
+            if let Some((customer_id, &count)) = self.counts.get_key_value(&order.customer_id) {
+                in_work.by_customer.insert(Arc::clone(customer_id), count);
+            }
+        }
+        Ok(in_work)
+    }
+
+    /// How many are in work in all.
+    pub(crate) fn count(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+        self.know(connection)?;
+        Ok(self.customers.len())
+    }
+
+    fn know(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if !self.is_known {
             let sql = "SELECT seq, customer_id FROM orders WHERE queue = 1 AND parked_by IS NULL";
             for row in connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
@@ -32,13 +49,7 @@ impl OrdersInWork {
             }
             self.is_known = true;
         }
-        let mut in_work = InWork { all: self.customers.len(), by_customer: HashMap::new() };
-        for order in orders {
-            if let Some((customer_id, &count)) = self.counts.get_key_value(&order.customer_id) {
-                in_work.by_customer.insert(Arc::clone(customer_id), count);
-            }
-        }
-        Ok(in_work)
+        Ok(())
     }
 
     /// Follows what a commit has written.

@@ -38,12 +38,24 @@ impl ReadyOrders {
         connection: &Connection,
         count: usize,
     ) -> rusqlite::Result<impl Iterator<Item = &Arc<Order>>> {
+        self.know(connection, count)?;
+        Ok(self.orders.iter().take(count))
+    }
+
+    /// Reads on if fewer than `count` are kept, and there may be more.
+    fn know(&mut self, connection: &Connection, count: usize) -> rusqlite::Result<()> {
         if self.orders.len() < count
             && let Some(known_to) = self.known_to
         {
             self.read(connection, known_to, count.max(self.most))?;
         }
-        Ok(self.orders.iter().take(count))
+        Ok(())
+    }
+
+    /// How many there are: exact below `most`, otherwise at least that number.
+    pub(crate) fn count(&mut self, connection: &Connection, most: usize) -> rusqlite::Result<usize> {
+        self.know(connection, most)?;
+        Ok(self.orders.len())
     }
 
     fn read(&mut self, connection: &Connection, (sort_key, seq): Key, most: usize) -> rusqlite::Result<()> {
