@@ -3,6 +3,7 @@ use std::path::Path;
 use ordercast_domain::order::Queue;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
 use ordercast_store::read::{OrderQuery, ReadStore};
@@ -70,8 +71,8 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         assert_eq!(wait(reader.orders(of_customer)).unwrap().orders.len(), 4);
         let heads: Vec<_> = wait(reader.log_states()).unwrap().iter().map(|state| (state.log, state.head)).collect();
         assert_eq!(heads, [(Log::Orders, 4), (Log::Products, 0), (Log::Adjustments, 0), (Log::Publications, 0)]);
-        let channel = Some("room:1".into());
-        let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
+        let topics = Topic::new(TopicKind::Channel, "room:1").into();
+        let event = EventInsert { log: Log::Publications, order: None, topics, body: "{}".into() };
         let keys = Keys {
             orders: OrderKeys { keys: vec!["k".into()], ..OrderKeys::default() },
             queue: QueueKeys { ready: 5, ..QueueKeys::default() },
