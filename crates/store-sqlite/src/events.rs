@@ -5,7 +5,7 @@ use ordercast_protocol::topic::TopicKind;
 use ordercast_store::write::EventInsert;
 use rusqlite::Connection;
 
-use crate::{log_number, position, rows};
+use crate::{log_number, position, rows, topics};
 
 /// Where a log begins and ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +51,7 @@ pub(crate) fn append(
         }
         let (position, checksum) = place(event);
         insert.execute((position, event.order, now_ms, checksum, &event.body[..]))?;
+        topics::insert(connection, position, event.log, &event.topics)?;
     }
     if publications > 0 {
         let mut insert = connection.prepare_cached("INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -59,6 +60,7 @@ pub(crate) fn append(
             let channel = event.topics.id_of(TopicKind::Channel);
             let channel = channel.ok_or_else(|| rows::unwritable("a publication without a channel"))?;
             insert.execute((position, &**channel, now_ms, checksum, &event.body[..]))?;
+            topics::insert(connection, position, event.log, &event.topics)?;
         }
     }
     for log in Log::ALL {

@@ -14,7 +14,7 @@ use crate::customers::ORDERS_OF_CUSTOMER;
 use crate::topics::{self, Place};
 use crate::{RUN_BITS, log_number, offset_of, position, table};
 
-/// Runs of publications whose index is looked into for one page, found or not: about a millisecond.
+/// Runs of offsets whose index is looked into for one page, found or not: about a millisecond.
 const MAX_RUNS_A_PAGE: u64 = 512;
 
 /// Events that are looked through for those of a customer, rather than asked for by all of his orders: who was away
@@ -50,7 +50,13 @@ pub(crate) fn read_page(
             None
         }
         View::Topic(Topic { kind, id }) => match topics::place(query.log, *kind) {
-            Place::Publication => read_channel(&transaction, id, span, &mut page)?,
+            Place::Publication => {
+                read_runs(&transaction, &sql_of_channel(query, span), span, &mut page, &[(3, &&**id)])?
+            }
+            Place::Index => {
+                let topic: [(usize, &dyn ToSql); 2] = [(3, &&**id), (6, &kind.name())];
+                read_runs(&transaction, &sql_of_topic(query, span), span, &mut page, &topic)?
+            }
             Place::OrdersOfCustomer if is_scanned(&transaction, id, query, span)? => {
                 let part = span.first(MAX_SCANNED_EVENTS);
                 let (from, to) = part.positions(query.log);
@@ -65,7 +71,6 @@ pub(crate) fn read_page(
                 page.read(&transaction, &sql_of_orders(query, Lead::Order, span), from, to, &[(3, &&**id)])?;
                 None
             }
-            Place::Nowhere => None,
         },
     };
     Ok(page.end(state, read_to.unwrap_or(span.end())))
@@ -110,7 +115,7 @@ impl Span {
         if self.newest_first { self.low + 1 } else { self.high }
     }
 
-    /// The runs of publications it touches, in the order they are to be read.
+    /// The runs of offsets it touches, in the order they are to be read.
     fn runs(self) -> impl Iterator<Item = u64> {
         let range: Range<u64> =
             if self.low < self.high { (self.low + 1) >> RUN_BITS..(self.high >> RUN_BITS) + 1 } else { 0..0 };
@@ -179,18 +184,44 @@ fn sql_of_orders(query: &PageQuery, lead: Lead, span: Span) -> String {
     )
 }
 
-/// Reads run after run until the page is full; gives how far it got when that is not all.
-fn read_channel(connection: &Connection, name: &str, span: Span, page: &mut Page<'_>) -> rusqlite::Result<Option<u64>> {
-    let topics = if page.query.with_topics { topics::columns(Log::Publications).0 } else { "" };
-    let sql = format!(
+/// The publications into a channel of one run.
+fn sql_of_channel(query: &PageQuery, span: Span) -> String {
+    let topics = if query.with_topics { topics::columns(Log::Publications).0 } else { "" };
+    format!(
         "SELECT e.position, e.at_ms, e.checksum, e.body{topics} FROM publications e \
          WHERE e.position >> {RUN_BITS} = ?5 AND e.channel = ?3 AND e.position > ?1 AND e.position <= ?2 \
          ORDER BY e.position {} LIMIT ?4",
         span.direction()
-    );
-    let (from, to) = span.positions(Log::Publications);
+    )
+}
+
+/// The events of one run that the index of topics finds.
+fn sql_of_topic(query: &PageQuery, span: Span) -> String {
+    let (topics, join) = if query.with_topics { topics::columns(query.log) } else { ("", "") };
+    format!(
+        "SELECT e.position, e.at_ms, e.checksum, e.body{topics} \
+         FROM event_topics t CROSS JOIN {} e ON e.position = t.position{join} \
+         WHERE t.position >> {RUN_BITS} = ?5 AND t.kind = ?6 AND t.id = ?3 AND t.position > ?1 AND t.position <= ?2 \
+         ORDER BY t.position {} LIMIT ?4",
+        table(query.log),
+        span.direction()
+    )
+}
+
+/// Reads run after run until the page is full; gives how far it got when that is not all. What is looked up in each run is
+/// in `more`.
+fn read_runs(
+    connection: &Connection,
+    sql: &str,
+    span: Span,
+    page: &mut Page<'_>,
+    more: &[(usize, &dyn ToSql)],
+) -> rusqlite::Result<Option<u64>> {
+    let (from, to) = span.positions(page.query.log);
+    let first_run = position(page.query.log, 0) >> RUN_BITS;
     for (run, looked_into) in span.runs().zip(1..) {
-        page.read(connection, &sql, from, to, &[(3, &name), (5, &run)])?;
+        let number = first_run | run.cast_signed();
+        page.read(connection, sql, from, to, &[more, &[(5, &number)]].concat())?;
         if page.is_full {
             return Ok(None);
         }
@@ -247,13 +278,14 @@ impl<'a> Page<'a> {
                 return Ok(());
             }
             self.is_full = false;
-            self.add(row, body)?;
+            self.add(connection, row, body)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
-        let offset = offset_of(row.get(0)?);
+    fn add(&mut self, connection: &Connection, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
+        let position = row.get(0)?;
+        let offset = offset_of(position);
         if crc32fast::hash(body) != row.get::<_, u32>(2)? {
             self.damage = Some(StoreError::DamagedEvent { log: self.query.log.name(), offset });
             // What was found before it is a page that ends there.
@@ -263,7 +295,7 @@ impl<'a> Page<'a> {
         let from = self.bodies.len();
         self.bodies.extend_from_slice(body);
         let topics = match self.query.with_topics {
-            true => topics::read(row, 4, self.query.log)?,
+            true => topics::read(connection, row, 4, (self.query.log, position))?,
             false => Topics::default(),
         };
         let event = StoredEvent { offset, at_ms: row.get(1)?, body: Bytes::new(), topics };

@@ -49,6 +49,27 @@ fn views_of_orders_are_seeks() {
     }
 }
 
+/// The index of topics is looked into once for each run, and its events are found by their places.
+#[test]
+fn views_by_the_index_of_topics_are_seeks() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    for newest_first in [false, true] {
+        let span = Span { low: 0, high: 1_000_000, newest_first };
+        let limit = PageLimit { events: 10, bytes: 1_000 };
+        let query = PageQuery::after(Log::Adjustments, View::of(TopicKind::Customer, "c"), 0, limit).with_topics();
+        let sql = format!("EXPLAIN QUERY PLAN {}", sql_of_topic(&query, span));
+        let mut explain = connection.prepare(&sql).unwrap();
+        let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().unwrap();
+        let expected = [
+            "SEARCH t USING COVERING INDEX event_topics_by_topic (<expr>=? AND kind=? AND id=? AND position>? AND position<?)",
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH o USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+        ];
+        assert_eq!(steps, expected);
+    }
+}
+
 const ORDERS: u64 = 3_000;
 
 /// A log with three events of each order; those of every order but the last are of one customer.

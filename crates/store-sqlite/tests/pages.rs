@@ -46,10 +46,13 @@ fn any_channel() -> impl Strategy<Value = String> {
 }
 
 fn any_event() -> impl Strategy<Value = EventInsert> {
-    let product = |bytes| EventInsert { log: Log::Products, topics: Topics::default(), ..publication("", bytes) };
+    let product = |(channel, bytes): (Option<String>, usize)| {
+        let topics = channel.map(|channel| Topic::new(TopicKind::Channel, channel)).into_iter().collect::<Topics>();
+        EventInsert { log: Log::Products, topics, ..publication("", bytes) }
+    };
     prop_oneof![
         3 => (any_channel(), 0..40usize).prop_map(|(channel, bytes)| publication(&channel, bytes)),
-        1 => (0..40usize).prop_map(product),
+        2 => (prop::option::of(any_channel()), 0..40usize).prop_map(product),
     ]
 }
 

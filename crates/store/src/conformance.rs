@@ -1,5 +1,5 @@
 //! What every store must do. A driver's tests call [`check`] on an empty store, [`check_reopened`] on the same
-//! store opened again, and [`check_retention`] and [`check_steps`] on other empty ones.
+//! store opened again, and [`check_retention`], [`check_steps`] and [`check_topics`] on other empty ones.
 
 use std::sync::Arc;
 
@@ -27,10 +27,12 @@ mod queue;
 mod retention;
 mod script;
 mod steps;
+mod topics;
 mod work;
 
 pub use retention::check_retention;
 pub use script::{run, wait};
+pub use topics::check_topics;
 
 /// Orders that [`check`] leaves in the store.
 pub const ORDERS: u64 = 4;

@@ -16,7 +16,8 @@ pub struct EventInsert {
     /// The order's number, for every event of [`Log::Orders`] and for no other: a store that keeps orders in rows refers
     /// to the row by it, and finds the topics of such an event there.
     pub order: Option<OrderSeq>,
-    /// What it is about. Every event of [`Log::Publications`] has the topic of its channel.
+    /// What it is about. An event of [`Log::Orders`] has its order and the order's customer, one of [`Log::Publications`] its
+    /// channel, and no second topic of these kinds.
     pub topics: Topics,
     /// The encoded body.
     pub body: Bytes,
