@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::{Topic, TopicKind};
 
 use crate::{AnnouncedEvent, Announcement, Broker, Message};
 
@@ -31,15 +32,11 @@ pub fn check(broker: &dyn Broker) {
         events: vec![
             AnnouncedEvent {
                 body: Bytes::from_static(b"{\"type\":\"order\"}"),
-                order_id: Some("a".into()),
-                customer_id: Some("c_1".into()),
-                channel: None,
+                topics: [Topic::new(TopicKind::Order, "a"), Topic::new(TopicKind::Customer, "c_1")].into(),
             },
             AnnouncedEvent {
                 body: Bytes::from_static(b"{\"n\":2}"),
-                order_id: None,
-                customer_id: None,
-                channel: Some("room:1".into()),
+                topics: Topic::new(TopicKind::Channel, "room:1").into(),
             },
         ],
     });

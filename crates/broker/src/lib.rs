@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::Topics;
 
 pub mod conformance;
 
@@ -17,12 +18,8 @@ pub mod conformance;
 pub struct AnnouncedEvent {
     /// The body, the same bytes as on disk.
     pub body: Bytes,
-    /// The order it is about.
-    pub order_id: Option<Arc<str>>,
-    /// The customer it is about.
-    pub customer_id: Option<Arc<str>>,
-    /// The durable application channel it was published into.
-    pub channel: Option<Arc<str>>,
+    /// What it is about.
+    pub topics: Topics,
 }
 
 /// The events that one commit added to one log.

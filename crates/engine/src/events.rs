@@ -7,6 +7,7 @@ use bytes::Bytes;
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 use ordercast_store::write::EventInsert;
 
 /// Bytes that are reserved for the bodies of each command: a usual order with a few lines takes about as many.
@@ -22,9 +23,8 @@ enum Body {
 
 struct Event {
     log: Log,
-    order: Option<(OrderSeq, Arc<str>)>,
-    customer_id: Option<Arc<str>>,
-    channel: Option<Arc<str>>,
+    order: Option<OrderSeq>,
+    topics: Topics,
     body: Body,
 }
 
@@ -42,32 +42,29 @@ impl Events {
 
     /// Adds an event of an order; `write` appends its body.
     pub(crate) fn of_order(&mut self, order: &Order, write: impl FnOnce(&mut Vec<u8>)) {
-        let about = Some((order.seq, Arc::clone(&order.id)));
-        self.encoded(Log::Orders, about, Some(Arc::clone(&order.customer_id)), write);
+        let topics = [
+            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
+            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+        ];
+        self.encoded(Log::Orders, Some(order.seq), topics.into(), write);
     }
 
     /// Adds an event of a log other than the orders'; `write` appends its body.
-    pub(crate) fn of_log(&mut self, log: Log, customer_id: Option<Arc<str>>, write: impl FnOnce(&mut Vec<u8>)) {
-        self.encoded(log, None, customer_id, write);
+    pub(crate) fn of_log(&mut self, log: Log, topics: Topics, write: impl FnOnce(&mut Vec<u8>)) {
+        self.encoded(log, None, topics, write);
     }
 
     /// Adds a publication, whose body is encoded already.
     pub(crate) fn publication(&mut self, channel: Arc<str>, body: Bytes) {
-        let (log, body) = (Log::Publications, Body::Given(body));
-        self.events.push(Event { log, order: None, customer_id: None, channel: Some(channel), body });
+        let topics = Topic::new(TopicKind::Channel, channel).into();
+        self.events.push(Event { log: Log::Publications, order: None, topics, body: Body::Given(body) });
     }
 
-    fn encoded(
-        &mut self,
-        log: Log,
-        order: Option<(OrderSeq, Arc<str>)>,
-        customer_id: Option<Arc<str>>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+    fn encoded(&mut self, log: Log, order: Option<OrderSeq>, topics: Topics, write: impl FnOnce(&mut Vec<u8>)) {
         let from = self.bodies.len();
         write(&mut self.bodies);
         let body = Body::InBuffer(from..self.bodies.len());
-        self.events.push(Event { log, order, customer_id, channel: None, body });
+        self.events.push(Event { log, order, topics, body });
     }
 
     /// The events for the store and for the broker, which share their bodies.
@@ -75,19 +72,13 @@ impl Events {
         let bodies = Bytes::from(self.bodies);
         let (mut stored, mut announced) =
             (Vec::with_capacity(self.events.len()), Vec::with_capacity(self.events.len()));
-        for Event { log, order, customer_id, channel, body } in self.events {
+        for Event { log, order, topics, body } in self.events {
             let body = match body {
                 Body::InBuffer(range) => bodies.slice(range),
                 Body::Given(body) => body,
             };
-            let event = AnnouncedEvent {
-                body: body.clone(),
-                order_id: order.as_ref().map(|(_, id)| Arc::clone(id)),
-                customer_id: customer_id.clone(),
-                channel: channel.clone(),
-            };
-            announced.push((log, event));
-            stored.push(EventInsert { log, order, customer_id, channel, body });
+            announced.push((log, AnnouncedEvent { body: body.clone(), topics: topics.clone() }));
+            stored.push(EventInsert { log, order, topics, body });
         }
         (stored, announced)
     }

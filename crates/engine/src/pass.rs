@@ -8,6 +8,7 @@ use ordercast_domain::order::OrderSeq;
 use ordercast_domain::rules::Rules;
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::Topics;
 use ordercast_store::write::Writes;
 
 use crate::decided::Decided;
@@ -125,7 +126,7 @@ impl<'a> Pass<'a> {
         for sku in std::mem::take(&mut self.changed_products) {
             let Some(product) = self.set.catalogue.products.get(&sku).cloned() else { continue };
             let now_ms = self.now_ms;
-            self.events.of_log(Log::Products, None, |out| encode::market_event(&product, now_ms, out));
+            self.events.of_log(Log::Products, Topics::default(), |out| encode::market_event(&product, now_ms, out));
             self.writes.catalogue.products.push(product);
         }
         self.decided.products = self.writes.catalogue.products.clone();

@@ -17,6 +17,7 @@ use ordercast_engine::{CommandError, Engine};
 use ordercast_protocol::centrifuge::publication::{PublicationBody, write_publication};
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::position::Position;
+use ordercast_protocol::topic::TopicKind;
 use ordercast_store::conformance::wait;
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, StoredEvent};
 use ordercast_store::model::ModelStore;
@@ -91,14 +92,15 @@ async fn publications_and_orders_share_a_commit_and_survive_a_kill() {
     let killed = as_after_a_kill(dir.path());
     let stored = events(&reader, View::All);
     assert!(told.iter().map(|event| &event.body).eq(stored.iter().map(|event| &event.body)), "the same bytes");
-    assert_eq!(told[4].channel.as_deref(), Some("room:0"));
-    assert!(told.iter().all(|event| event.order_id.is_none() && event.customer_id.is_none()));
+    assert_eq!(told[4].topics.id_of(TopicKind::Channel).map(|id| &**id), Some("room:0"));
+    assert!(told.iter().all(|event| event.topics.iter().all(|topic| topic.kind == TopicKind::Channel)));
 
     let report = verify(killed.path(), |_| {}).expect("readable");
     assert!(report.is_clean(), "{report}");
     let (writer, reader) = open(&SqliteOptions::new(killed.path())).expect("the store opens again");
     assert_eq!(events(&reader, View::All), stored);
-    let room: Vec<_> = events(&reader, View::Channel("room:1".into())).iter().map(|event| event.offset).collect();
+    let room: Vec<_> =
+        events(&reader, View::of(TopicKind::Channel, "room:1")).iter().map(|event| event.offset).collect();
     assert_eq!(room, (3..=COUNT as u64 + 1).step_by(3).collect::<Vec<_>>());
     let second = start(writer, reader, TimedProcessor::default(), |config| config.slots = 0).await;
     assert_eq!(publish(&second.engine, "room:1", "next").await.expect("it is taken").offset, COUNT as u64 + 2);
@@ -175,7 +177,7 @@ proptest! {
         prop_assert!(expected.keys().copied().eq(1..=expected.len() as u64), "gapless: {:?}", expected.keys());
         for channel in 0..5u8 {
             let name = format!("room:{channel}");
-            let stored = events(&reader, View::Channel(name.as_str().into()));
+            let stored = events(&reader, View::of(TopicKind::Channel, name.as_str()));
             let stored: Vec<_> = stored.into_iter().map(|event| (event.offset, event.body)).collect();
             let of_channel = expected.iter().filter(|(_, (channel, _))| *channel == name);
             let of_channel: Vec<_> = of_channel.map(|(offset, (_, body))| (*offset, body.clone())).collect();

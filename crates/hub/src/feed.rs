@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement};
 use ordercast_protocol::position::Position;
-use ordercast_store::log::{LogPage, LogState};
+use ordercast_store::log::{LogPage, LogState, StoredEvent};
 
 /// Announcements that are kept while one before them is missing; beyond it they are read from the log.
 const MAX_EARLY: usize = 64;
@@ -159,12 +159,7 @@ impl Feed {
         if let Some(first) = page.events.first().map(|event| event.offset)
             && page.events.iter().zip(first..).all(|(event, offset)| event.offset == offset)
         {
-            let event = |event: ordercast_store::log::StoredEvent| AnnouncedEvent {
-                body: event.body,
-                order_id: event.order_id,
-                customer_id: event.customer_id,
-                channel: event.channel,
-            };
+            let event = |event: StoredEvent| AnnouncedEvent { body: event.body, topics: event.topics };
             let events = page.events.into_iter().map(event).collect();
             let (log, epoch) = (self.known.log, self.known.epoch.clone());
             self.announce(&Arc::new(Announcement { log, epoch, first, events }));

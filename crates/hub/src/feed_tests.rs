@@ -1,6 +1,6 @@
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
-use ordercast_store::log::StoredEvent;
+use ordercast_protocol::topic::Topics;
 use proptest::prelude::*;
 
 use super::*;
@@ -14,15 +14,14 @@ fn body(offset: u64) -> Bytes {
 }
 
 fn announcement(first: u64, last: u64) -> Arc<Announcement> {
-    let event = |offset| AnnouncedEvent { body: body(offset), order_id: None, customer_id: None, channel: None };
+    let event = |offset| AnnouncedEvent { body: body(offset), topics: Topics::default() };
     let events = (first..=last).map(event).collect();
     Arc::new(Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events })
 }
 
 fn page(after: u64, head: u64, limit: u64) -> LogPage {
     let last = head.min(after + limit);
-    let event =
-        |offset| StoredEvent { offset, at_ms: 0, body: body(offset), order_id: None, customer_id: None, channel: None };
+    let event = |offset| StoredEvent { offset, at_ms: 0, body: body(offset), topics: Topics::default() };
     LogPage { events: (after + 1..=last).map(event).collect(), read_to: last, state: state("e", head, 0) }
 }
 

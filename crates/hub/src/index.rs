@@ -1,10 +1,11 @@
-//! Who gets what: from the name of a channel, an order or a customer to subscriptions.
+//! Who gets what: from the name of a channel or the topic of a log to subscriptions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
+use ordercast_protocol::topic::Topic;
 
 use crate::frames::Form;
 use crate::memory::MemoryChannel;
@@ -91,9 +92,7 @@ impl LocalChannel {
 #[derive(Default)]
 struct LogIndex {
     all: Vec<Group>,
-    orders: HashMap<Arc<str>, Group>,
-    customers: HashMap<Arc<str>, Group>,
-    channels: HashMap<Arc<str>, Group>,
+    topics: HashMap<Topic, Group>,
 }
 
 /// The subscriptions of a shard.
@@ -109,9 +108,7 @@ impl Index {
         let log = &mut self.logs[log.index()];
         let group = match view {
             View::All => named(&mut log.all, channel),
-            View::Order(id) => log.orders.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
-            View::Customer(id) => log.customers.entry(Arc::clone(id)).or_insert_with(|| Group::new(channel)),
-            View::Channel(name) => log.channels.entry(Arc::clone(name)).or_insert_with(|| Group::new(channel)),
+            View::Topic(topic) => log.topics.entry(topic.clone()).or_insert_with(|| Group::new(channel)),
         };
         group.add(form, member)
     }
@@ -162,9 +159,7 @@ impl Index {
                 let log = &mut self.logs[log.index()];
                 match view {
                     View::All => remove_named(&mut log.all, &channel.name, leave),
-                    View::Order(id) => remove_keyed(&mut log.orders, id, leave),
-                    View::Customer(id) => remove_keyed(&mut log.customers, id, leave),
-                    View::Channel(name) => remove_keyed(&mut log.channels, name, leave),
+                    View::Topic(topic) => remove_topic(&mut log.topics, topic, leave),
                 }
             }
         }
@@ -176,9 +171,7 @@ impl Index {
         match &channel.source {
             Source::Memory(_) => self.memory.get(&channel.name).map(|local| &local.group),
             Source::Log(log, View::All) => self.all(*log).iter().find(|group| group.name == channel.name),
-            Source::Log(log, View::Order(id)) => self.by_order(*log, id),
-            Source::Log(log, View::Customer(id)) => self.by_customer(*log, id),
-            Source::Log(log, View::Channel(name)) => self.by_channel(*log, name),
+            Source::Log(log, View::Topic(topic)) => self.by_topic(*log, topic),
         }
     }
 
@@ -192,22 +185,14 @@ impl Index {
         self.all(log).is_empty() && !self.has_views(log)
     }
 
-    /// Whether anybody watches single orders, customers or channels.
+    /// Whether anybody watches single topics.
     pub(crate) fn has_views(&self, log: Log) -> bool {
-        let log = &self.logs[log.index()];
-        !log.orders.is_empty() || !log.customers.is_empty() || !log.channels.is_empty()
+        !self.logs[log.index()].topics.is_empty()
     }
 
-    pub(crate) fn by_order(&self, log: Log, id: &str) -> Option<&Group> {
-        self.logs[log.index()].orders.get(id)
-    }
-
-    pub(crate) fn by_customer(&self, log: Log, id: &str) -> Option<&Group> {
-        self.logs[log.index()].customers.get(id)
-    }
-
-    pub(crate) fn by_channel(&self, log: Log, name: &str) -> Option<&Group> {
-        self.logs[log.index()].channels.get(name)
+    /// The group that gets the events about a topic.
+    pub(crate) fn by_topic(&self, log: Log, topic: &Topic) -> Option<&Group> {
+        self.logs[log.index()].topics.get(topic)
     }
 }
 
@@ -229,9 +214,9 @@ fn remove_named(groups: &mut Vec<Group>, name: &str, leave: impl FnOnce(&mut Gro
 }
 
 /// As [`remove_named`].
-fn remove_keyed(groups: &mut HashMap<Arc<str>, Group>, id: &str, leave: impl FnOnce(&mut Group) -> bool) {
-    if groups.get_mut(id).is_some_and(leave) {
-        groups.remove(id);
+fn remove_topic(groups: &mut HashMap<Topic, Group>, topic: &Topic, leave: impl FnOnce(&mut Group) -> bool) {
+    if groups.get_mut(topic).is_some_and(leave) {
+        groups.remove(topic);
     }
 }
 

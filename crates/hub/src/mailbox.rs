@@ -179,12 +179,13 @@ mod tests {
     use mio::{Events, Poll, Token};
     use ordercast_broker::AnnouncedEvent;
     use ordercast_protocol::position::Epoch;
+    use ordercast_protocol::topic::Topics;
 
     use super::*;
 
     fn commit(epoch: &str, first: u64, bytes: usize) -> Announcement {
         let body = Bytes::from(vec![b'x'; bytes]);
-        let event = AnnouncedEvent { body, order_id: None, customer_id: None, channel: None };
+        let event = AnnouncedEvent { body, topics: Topics::default() };
         Announcement { log: Log::Orders, epoch: Epoch(epoch.into()), first, events: vec![event; 2] }
     }
 

@@ -23,8 +23,8 @@ pub(crate) struct PageRequest {
     pub(crate) log: Log,
     pub(crate) view: View,
     pub(crate) after: u64,
-    /// Whether the keys of the events are read with them.
-    pub(crate) with_keys: bool,
+    /// Whether the topics of the events are read with them.
+    pub(crate) with_topics: bool,
     /// A page that no connection wants any more is not read; `None` is read in any case.
     pub(crate) wanted: Option<Wanted>,
     pub(crate) on_page: OnPage,
@@ -60,6 +60,6 @@ async fn read_page(logs: Arc<dyn ReadLogs>, limit: PageLimit, request: PageReque
         return (request.on_page)(None);
     }
     let query = PageQuery::after(request.log, request.view, request.after, limit);
-    let page = logs.log_page(PageQuery { with_keys: request.with_keys, ..query }).await;
+    let page = logs.log_page(PageQuery { with_topics: request.with_topics, ..query }).await;
     (request.on_page)(Some(page));
 }

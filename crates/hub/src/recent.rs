@@ -54,10 +54,8 @@ impl Block {
                 events.iter().filter(|(offset, _)| *offset > after).cloned().collect()
             }
             Content::Announced(segments) => {
-                let events = segments.iter().flat_map(Segment::events).filter(|(offset, event)| {
-                    let (order, customer) = (event.order_id.as_deref(), event.customer_id.as_deref());
-                    *offset > after && view.holds(order, customer, event.channel.as_deref())
-                });
+                let events = segments.iter().flat_map(Segment::events);
+                let events = events.filter(|(offset, event)| *offset > after && view.holds(&event.topics));
                 events.map(|(offset, event)| (offset, event.body.clone())).collect()
             }
         }
@@ -203,6 +201,7 @@ mod tests {
     use ordercast_protocol::channel::Log;
     use ordercast_protocol::envelope::Wire;
     use ordercast_protocol::position::Epoch;
+    use ordercast_protocol::topic::{Topic, TopicKind};
 
     use super::*;
 
@@ -211,9 +210,7 @@ mod tests {
     fn run(first: u64, count: u64) -> Run {
         let event = |offset: u64| AnnouncedEvent {
             body: vec![b'x'; BODY_BYTES].into(),
-            order_id: Some(format!("order-{}", offset % 2).into()),
-            customer_id: None,
-            channel: None,
+            topics: Topic::new(TopicKind::Order, format!("order-{}", offset % 2)).into(),
         };
         let events = (first..first + count).map(event).collect();
         let announcement = Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events };
@@ -235,7 +232,7 @@ mod tests {
         assert!(recent.find(200, &View::All).is_none(), "too long ago");
         let block = recent.find(396, &View::All).unwrap();
         assert_eq!((offsets(block, 396, &View::All), block.last()), (vec![397, 398, 399, 400], 400));
-        assert_eq!(offsets(block, 396, &View::Order("order-1".into())), [397, 399]);
+        assert_eq!(offsets(block, 396, &View::of(TopicKind::Order, "order-1")), [397, 399]);
         let mut seen = 350;
         while let Some(block) = recent.find(seen, &View::All) {
             assert_eq!(offsets(block, seen, &View::All)[0], seen + 1);
@@ -269,7 +266,7 @@ mod tests {
         assert!(recent.find(1, &View::All).is_none(), "only so many are kept");
         assert_eq!(recent.find(102, &View::All).unwrap().last(), 105);
         assert_eq!([105, 5, 104].map(|offset| recent.is_read_to(offset)), [true, false, false]);
-        assert!(recent.find(102, &View::Order("a".into())).is_none());
+        assert!(recent.find(102, &View::of(TopicKind::Order, "a")).is_none());
         assert!(recent.find(205, &View::All).is_none());
         recent.forget_read(10 + SHARING_MS);
         assert!(recent.find(102, &View::All).is_some());

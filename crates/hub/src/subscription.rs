@@ -196,7 +196,7 @@ fn is_consecutive(after: u64, view: &View, page: &Page) -> bool {
     for (offset, _) in &page.events {
         let is_next = match view {
             View::All => *offset == last + 1,
-            View::Order(_) | View::Customer(_) | View::Channel(_) => *offset > last,
+            View::Topic(_) => *offset > last,
         };
         if !is_next {
             return false;
@@ -205,7 +205,7 @@ fn is_consecutive(after: u64, view: &View, page: &Page) -> bool {
     }
     match view {
         View::All => page.read_to <= after || page.read_to == last,
-        View::Order(_) | View::Customer(_) | View::Channel(_) => page.events.is_empty() || page.read_to >= last,
+        View::Topic(_) => page.events.is_empty() || page.read_to >= last,
     }
 }
 

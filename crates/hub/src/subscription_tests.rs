@@ -1,3 +1,5 @@
+use ordercast_protocol::topic::TopicKind;
+
 use super::*;
 
 fn log(head: u64, floor: u64) -> Extent {
@@ -65,14 +67,14 @@ fn a_live_view_stands_at_the_head_even_without_events() {
     assert_eq!(cursor.take_run(30, 31), None);
     cursor.resume(31);
     assert_eq!(cursor.wants_page(), Some(21));
-    let view = View::Order("a".into());
+    let view = View::of(TopicKind::Order, "a");
     assert_eq!(cursor.on_page(21, &view, &page(&[25], 31, log(31, 0)), 31), PageVerdict::Send(None));
     assert_eq!((cursor.wants_page(), cursor.position(31)), (None, 31));
 }
 
 #[test]
 fn bad_pages_change_nothing() {
-    let order = View::Order("a".into());
+    let order = View::of(TopicKind::Order, "a");
     for (view, page) in [
         (&View::All, page(&[9, 10], 10, log(10, 0))),
         (&View::All, page(&[8, 10], 10, log(10, 0))),

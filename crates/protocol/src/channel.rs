@@ -1,12 +1,13 @@
 //! Channel names, and the logs and views behind them.
 //!
-//! A *log* has a counter and gapless offsets. A *view* is a filter over a log and shares its offsets, so
+//! A *log* has a counter and gapless offsets. A *view* is one topic of a log and shares its offsets, so
 //! they increase but are not contiguous. A *memory* channel has a counter of its own for as long as the process
 //! runs, and keeps its last publications or none at all.
 
 use std::sync::Arc;
 
 use crate::limits::MAX_CHANNEL_BYTES;
+use crate::topic::{Topic, TopicKind, Topics};
 
 /// A durable log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,22 +53,21 @@ impl Log {
 pub enum View {
     /// All of them.
     All,
-    /// Those of the order with this id.
-    Order(Arc<str>),
-    /// Those of the orders of the customer with this opaque id.
-    Customer(Arc<str>),
-    /// What was published into the durable application channel of this name.
-    Channel(Arc<str>),
+    /// Those about this topic.
+    Topic(Topic),
 }
 
 impl View {
-    /// Whether an event of this order, customer and application channel belongs to the view.
-    pub fn holds(&self, order_id: Option<&str>, customer_id: Option<&str>, channel: Option<&str>) -> bool {
+    /// The events about one topic.
+    pub fn of(kind: TopicKind, id: impl Into<Arc<str>>) -> Self {
+        Self::Topic(Topic::new(kind, id))
+    }
+
+    /// Whether an event with these topics belongs to the view.
+    pub fn holds(&self, topics: &Topics) -> bool {
         match self {
             Self::All => true,
-            Self::Order(id) => order_id == Some(id),
-            Self::Customer(id) => customer_id == Some(id),
-            Self::Channel(name) => channel == Some(name),
+            Self::Topic(topic) => topics.contains(topic),
         }
     }
 }
@@ -142,8 +142,8 @@ impl Channel {
                 _ => return Err(ChannelError::Unknown),
             },
             Some((_, "")) => return Err(ChannelError::Unknown),
-            Some(("orders", customer)) => Source::Log(Log::Orders, View::Customer(customer.into())),
-            Some(("order", id)) => Source::Log(Log::Orders, View::Order(id.into())),
+            Some(("orders", customer)) => Source::Log(Log::Orders, View::of(TopicKind::Customer, customer)),
+            Some(("order", id)) => Source::Log(Log::Orders, View::of(TopicKind::Order, id)),
             Some(_) => return Err(ChannelError::Unknown),
         };
         Ok(Self { name: name.into(), source })
@@ -159,7 +159,7 @@ impl Channel {
             return Err(ChannelError::Length);
         }
         let name: Arc<str> = name.into();
-        Ok(Self { source: Source::Log(Log::Publications, View::Channel(Arc::clone(&name))), name })
+        Ok(Self { source: Source::Log(Log::Publications, View::of(TopicKind::Channel, Arc::clone(&name))), name })
     }
 
     /// The log behind the channel, if it has one.
@@ -180,8 +180,8 @@ mod tests {
         for (name, source) in [
             ("orders", Ok(Source::Log(Log::Orders, View::All))),
             ("market_data", Ok(Source::Log(Log::Products, View::All))),
-            ("order:a:b", Ok(Source::Log(Log::Orders, View::Order("a:b".into())))),
-            ("orders:c_1", Ok(Source::Log(Log::Orders, View::Customer("c_1".into())))),
+            ("order:a:b", Ok(Source::Log(Log::Orders, View::of(TopicKind::Order, "a:b")))),
+            ("orders:c_1", Ok(Source::Log(Log::Orders, View::of(TopicKind::Customer, "c_1")))),
             ("stats", Ok(Source::Memory(Retention::NONE))),
             ("order:", Err(ChannelError::Unknown)),
             ("Orders", Err(ChannelError::Unknown)),
@@ -198,7 +198,8 @@ mod tests {
         let channel = Channel::durable("room:1").unwrap();
         assert_eq!((&*channel.name, channel.log()), ("room:1", Some(Log::Publications)));
         let Source::Log(_, view) = channel.source else { panic!("it has a log") };
-        assert!(view.holds(None, None, Some("room:1")) && !view.holds(None, None, Some("room:2")));
+        let published = |name: &str| Topics::from(Topic::new(TopicKind::Channel, name));
+        assert!(view.holds(&published("room:1")) && !view.holds(&published("room:2")));
         for name in [String::new(), "x".repeat(256)] {
             assert_eq!(Channel::durable(&name), Err(ChannelError::Length));
         }

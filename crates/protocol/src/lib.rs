@@ -25,3 +25,4 @@ pub mod order;
 pub mod position;
 pub mod redrive;
 mod schedule;
+pub mod topic;

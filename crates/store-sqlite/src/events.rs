@@ -1,10 +1,11 @@
 //! Appending events to their logs.
 
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::TopicKind;
 use ordercast_store::write::EventInsert;
 use rusqlite::Connection;
 
-use crate::{log_number, position, rows};
+use crate::{log_number, position, rows, topics};
 
 /// Where a log begins and ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,16 +50,17 @@ pub(crate) fn append(
             continue;
         }
         let (position, checksum) = place(event);
-        let order_seq = event.order.as_ref().map(|(seq, _)| *seq);
-        insert.execute((position, order_seq, now_ms, checksum, &event.body[..]))?;
+        insert.execute((position, event.order, now_ms, checksum, &event.body[..]))?;
+        topics::insert(connection, position, event.log, &event.topics)?;
     }
     if publications > 0 {
         let mut insert = connection.prepare_cached("INSERT INTO publications VALUES (?1, ?2, ?3, ?4, ?5)")?;
         for event in events.iter().filter(is_publication) {
             let (position, checksum) = place(event);
-            let channel =
-                event.channel.as_deref().ok_or_else(|| rows::unwritable("a publication without a channel"))?;
-            insert.execute((position, channel, now_ms, checksum, &event.body[..]))?;
+            let channel = event.topics.id_of(TopicKind::Channel);
+            let channel = channel.ok_or_else(|| rows::unwritable("a publication without a channel"))?;
+            insert.execute((position, &**channel, now_ms, checksum, &event.body[..]))?;
+            topics::insert(connection, position, event.log, &event.topics)?;
         }
     }
     for log in Log::ALL {

@@ -19,6 +19,7 @@ mod readers;
 mod retention;
 mod rows;
 mod schema;
+mod topics;
 pub mod verify;
 mod wal;
 pub mod writer;

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::Topics;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
 use ordercast_store::write::{EventInsert, Keys, LogWrites, Writes};
@@ -16,7 +17,7 @@ fn live(dir: &Path, events: u64, new_epoch: bool) -> (String, u32) {
     for _ in 0..events {
         run(&mut writer, Keys::default(), |_, _| {
             let body = bytes::Bytes::from_static(b"{}");
-            let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
+            let event = EventInsert { log: Log::Products, order: None, topics: Topics::default(), body };
             Writes { logs: LogWrites { events: vec![event], ..LogWrites::default() }, ..Writes::default() }
         });
     }

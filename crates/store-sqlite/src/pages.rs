@@ -5,14 +5,16 @@ use std::ops::Range;
 use bytes::Bytes;
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::{Topic, Topics};
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageLimit, PageQuery, Start, StoredEvent};
 use rusqlite::{Connection, Row, ToSql};
 
 use crate::customers::ORDERS_OF_CUSTOMER;
-use crate::{RUN_BITS, log_number, offset_of, position, rows, table};
+use crate::topics::{self, Place};
+use crate::{RUN_BITS, log_number, offset_of, position, table};
 
-/// Runs of publications whose index is looked into for one page, found or not: about a millisecond.
+/// Runs of offsets whose index is looked into for one page, found or not: about a millisecond.
 const MAX_RUNS_A_PAGE: u64 = 512;
 
 /// Events that are looked through for those of a customer, rather than asked for by all of his orders: who was away
@@ -43,23 +45,33 @@ pub(crate) fn read_page(
     let (from, to) = span.positions(query.log);
     let mut page = Page::new(query);
     let read_to = match &query.view {
-        View::Channel(_) if query.log != Log::Publications => None,
-        View::Order(_) | View::Customer(_) if query.log == Log::Publications => None,
-        View::Channel(name) => read_channel(&transaction, name, span, &mut page)?,
         View::All => {
             page.read(&transaction, &sql_of_log(query, span), from, to, &[])?;
             None
         }
-        View::Customer(key) if is_scanned(&transaction, key, query, span)? => {
-            let part = span.first(MAX_SCANNED_EVENTS);
-            let (from, to) = part.positions(query.log);
-            page.read(&transaction, &sql_of_orders(query, span, true), from, to, &[(3, &&**key)])?;
-            Some(part.end())
-        }
-        View::Order(key) | View::Customer(key) => {
-            page.read(&transaction, &sql_of_orders(query, span, false), from, to, &[(3, &&**key)])?;
-            None
-        }
+        View::Topic(Topic { kind, id }) => match topics::place(query.log, *kind) {
+            Place::Publication => {
+                read_runs(&transaction, &sql_of_channel(query, span), span, &mut page, &[(3, &&**id)])?
+            }
+            Place::Index => {
+                let topic: [(usize, &dyn ToSql); 2] = [(3, &&**id), (6, &kind.name())];
+                read_runs(&transaction, &sql_of_topic(query, span), span, &mut page, &topic)?
+            }
+            Place::OrdersOfCustomer if is_scanned(&transaction, id, query, span)? => {
+                let part = span.first(MAX_SCANNED_EVENTS);
+                let (from, to) = part.positions(query.log);
+                page.read(&transaction, &sql_of_orders(query, Lead::Log, span), from, to, &[(3, &&**id)])?;
+                Some(part.end())
+            }
+            Place::OrdersOfCustomer => {
+                page.read(&transaction, &sql_of_orders(query, Lead::Customer, span), from, to, &[(3, &&**id)])?;
+                None
+            }
+            Place::Order => {
+                page.read(&transaction, &sql_of_orders(query, Lead::Order, span), from, to, &[(3, &&**id)])?;
+                None
+            }
+        },
     };
     Ok(page.end(state, read_to.unwrap_or(span.end())))
 }
@@ -103,7 +115,7 @@ impl Span {
         if self.newest_first { self.low + 1 } else { self.high }
     }
 
-    /// The runs of publications it touches, in the order they are to be read.
+    /// The runs of offsets it touches, in the order they are to be read.
     fn runs(self) -> impl Iterator<Item = u64> {
         let range: Range<u64> =
             if self.low < self.high { (self.low + 1) >> RUN_BITS..(self.high >> RUN_BITS) + 1 } else { 0..0 };
@@ -114,13 +126,9 @@ impl Span {
 
 fn sql_of_log(query: &PageQuery, span: Span) -> String {
     let (table, direction) = (table(query.log), span.direction());
-    let (keys, join) = match (query.with_keys, query.log) {
-        (false, _) => ("", ""),
-        (true, Log::Publications) => (", NULL, NULL, e.channel", ""),
-        (true, _) => (", o.id, o.customer_id, NULL", " LEFT JOIN orders o ON o.seq = e.order_seq"),
-    };
+    let (topics, join) = if query.with_topics { topics::columns(query.log) } else { ("", "") };
     format!(
-        "SELECT e.position, e.at_ms, e.checksum, e.body{keys} FROM {table} e{join} \
+        "SELECT e.position, e.at_ms, e.checksum, e.body{topics} FROM {table} e{join} \
          WHERE e.position > ?1 AND e.position <= ?2 ORDER BY e.position {direction} LIMIT ?4"
     )
 }
@@ -145,41 +153,75 @@ fn is_scanned(connection: &Connection, customer_id: &str, query: &PageQuery, spa
     Ok(orders > most)
 }
 
-/// `is_scanned` looks through the log; otherwise what leads is the index of the orders.
-fn sql_of_orders(query: &PageQuery, span: Span, is_scanned: bool) -> String {
+/// What leads to the events of orders.
+#[derive(Clone, Copy)]
+enum Lead {
+    /// The log, which is looked through for the orders of a customer.
+    Log,
+    /// The index of the customer's orders.
+    Customer,
+    /// The id of the order.
+    Order,
+}
+
+fn sql_of_orders(query: &PageQuery, lead: Lead, span: Span) -> String {
     let direction = span.direction();
-    let keys = if query.with_keys { ", o.id, o.customer_id, NULL" } else { "" };
+    let topics = if query.with_topics { topics::ORDER_COLUMNS } else { "" };
     // CROSS JOIN keeps SQLite to this order. By itself it would look through all events, as they are in their order.
-    let (tables, condition) = match query.view {
-        View::Customer(_) if is_scanned => {
-            ("events e CROSS JOIN orders o ON o.seq = e.order_seq".to_owned(), "o.customer_id = ?3 AND")
-        }
-        View::Customer(_) => (
+    let (tables, condition) = match lead {
+        Lead::Log => ("events e CROSS JOIN orders o ON o.seq = e.order_seq".to_owned(), "o.customer_id = ?3 AND"),
+        Lead::Customer => (
             format!(
                 "({ORDERS_OF_CUSTOMER}) c CROSS JOIN orders o ON o.seq = c.seq CROSS JOIN events e ON e.order_seq = o.seq"
             ),
             "",
         ),
-        _ => ("orders o CROSS JOIN events e ON e.order_seq = o.seq".to_owned(), "o.id = ?3 AND"),
+        Lead::Order => ("orders o CROSS JOIN events e ON e.order_seq = o.seq".to_owned(), "o.id = ?3 AND"),
     };
     format!(
-        "SELECT e.position, e.at_ms, e.checksum, e.body{keys} FROM {tables} \
+        "SELECT e.position, e.at_ms, e.checksum, e.body{topics} FROM {tables} \
          WHERE {condition} e.position > ?1 AND e.position <= ?2 ORDER BY e.position {direction} LIMIT ?4"
     )
 }
 
-/// Reads run after run until the page is full; gives how far it got when that is not all.
-fn read_channel(connection: &Connection, name: &str, span: Span, page: &mut Page<'_>) -> rusqlite::Result<Option<u64>> {
-    let keys = if page.query.with_keys { ", NULL, NULL, channel" } else { "" };
-    let sql = format!(
-        "SELECT position, at_ms, checksum, body{keys} FROM publications \
-         WHERE position >> {RUN_BITS} = ?5 AND channel = ?3 AND position > ?1 AND position <= ?2 \
-         ORDER BY position {} LIMIT ?4",
+/// The publications into a channel of one run.
+fn sql_of_channel(query: &PageQuery, span: Span) -> String {
+    let topics = if query.with_topics { topics::columns(Log::Publications).0 } else { "" };
+    format!(
+        "SELECT e.position, e.at_ms, e.checksum, e.body{topics} FROM publications e \
+         WHERE e.position >> {RUN_BITS} = ?5 AND e.channel = ?3 AND e.position > ?1 AND e.position <= ?2 \
+         ORDER BY e.position {} LIMIT ?4",
         span.direction()
-    );
-    let (from, to) = span.positions(Log::Publications);
+    )
+}
+
+/// The events of one run that the index of topics finds.
+fn sql_of_topic(query: &PageQuery, span: Span) -> String {
+    let (topics, join) = if query.with_topics { topics::columns(query.log) } else { ("", "") };
+    format!(
+        "SELECT e.position, e.at_ms, e.checksum, e.body{topics} \
+         FROM event_topics t CROSS JOIN {} e ON e.position = t.position{join} \
+         WHERE t.position >> {RUN_BITS} = ?5 AND t.kind = ?6 AND t.id = ?3 AND t.position > ?1 AND t.position <= ?2 \
+         ORDER BY t.position {} LIMIT ?4",
+        table(query.log),
+        span.direction()
+    )
+}
+
+/// Reads run after run until the page is full; gives how far it got when that is not all. What is looked up in each run is
+/// in `more`.
+fn read_runs(
+    connection: &Connection,
+    sql: &str,
+    span: Span,
+    page: &mut Page<'_>,
+    more: &[(usize, &dyn ToSql)],
+) -> rusqlite::Result<Option<u64>> {
+    let (from, to) = span.positions(page.query.log);
+    let first_run = position(page.query.log, 0) >> RUN_BITS;
     for (run, looked_into) in span.runs().zip(1..) {
-        page.read(connection, &sql, from, to, &[(3, &name), (5, &run)])?;
+        let number = first_run | run.cast_signed();
+        page.read(connection, sql, from, to, &[more, &[(5, &number)]].concat())?;
         if page.is_full {
             return Ok(None);
         }
@@ -236,13 +278,14 @@ impl<'a> Page<'a> {
                 return Ok(());
             }
             self.is_full = false;
-            self.add(row, body)?;
+            self.add(connection, row, body)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
-        let offset = offset_of(row.get(0)?);
+    fn add(&mut self, connection: &Connection, row: &Row<'_>, body: &[u8]) -> rusqlite::Result<()> {
+        let position = row.get(0)?;
+        let offset = offset_of(position);
         if crc32fast::hash(body) != row.get::<_, u32>(2)? {
             self.damage = Some(StoreError::DamagedEvent { log: self.query.log.name(), offset });
             // What was found before it is a page that ends there.
@@ -251,18 +294,11 @@ impl<'a> Page<'a> {
         }
         let from = self.bodies.len();
         self.bodies.extend_from_slice(body);
-        let mut event = StoredEvent {
-            offset,
-            at_ms: row.get(1)?,
-            body: Bytes::new(),
-            order_id: None,
-            customer_id: None,
-            channel: None,
+        let topics = match self.query.with_topics {
+            true => topics::read(connection, row, 4, (self.query.log, position))?,
+            false => Topics::default(),
         };
-        if self.query.with_keys {
-            (event.order_id, event.customer_id) = (rows::shared(row, 4)?, rows::shared(row, 5)?);
-            event.channel = rows::shared(row, 6)?;
-        }
+        let event = StoredEvent { offset, at_ms: row.get(1)?, body: Bytes::new(), topics };
         self.events.push((event, from..self.bodies.len()));
         Ok(())
     }

@@ -1,14 +1,16 @@
+use ordercast_protocol::topic::TopicKind;
+
 use super::*;
 use crate::OFFSET_BITS;
 use crate::schema::migrate;
 
 /// How a view of the orders' log is read of which this span is asked for.
-fn plan(view: View, span: Span) -> Vec<String> {
+fn plan(view: View, lead: Lead, span: Span) -> Vec<String> {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate(&mut connection).unwrap();
     let limit = PageLimit { events: 10, bytes: 1_000 };
-    let query = PageQuery::after(Log::Orders, view, 0, limit).with_keys();
-    let sql = format!("EXPLAIN QUERY PLAN {}", sql_of_orders(&query, span, span.high - span.low <= FEW_EVENTS));
+    let query = PageQuery::after(Log::Orders, view, 0, limit).with_topics();
+    let sql = format!("EXPLAIN QUERY PLAN {}", sql_of_orders(&query, lead, span));
     let mut explain = connection.prepare(&sql).unwrap();
     explain.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().unwrap()
 }
@@ -33,17 +35,38 @@ fn views_of_orders_are_seeks() {
         ["SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)"];
     let one = ["SEARCH o USING INDEX sqlite_autoindex_orders_1 (id=?)", by_order];
     for newest_first in [false, true] {
-        for (view, low, expected) in [
-            (View::Customer("c".into()), 0, [by_customer, too_new].concat()),
-            (View::Customer("c".into()), 999_900, few.to_vec()),
-            (View::Order("o".into()), 0, one.to_vec()),
+        for (kind, lead, low, expected) in [
+            (TopicKind::Customer, Lead::Customer, 0, [by_customer, too_new].concat()),
+            (TopicKind::Customer, Lead::Log, 999_900, few.to_vec()),
+            (TopicKind::Order, Lead::Order, 0, one.to_vec()),
         ] {
-            let steps = plan(view, Span { low, high: 1_000_000, newest_first });
+            let steps = plan(View::of(kind, "c"), lead, Span { low, high: 1_000_000, newest_first });
             let reads: Vec<_> =
                 steps.iter().filter(|step| step.starts_with("S") && !step.starts_with("SCALAR")).collect();
             let reads: Vec<_> = reads.into_iter().map(|step| step.replace("COVERING INDEX", "INDEX")).collect();
             assert_eq!(reads, expected, "{steps:?}");
         }
+    }
+}
+
+/// The index of topics is looked into once for each run, and its events are found by their places.
+#[test]
+fn views_by_the_index_of_topics_are_seeks() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    for newest_first in [false, true] {
+        let span = Span { low: 0, high: 1_000_000, newest_first };
+        let limit = PageLimit { events: 10, bytes: 1_000 };
+        let query = PageQuery::after(Log::Adjustments, View::of(TopicKind::Customer, "c"), 0, limit).with_topics();
+        let sql = format!("EXPLAIN QUERY PLAN {}", sql_of_topic(&query, span));
+        let mut explain = connection.prepare(&sql).unwrap();
+        let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().unwrap();
+        let expected = [
+            "SEARCH t USING COVERING INDEX event_topics_by_topic (<expr>=? AND kind=? AND id=? AND position>? AND position<?)",
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH o USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+        ];
+        assert_eq!(steps, expected);
     }
 }
 
@@ -76,7 +99,8 @@ fn read_all(connection: &mut Connection, customer: &str, events: usize, newest_f
     let mut start = if newest_first { Start::Before(u64::MAX) } else { Start::After(0) };
     loop {
         let limit = PageLimit { events, bytes: 1_000_000 };
-        let query = PageQuery { start, ..PageQuery::after(Log::Orders, View::Customer(customer.into()), 0, limit) };
+        let query =
+            PageQuery { start, ..PageQuery::after(Log::Orders, View::of(TopicKind::Customer, customer), 0, limit) };
         let page = read_page(connection, &Epoch("e".into()), &query).unwrap().unwrap();
         pages += 1;
         offsets.extend(page.events.iter().map(|event| event.offset));

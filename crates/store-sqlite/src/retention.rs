@@ -8,7 +8,7 @@ use ordercast_store::write::{Trim, Trimmed};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::events::{Extent, Extents};
-use crate::{log_number, offset_of, position, table};
+use crate::{log_number, offset_of, position, table, topics};
 
 /// What is to be removed of a log that has `extent`, if anything.
 pub(crate) fn cut(connection: &Connection, extent: Extent, trim: &Trim) -> rusqlite::Result<Option<Trimmed>> {
@@ -40,6 +40,7 @@ pub(crate) fn remove(connection: &Connection, cuts: &[Trimmed], extents: &mut Ex
         let sql = format!("DELETE FROM {} WHERE position > ?1 AND position <= ?2", table(*log));
         let span = (position(*log, floor - count), position(*log, *floor));
         connection.prepare_cached(&sql)?.execute(span)?;
+        topics::remove(connection, span.0, span.1)?;
         connection.prepare_cached("UPDATE logs SET floor = ?2 WHERE id = ?1")?.execute((log_number(*log), floor))?;
         extents[log.index()].floor = *floor;
     }

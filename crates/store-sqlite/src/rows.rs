@@ -1,7 +1,5 @@
 //! Rows to values and back.
 
-use std::sync::Arc;
-
 use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
 use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
@@ -248,11 +246,6 @@ pub(crate) fn adjustment(row: &Row<'_>) -> rusqlite::Result<Adjustment> {
 pub(crate) fn adjustment_lines_json(lines: &[AdjustmentLine]) -> rusqlite::Result<String> {
     let rows: Vec<_> = lines.iter().map(|line| (&line.sku, line.quantity, line.price)).collect();
     serde_json::to_string(&rows).map_err(unwritable)
-}
-
-/// A customer id or order id, shared.
-pub(crate) fn shared(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Arc<str>>> {
-    row.get(at)
 }
 
 fn currency(row: &Row<'_>, at: usize) -> rusqlite::Result<Currency> {

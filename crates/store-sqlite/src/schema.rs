@@ -7,8 +7,18 @@ use crate::{failed, life};
 
 /// Each entry brings the database from its index to the next version. Entries are never changed: databases exist
 /// that went through them.
-const MIGRATIONS: &[&str] =
-    &[FIRST, PUBLICATIONS, ORDERS_IN_FULL, PAUSES, CUSTOMER_SEGMENTS, LIMITS, REPORTS, STEADY_TIME, PRICE_OVERRIDES];
+const MIGRATIONS: &[&str] = &[
+    FIRST,
+    PUBLICATIONS,
+    ORDERS_IN_FULL,
+    PAUSES,
+    CUSTOMER_SEGMENTS,
+    LIMITS,
+    REPORTS,
+    STEADY_TIME,
+    PRICE_OVERRIDES,
+    TOPICS,
+];
 
 const FIRST: &str = "
 CREATE TABLE meta (
@@ -325,6 +335,24 @@ ALTER TABLE leases ADD COLUMN ttl_ms INTEGER NOT NULL DEFAULT 6000 CHECK (ttl_ms
 const PRICE_OVERRIDES: &str = "
 -- Why prices of an order are not those of the catalogue; NULL where none differs.
 ALTER TABLE order_details ADD COLUMN price_override TEXT;
+";
+
+const TOPICS: &str = "
+-- The topics of events that stand in no column of theirs, such as an adjustment's customer.
+CREATE TABLE event_topics (
+  position INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (position, kind, id)
+) STRICT, WITHOUT ROWID;
+-- By topic within each run of consecutive offsets, so that it grows at its right edge whatever the topics.
+CREATE INDEX event_topics_by_topic ON event_topics (position >> 14, kind, id);
+INSERT INTO event_topics
+SELECT position, 'customer', customer_id FROM (
+  SELECT position, CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.customer_id') END
+    AS customer_id
+  FROM events WHERE position >> 40 = (SELECT id FROM logs WHERE name = 'adjustments')
+) WHERE typeof(customer_id) = 'text';
 ";
 
 /// Creates the tables, or brings them up to this build.

@@ -4,6 +4,7 @@ use ordercast_domain::lease::ABANDONED;
 use ordercast_domain::order::Queue;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
 use ordercast_store::read::{OrderQuery, ReadStore};
@@ -12,6 +13,7 @@ use ordercast_store::write::{EventInsert, Keys, LogWrites, OrderKeys, QueueKeys,
 use super::*;
 use crate::open::{DATABASE_FILE, open};
 use crate::options::SqliteOptions;
+use crate::position;
 use crate::verify::verify;
 
 /// An order of an old version's columns.
@@ -72,8 +74,8 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         assert_eq!(wait(reader.orders(of_customer)).unwrap().orders.len(), 4);
         let heads: Vec<_> = wait(reader.log_states()).unwrap().iter().map(|state| (state.log, state.head)).collect();
         assert_eq!(heads, [(Log::Orders, 4), (Log::Products, 0), (Log::Adjustments, 0), (Log::Publications, 0)]);
-        let channel = Some("room:1".into());
-        let event = EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body: "{}".into() };
+        let topics = Topic::new(TopicKind::Channel, "room:1").into();
+        let event = EventInsert { log: Log::Publications, order: None, topics, body: "{}".into() };
         let keys = Keys {
             orders: OrderKeys { keys: vec!["k".into()], ..OrderKeys::default() },
             queue: QueueKeys { ready: 5, ..QueueKeys::default() },
@@ -88,6 +90,27 @@ fn old_databases_are_brought_up_and_lose_nothing() {
         let report = verify(dir.path(), |_| {}).unwrap();
         assert!(report.is_clean(), "version {version}: {report}");
     }
+}
+
+/// Adjustments of before the index of topics are found by their customers; what cannot be read is left out.
+#[test]
+fn old_adjustments_have_their_customers_as_topics() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    let before = MIGRATIONS.iter().position(|migration| *migration == TOPICS).unwrap();
+    migrate_to(&mut connection, before).unwrap();
+    let bodies = [r#"{"customer_id":"c_1"}"#, r#"{"customer_id":null}"#, "{", "{}", r#"{"customer_id":"c_1"}"#];
+    for (log, first) in [(Log::Adjustments, 0), (Log::Products, 5)] {
+        for (body, offset) in bodies.iter().zip(first + 1..) {
+            let insert = "INSERT INTO events VALUES (?1, NULL, 0, 0, ?2)";
+            connection.execute(insert, (position(log, offset), body.as_bytes())).unwrap();
+        }
+    }
+    migrate(&mut connection).unwrap();
+    let mut select = connection.prepare("SELECT position, kind, id FROM event_topics ORDER BY position").unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)));
+    let rows: Vec<(i64, String, String)> = rows.unwrap().collect::<rusqlite::Result<_>>().unwrap();
+    let of_ann = |offset| (position(Log::Adjustments, offset), "customer".to_owned(), "c_1".to_owned());
+    assert_eq!(rows, [of_ann(1), of_ann(5)]);
 }
 
 /// Stores whose index of customers ends before, at and after the end of a segment.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ordercast_domain::order::Progress;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::TopicKind;
 use ordercast_store::StoreError;
 use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
 use rusqlite::Connection;
@@ -126,6 +127,7 @@ fn references(connection: &Connection, finding: &mut Finding) -> rusqlite::Resul
         note(finding, format!("order {} has no details", id?));
     }
     customers(connection, finding)?;
+    topics(connection, finding)?;
     finding.looked_at = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0))?;
     Ok(())
 }
@@ -144,6 +146,23 @@ fn customers(connection: &Connection, finding: &mut Finding) -> rusqlite::Result
     let orders = count("SELECT count(*) FROM orders WHERE seq <= (SELECT customers_indexed_to FROM progress)")?;
     if indexed != orders {
         note(finding, format!("the index of customers has {indexed} rows for {orders} orders"));
+    }
+    Ok(())
+}
+
+/// The index of topics refers to events, and names kinds that exist.
+fn topics(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT t.position FROM event_topics t WHERE \
+               NOT EXISTS (SELECT 1 FROM events e WHERE e.position = t.position) AND \
+               NOT EXISTS (SELECT 1 FROM publications p WHERE p.position = t.position) LIMIT 20";
+    for position in connection.prepare(sql)?.query_map([], |row| row.get(0))? {
+        note(finding, format!("the index of topics refers to event {}, which is not there", offset_of(position?)));
+    }
+    for kind in connection.prepare("SELECT DISTINCT kind FROM event_topics")?.query_map([], |row| row.get(0))? {
+        let kind: String = kind?;
+        if TopicKind::from_name(&kind).is_none() {
+            note(finding, format!("the index of topics names the unknown kind {kind:?}"));
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{
-    check, check_contract, check_outlook, check_reopened, check_retention, check_steps, run, wait,
+    check, check_contract, check_outlook, check_reopened, check_retention, check_steps, check_topics, run, wait,
 };
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::write::{Keys, LogWrites, Trim, Writes};
@@ -53,6 +53,18 @@ fn the_sqlite_store_keeps_the_contract_of_a_commit() {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, _reader) = open(&options(&dir)).unwrap();
     check_contract(&mut writer);
+}
+
+#[test]
+fn the_sqlite_store_finds_events_by_their_topics() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_topics(&mut writer, &reader);
+    drop((writer, reader));
+    let report = verify(dir.path(), |_| {}).unwrap();
+    let damaged = report.findings.iter().find(|finding| !finding.problems.is_empty());
+    // The suite writes bodies of orders without a status.
+    assert_eq!(damaged.map(|finding| finding.check), Some("one event per version, last status told"), "{report}");
 }
 
 #[test]
@@ -126,6 +138,8 @@ fn verify_finds_what_is_wrong() {
         ("UPDATE orders SET version = 9 WHERE seq = 3", &["one event per version, last status told"]),
         ("UPDATE idempotency SET order_seq = 99 WHERE key = 'key-low'", &["references between tables"]),
         ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
+        ("INSERT INTO event_topics VALUES (7, 'customer', 'c')", &["references between tables"]),
+        ("INSERT INTO event_topics VALUES (1, 'colour', 'red')", &["references between tables"]),
         ("UPDATE logs SET floor = 1 WHERE name = 'products'", &["offsets without holes"]),
         ("UPDATE orders SET refunded = 5 WHERE seq = 2", &["money given back"]),
         ("UPDATE orders SET lease = 'gone' WHERE queue = 1", &["orders in work and their leases"]),

@@ -12,6 +12,7 @@ use ordercast_domain::order::Order;
 use ordercast_domain::rules::{Concurrency, Priority, Rules};
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::{PageLimit, PageQuery, Start};
 use ordercast_store::model::ModelStore;
@@ -49,9 +50,12 @@ fn event(order: &Order) -> EventInsert {
     let body = format!("{{\"status\":\"{}\",\"version\":{}}}", status_told(order), order.version);
     EventInsert {
         log: Log::Orders,
-        order: Some((order.seq, Arc::clone(&order.id))),
-        customer_id: Some(Arc::clone(&order.customer_id)),
-        channel: None,
+        order: Some(order.seq),
+        topics: [
+            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
+            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+        ]
+        .into(),
         body: Bytes::from(body),
     }
 }
@@ -142,12 +146,12 @@ fn any_list() -> impl Strategy<Value = OrderQuery> {
 fn any_page() -> impl Strategy<Value = PageQuery> {
     let start =
         (prop::bool::ANY, any_number()).prop_map(|(on, at)| if on { Start::After(at) } else { Start::Before(at) });
-    (0..=CUSTOMERS, start, 1..9usize, prop::bool::ANY).prop_map(|(customer, start, events, with_keys)| PageQuery {
+    (0..=CUSTOMERS, start, 1..9usize, prop::bool::ANY).prop_map(|(customer, start, events, with_topics)| PageQuery {
         log: Log::Orders,
-        view: View::Customer(customer_id(customer)),
+        view: View::of(TopicKind::Customer, customer_id(customer)),
         start,
         limit: PageLimit { events, bytes: 100_000 },
-        with_keys,
+        with_topics,
     })
 }
 

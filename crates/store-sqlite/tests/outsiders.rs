@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use ordercast_domain::decide::WorkingSet;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::Topics;
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{next_batch, wait};
 use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, LogWrites, WriteStore, Writes};
@@ -21,7 +22,7 @@ impl Decider for OneEvent {
 
     fn decide(&mut self, _: WorkingSet, _: i64) -> Writes {
         let body = Bytes::from_static(b"{}");
-        let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
+        let event = EventInsert { log: Log::Products, order: None, topics: Topics::default(), body };
         Writes { logs: LogWrites { events: vec![event], ..LogWrites::default() }, ..Writes::default() }
     }
 }

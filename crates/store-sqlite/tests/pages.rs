@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::{LogPage, LogState, PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::model::ModelStore;
@@ -18,8 +19,8 @@ const RUN: u64 = 1 << 14;
 const LOGS: [Log; 2] = [Log::Products, Log::Publications];
 
 fn publication(channel: &str, bytes: usize) -> EventInsert {
-    let (channel, body) = (Some(channel.into()), Bytes::from(vec![b'x'; bytes]));
-    EventInsert { log: Log::Publications, order: None, customer_id: None, channel, body }
+    let topics = Topic::new(TopicKind::Channel, channel).into();
+    EventInsert { log: Log::Publications, order: None, topics, body: Bytes::from(vec![b'x'; bytes]) }
 }
 
 fn commit(writer: &mut dyn WriteStore, events: &[EventInsert], trims: &[Trim]) {
@@ -45,10 +46,13 @@ fn any_channel() -> impl Strategy<Value = String> {
 }
 
 fn any_event() -> impl Strategy<Value = EventInsert> {
-    let product = |bytes| EventInsert { log: Log::Products, channel: None, ..publication("", bytes) };
+    let product = |(channel, bytes): (Option<String>, usize)| {
+        let topics = channel.map(|channel| Topic::new(TopicKind::Channel, channel)).into_iter().collect::<Topics>();
+        EventInsert { log: Log::Products, topics, ..publication("", bytes) }
+    };
     prop_oneof![
         3 => (any_channel(), 0..40usize).prop_map(|(channel, bytes)| publication(&channel, bytes)),
-        1 => (0..40usize).prop_map(product),
+        2 => (prop::option::of(any_channel()), 0..40usize).prop_map(product),
     ]
 }
 
@@ -64,18 +68,18 @@ fn any_trim() -> impl Strategy<Value = Trim> {
 fn any_read() -> impl Strategy<Value = PageQuery> {
     let view = prop_oneof![
         1 => Just(View::All),
-        3 => any_channel().prop_map(|channel| View::Channel(channel.into())),
-        1 => Just(View::Order("none".into())),
+        3 => any_channel().prop_map(|channel| View::of(TopicKind::Channel, channel)),
+        1 => Just(View::of(TopicKind::Order, "none")),
     ];
     let offset = prop_oneof![9 => 0..80u64, 1 => Just(u64::MAX)];
     let start = (prop::bool::ANY, offset).prop_map(|(on, at)| if on { Start::After(at) } else { Start::Before(at) });
     let limit = (0..12usize, 0..400usize).prop_map(|(events, bytes)| PageLimit { events, bytes });
-    (any_log(), view, start, limit, prop::bool::ANY).prop_map(|(log, view, start, limit, with_keys)| PageQuery {
+    (any_log(), view, start, limit, prop::bool::ANY).prop_map(|(log, view, start, limit, with_topics)| PageQuery {
         log,
         view,
         start,
         limit,
-        with_keys,
+        with_topics,
     })
 }
 
@@ -160,7 +164,7 @@ fn channels_go_on_from_run_to_run() {
     }
     let check = |floor: u64| {
         for name in ["third", "rare", "none"] {
-            let view = View::Channel(name.into());
+            let view = View::of(TopicKind::Channel, name);
             let mut expected: Vec<_> = (floor + 1..=head).filter(|&offset| channel(offset) == name).collect();
             for events in [100, 1_000_000] {
                 assert_eq!(all_offsets(&reader, &view, Start::After(0), events), expected, "{name}, floor {floor}");
@@ -191,7 +195,7 @@ fn a_long_silence_takes_several_pages() {
     drop(connection);
     let (mut writer, reader) = open(&SqliteOptions::new(dir.path())).unwrap();
     commit(&mut writer, &[publication("a", 4)], &[]);
-    let view = View::Channel("a".into());
+    let view = View::of(TopicKind::Channel, "a");
     let last = RUNS * RUN + 1;
     let limit = PageLimit { events: 10, bytes: 1_000 };
     let first = read(&reader, &PageQuery::after(Log::Publications, view.clone(), 1, limit));

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::conformance::run;
 use ordercast_store::write::{EventInsert, Keys, LogWrites, Trim, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
@@ -19,8 +20,7 @@ fn publish(writer: &mut SqliteWriter, batches: usize, is_trimmed: bool) {
             let event = |n: usize| EventInsert {
                 log: Log::Publications,
                 order: None,
-                customer_id: None,
-                channel: Some(format!("room:{}", (n * 37 + batch) % 100).into()),
+                topics: Topic::new(TopicKind::Channel, format!("room:{}", (n * 37 + batch) % 100)).into(),
                 body: Bytes::from(vec![b'x'; 100 + (n * 53) % 400]),
             };
             let trim = Trim { log: Log::Publications, max_events: Some(KEPT), before_ms: None, most: 2 * BATCH as u64 };

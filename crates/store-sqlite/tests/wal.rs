@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::Topics;
 use ordercast_store::conformance::run;
 use ordercast_store::write::{Committed, EventInsert, Keys, LogWrites, OrderWrites, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
@@ -33,7 +34,7 @@ fn commit(writer: &mut SqliteWriter, round: u64) -> Committed {
         // A multiplication by an odd number is a permutation: no two keys are the same.
         let key = |n: u64| format!("{:016x}", (round * 64 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let body = Bytes::from_static(b"{}");
-        let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
+        let event = EventInsert { log: Log::Products, order: None, topics: Topics::default(), body };
         Writes {
             orders: OrderWrites { keys: (0..64).map(|n| (key(n).into(), 1)).collect(), ..OrderWrites::default() },
             logs: LogWrites { events: vec![event], ..LogWrites::default() },

@@ -1,5 +1,5 @@
 //! What every store must do. A driver's tests call [`check`] on an empty store, [`check_reopened`] on the same
-//! store opened again, and [`check_retention`] and [`check_steps`] on other empty ones.
+//! store opened again, and [`check_retention`], [`check_steps`] and [`check_topics`] on other empty ones.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use ordercast_domain::product::Product;
 use ordercast_domain::rules::{Concurrency, Priority, Rules};
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 
 use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
 use crate::read::{OrderQuery, ReadStore};
@@ -29,12 +30,14 @@ mod queue;
 mod retention;
 mod script;
 mod steps;
+mod topics;
 mod work;
 
 pub use contract::{check_contract, check_two_writers};
 pub use outlook::check_outlook;
 pub use retention::check_retention;
 pub use script::{next_batch, run, wait};
+pub use topics::check_topics;
 
 /// Orders that [`check`] leaves in the store.
 pub const ORDERS: u64 = 4;
@@ -131,9 +134,12 @@ fn draft_of(input: &OrderInput<'_>) -> Draft {
 fn event(order: &Order, text: &str) -> EventInsert {
     EventInsert {
         log: Log::Orders,
-        order: Some((order.seq, Arc::clone(&order.id))),
-        customer_id: Some(Arc::clone(&order.customer_id)),
-        channel: None,
+        order: Some(order.seq),
+        topics: [
+            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
+            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+        ]
+        .into(),
         body: Bytes::from(format!("{{\"id\":\"{}\",\"text\":\"{text}\"}}", order.id)),
     }
 }
@@ -169,7 +175,7 @@ fn numbers_orders_and_events(writer: &mut dyn WriteStore, reader: &dyn ReadStore
     let committed = run(writer, CatalogueKeys { skus: vec!["tea".into()] }, |set, _| {
         assert!(set.catalogue.products.is_empty() && !set.catalogue.has_products);
         let body = Bytes::from_static(b"{\"sku\":\"tea\"}");
-        let event = EventInsert { log: Log::Products, order: None, customer_id: None, channel: None, body };
+        let event = EventInsert { log: Log::Products, order: None, topics: Topics::default(), body };
         Writes {
             catalogue: CatalogueWrites { products: vec![tea.clone()] },
             logs: LogWrites { events: vec![event], ..LogWrites::default() },
@@ -298,26 +304,27 @@ fn read_all(reader: &dyn ReadStore, query: &PageQuery) -> Vec<StoredEvent> {
 }
 
 fn reads_views_and_pages(reader: &dyn ReadStore) {
-    let query = |view: View, limit: PageLimit| PageQuery::after(Log::Orders, view, 0, limit).with_keys();
+    let query = |view: View, limit: PageLimit| PageQuery::after(Log::Orders, view, 0, limit).with_topics();
     let all = read_all(reader, &query(View::All, ALL));
     assert_eq!(all.iter().map(|event| event.offset).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(&*all[0].body, b"{\"id\":\"low\",\"text\":\"placed\"}");
-    assert_eq!((all[4].order_id.as_deref(), all[4].channel.as_deref()), (Some("high"), None));
-    let ann = all[0].customer_id.clone().expect("an order's event names its customer");
+    assert_eq!(all[4].topics.id_of(TopicKind::Order).map(|id| &**id), Some("high"));
+    assert_eq!(all[4].topics.id_of(TopicKind::Channel), None);
+    let ann = all[0].topics.id_of(TopicKind::Customer).cloned().expect("an order's event names its customer");
     for (view, offsets) in [
         (View::All, &[1, 2, 3, 4, 5][..]),
-        (View::Order("high".into()), &[2, 5]),
-        (View::Order("none".into()), &[]),
-        (View::Customer(ann), &[1, 3, 4]),
-        (View::Channel("high".into()), &[]),
+        (View::of(TopicKind::Order, "high"), &[2, 5]),
+        (View::of(TopicKind::Order, "none"), &[]),
+        (View::of(TopicKind::Customer, ann), &[1, 3, 4]),
+        (View::of(TopicKind::Channel, "high"), &[]),
     ] {
         let of_view: Vec<_> = all.iter().filter(|event| offsets.contains(&event.offset)).cloned().collect();
-        let without_keys = |event: &StoredEvent| StoredEvent { order_id: None, customer_id: None, ..event.clone() };
+        let without_topics = |event: &StoredEvent| StoredEvent { topics: Topics::default(), ..event.clone() };
         for limit in [ALL, PageLimit { events: 1, bytes: 1_000 }, PageLimit { events: 2, bytes: 1 }] {
             let (on, back) =
                 (query(view.clone(), limit), PageQuery::before(Log::Orders, view.clone(), u64::MAX, limit));
             assert_eq!(read_all(reader, &on), of_view, "pages join without a hole: {view:?}, {limit:?}");
-            let newest_first: Vec<_> = of_view.iter().rev().map(without_keys).collect();
+            let newest_first: Vec<_> = of_view.iter().rev().map(without_topics).collect();
             assert_eq!(read_all(reader, &back), newest_first, "and on the way back: {view:?}, {limit:?}");
         }
     }

@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::Topics;
 
 use crate::StoreError;
 
@@ -22,12 +22,8 @@ pub struct StoredEvent {
     pub at_ms: i64,
     /// The body as it was encoded when it was written.
     pub body: Bytes,
-    /// The order it is about, by which `order:{id}` finds it; like the other keys only when it was asked for.
-    pub order_id: Option<Arc<str>>,
-    /// The customer it is about, by which `orders:{customer_id}` finds it.
-    pub customer_id: Option<Arc<str>>,
-    /// The durable application channel it was published into.
-    pub channel: Option<Arc<str>>,
+    /// What it is about; empty unless the query asked for it.
+    pub topics: Topics,
 }
 
 /// Where a log begins and ends.
@@ -74,25 +70,25 @@ pub struct PageQuery {
     pub start: Start,
     /// How many.
     pub limit: PageLimit,
-    /// Whether events come with what views go by: order, customer and channel. Who reads for one channel has no
-    /// use for them, and finding them costs more than reading the event.
-    pub with_keys: bool,
+    /// Whether events come with their topics. A reader for one channel has no use for them, and finding them costs more
+    /// than reading the event.
+    pub with_topics: bool,
 }
 
 impl PageQuery {
-    /// Events above an offset, oldest first, without keys.
+    /// Events above an offset, oldest first, without topics.
     pub fn after(log: Log, view: View, after: u64, limit: PageLimit) -> Self {
-        Self { log, view, start: Start::After(after), limit, with_keys: false }
+        Self { log, view, start: Start::After(after), limit, with_topics: false }
     }
 
-    /// Events below an offset, newest first, without keys.
+    /// Events below an offset, newest first, without topics.
     pub fn before(log: Log, view: View, before: u64, limit: PageLimit) -> Self {
-        Self { log, view, start: Start::Before(before), limit, with_keys: false }
+        Self { log, view, start: Start::Before(before), limit, with_topics: false }
     }
 
-    /// The same with keys.
-    pub fn with_keys(self) -> Self {
-        Self { with_keys: true, ..self }
+    /// The same with topics.
+    pub fn with_topics(self) -> Self {
+        Self { with_topics: true, ..self }
     }
 }
 

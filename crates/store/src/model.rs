@@ -504,6 +504,8 @@ mod tests {
         let store = ModelStore::new();
         crate::conformance::check_retention(&mut store.clone(), &store);
         let store = ModelStore::new();
+        crate::conformance::check_topics(&mut store.clone(), &store);
+        let store = ModelStore::new();
         crate::conformance::check_steps(&mut store.clone(), &store);
         crate::conformance::check_outlook(&mut ModelStore::new());
         crate::conformance::check_contract(&mut ModelStore::new());

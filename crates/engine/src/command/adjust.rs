@@ -6,6 +6,7 @@ use ordercast_access::Origin;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::write::Keys;
 
 use super::{Command, LINE_BYTES, ROW_BYTES};
@@ -40,9 +41,9 @@ impl Command for Adjust {
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Adjusted, Refusal> {
         let (adjustment, is_new) = decide::adjust(&mut pass.set, &self.adjustment, pass.now_ms)?;
         if is_new {
-            let customer_id = adjustment.customer_id.clone();
+            let customer = adjustment.customer_id.clone().map(|id| Topic::new(TopicKind::Customer, id));
             let write = |out: &mut Vec<u8>| encode::adjustment_event(&adjustment, out);
-            pass.events.of_log(Log::Adjustments, customer_id, write);
+            pass.events.of_log(Log::Adjustments, customer.into_iter().collect(), write);
             pass.writes.money.adjustments.push(adjustment.clone());
         }
         Ok(Adjusted { adjustment, is_new })

@@ -134,10 +134,7 @@ impl Shard {
 fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<ViewEvents<'a>> {
     let mut by_name: HashMap<&str, ViewEvents<'a>> = HashMap::new();
     for (offset, event) in run.events() {
-        let order = event.order_id.as_deref().and_then(|id| index.by_order(log, id));
-        let customer = event.customer_id.as_deref().and_then(|id| index.by_customer(log, id));
-        let channel = event.channel.as_deref().and_then(|name| index.by_channel(log, name));
-        for group in order.into_iter().chain(customer).chain(channel) {
+        for group in event.topics.iter().filter_map(|topic| index.by_topic(log, topic)) {
             by_name.entry(&group.name).or_insert_with(|| (group, Vec::new())).1.push((offset, &event.body));
         }
     }

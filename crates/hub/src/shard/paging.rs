@@ -154,7 +154,7 @@ impl Shard {
             let wanted = Wanted::default();
             subscriber.page_in_flight = Some(PageTicket::new(subscription, &wanted));
             let (wanted, on_page) = (Some(wanted), Box::new(on_page));
-            return self.request_page(PageRequest { log, view, after, with_keys: false, wanted, on_page });
+            return self.request_page(PageRequest { log, view, after, with_topics: false, wanted, on_page });
         }
         // Whoever has read a page to its end wants the same as all others who did.
         let from = match subscriber.wants_exact_page || self.recent[log.index()].is_read_to(after) {
@@ -172,7 +172,7 @@ impl Shard {
                 let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page)));
             };
             let on_page = Box::new(on_page);
-            self.request_page(PageRequest { log, view, after: from, with_keys: false, wanted, on_page });
+            self.request_page(PageRequest { log, view, after: from, with_topics: false, wanted, on_page });
         }
     }
 
@@ -373,9 +373,9 @@ impl Shard {
                     let page = page.unwrap_or(Err(StoreError::Closed));
                     let _ = port.mailbox.push(Letter::Repair(log, Box::new(page)));
                 };
-                // The views that it belongs to are found by its keys.
+                // The views that an event belongs to are found by its topics.
                 let (view, on_page) = (View::All, Box::new(on_page));
-                self.request_page(PageRequest { log, view, after, with_keys: true, wanted: None, on_page });
+                self.request_page(PageRequest { log, view, after, with_topics: true, wanted: None, on_page });
             }
         }
     }

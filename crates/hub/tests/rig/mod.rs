@@ -19,6 +19,7 @@ use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
+use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs, Start, StoredEvent};
 
@@ -80,14 +81,11 @@ impl MemoryLogs {
         let mut announced = Vec::new();
         for ((body, order_id, customer_id), offset) in events.iter().zip(first..) {
             let body = Bytes::from(body.clone());
-            let (order_id, customer_id) = (order_id.map(Arc::from), customer_id.map(Arc::from));
-            announced.push(AnnouncedEvent {
-                body: body.clone(),
-                order_id: Option::clone(&order_id),
-                customer_id: Option::clone(&customer_id),
-                channel: None,
-            });
-            stored.push(StoredEvent { offset, at_ms: 0, body, order_id, customer_id, channel: None });
+            let order = order_id.map(|id| Topic::new(TopicKind::Order, id));
+            let customer = customer_id.map(|id| Topic::new(TopicKind::Customer, id));
+            let topics: Topics = order.into_iter().chain(customer).collect();
+            announced.push(AnnouncedEvent { body: body.clone(), topics: topics.clone() });
+            stored.push(StoredEvent { offset, at_ms: 0, body, topics });
         }
         Arc::new(Announcement { log, epoch, first, events: announced })
     }
@@ -118,8 +116,7 @@ impl ReadLogs for MemoryLogs {
             let mut read_to = state.head;
             let start = (after.max(state.floor) as usize).min(logs.events[log.index()].len());
             for event in &logs.events[log.index()][start..] {
-                let is_wanted = event.offset > after.max(state.floor)
-                    && view.holds(event.order_id.as_deref(), event.customer_id.as_deref(), event.channel.as_deref());
+                let is_wanted = event.offset > after.max(state.floor) && view.holds(&event.topics);
                 if !is_wanted {
                     continue;
                 }

@@ -12,6 +12,7 @@ use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::topic::TopicKind;
 use ordercast_store::log::{LogState, PageLimit, PageQuery};
 use ordercast_store::read::OrderQuery;
 
@@ -104,7 +105,7 @@ pub(crate) async fn events_json(app: &App, id: Arc<str>, after: u64, limit: usiz
     find(app, Arc::clone(&id)).await?;
     let limit = PageLimit { events: limit, bytes: MAX_PAGE_BYTES };
     let channel = format!("order:{id}");
-    let page = app.store.log_page(PageQuery::after(Log::Orders, View::Order(id), after, limit)).await?;
+    let page = app.store.log_page(PageQuery::after(Log::Orders, View::of(TopicKind::Order, id), after, limit)).await?;
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("events").begin_array();

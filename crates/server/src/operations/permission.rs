@@ -4,6 +4,7 @@ use ordercast_access::{Principal, Resource, Right, Verdict, judge};
 use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::excerpt::excerpt;
+use ordercast_protocol::topic::{Topic, TopicKind};
 use ordercast_store::StoreError;
 
 use crate::app::App;
@@ -33,9 +34,13 @@ pub(crate) fn in_channel(
         }
         // Only the program itself publishes into channels that are built in.
         _ if right == Right::Publish => return Verdict::Denied,
-        (Source::Log(Log::Orders, View::All | View::Channel(_)), _) => (Right::ListOrders, Resource::AllOrders),
-        (Source::Log(Log::Orders, View::Customer(id)), _) => (Right::ListOrders, Resource::OrdersOf(id)),
-        (Source::Log(Log::Orders, View::Order(_)), _) => (Right::ReadOrder, Resource::Order(None)),
+        (Source::Log(Log::Orders, View::All), _) => (Right::ListOrders, Resource::AllOrders),
+        (Source::Log(Log::Orders, View::Topic(topic)), _) => match topic.kind {
+            TopicKind::Order => (Right::ReadOrder, Resource::Order(None)),
+            TopicKind::Customer => (Right::ListOrders, Resource::OrdersOf(&topic.id)),
+            // No event of an order has such a topic.
+            TopicKind::Channel => (Right::ListOrders, Resource::AllOrders),
+        },
         (Source::Log(Log::Products, _), _) => (Right::ReadCatalogue, Resource::Catalogue),
         (Source::Log(Log::Adjustments, _), _) => (Right::ReadAdjustments, Resource::Adjustments),
         (Source::Log(Log::Publications, _) | Source::Memory(_), None) => (Right::ReadStatistics, Resource::Statistics),
@@ -85,7 +90,7 @@ pub(crate) async fn is_allowed(
 ) -> Result<bool, StoreError> {
     match (verdict, &channel.source) {
         (Verdict::Allowed, _) => Ok(true),
-        (Verdict::IfOwn, Source::Log(Log::Orders, View::Order(id))) => {
+        (Verdict::IfOwn, Source::Log(Log::Orders, View::Topic(Topic { kind: TopicKind::Order, id }))) => {
             let order = app.store.order(id.clone()).await?;
             let may_read = |owner: &str| judge(principal, Right::ReadOrder, Resource::Order(Some(owner)));
             Ok(order.is_some_and(|(order, _)| may_read(&order.customer_id) == Verdict::Allowed))

@@ -12,6 +12,7 @@ use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::position::Position;
+use ordercast_protocol::topic::TopicKind;
 use ordercast_store::log::LogState;
 use ordercast_store::read::OrderQuery;
 
@@ -102,9 +103,13 @@ async fn page(
 async fn read(app: &App, channel: &Channel, start: &Start) -> Result<SnapshotPage, Problem> {
     match &channel.source {
         Source::Log(Log::Products, _) => Ok(products(app, channel, start)),
-        Source::Log(_, View::Order(id)) => order(app, channel, Arc::clone(id)).await,
-        Source::Log(_, View::Customer(id)) => orders(app, channel, Some(Arc::clone(id)), start).await,
-        Source::Log(..) | Source::Memory(_) => orders(app, channel, None, start).await,
+        Source::Log(_, View::Topic(topic)) => match topic.kind {
+            TopicKind::Order => order(app, channel, Arc::clone(&topic.id)).await,
+            TopicKind::Customer => orders(app, channel, Some(Arc::clone(&topic.id)), start).await,
+            // Such channels have no snapshot.
+            TopicKind::Channel => orders(app, channel, None, start).await,
+        },
+        Source::Log(_, View::All) | Source::Memory(_) => orders(app, channel, None, start).await,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ordercast_protocol::channel::{Log, View};
+use ordercast_protocol::topic::TopicKind;
 
 use super::publications::publish;
 use super::{ALL, draft, event, place, read_all, run, wait};
@@ -72,7 +73,7 @@ fn trims_by_count(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
 }
 
 fn reads_above_the_floor(reader: &dyn ReadStore) {
-    let (all, a) = (View::All, View::Channel("a".into()));
+    let (all, a) = (View::All, View::of(TopicKind::Channel, "a"));
     for (query, expected, read_to) in [
         (PageQuery::after(LOG, all.clone(), 4, ALL), &[5, 6, 7, 8, 9, 10][..], 10),
         (PageQuery::after(LOG, a.clone(), 4, ALL), &[5, 7, 9], 10),
@@ -125,7 +126,7 @@ fn empties_a_log(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
         assert!(page.events.is_empty() && page.is_last(query.start), "{query:?}");
     }
     assert_eq!(publish(writer, &["a"], "next").logs[0].first, 16, "offsets go on");
-    assert_eq!(offsets(&read_all(reader, &PageQuery::after(LOG, View::Channel("a".into()), 15, ALL))), [16]);
+    assert_eq!(offsets(&read_all(reader, &PageQuery::after(LOG, View::of(TopicKind::Channel, "a"), 15, ALL))), [16]);
 }
 
 fn leaves_orders_alone(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
@@ -141,9 +142,11 @@ fn leaves_orders_alone(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     assert_eq!(committed.trimmed, [Trimmed { log: Log::Orders, floor: 1, count: 1 }]);
     assert_eq!(wait(reader.order("first".into())).expect("readable"), Some(before), "its event is gone, it is not");
     let customer = wait(reader.order("second".into())).expect("readable").expect("it is there").0.customer_id;
-    for (view, expected) in
-        [(View::Order("first".into()), &[][..]), (View::Order("second".into()), &[2]), (View::Customer(customer), &[2])]
-    {
+    for (view, expected) in [
+        (View::of(TopicKind::Order, "first"), &[][..]),
+        (View::of(TopicKind::Order, "second"), &[2]),
+        (View::of(TopicKind::Customer, customer), &[2]),
+    ] {
         let query = PageQuery::after(Log::Orders, view, 1, ALL);
         assert_eq!(offsets(&read_all(reader, &query)), expected, "{query:?}");
     }
@@ -181,7 +184,7 @@ fn trims_under_readers(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
             while !stop.load(Ordering::Relaxed) {
                 let floor = state(reader, LOG).floor;
                 for channel in [None, Some("even"), Some("odd")] {
-                    let view = channel.map_or(View::All, |name| View::Channel(name.into()));
+                    let view = channel.map_or(View::All, |name| View::of(TopicKind::Channel, name));
                     let after = floor.max(first - 1);
                     let page = page(reader, PageQuery::after(LOG, view, after, PageLimit { events: 7, ..ALL }));
                     assert!(is_whole(after, &page, channel), "after {after}, {channel:?}: {page:?}");
@@ -197,5 +200,5 @@ fn trims_under_readers(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let LogState { head, floor, .. } = state(reader, LOG);
     assert_eq!((head, floor), (first + 2 * ROUNDS - 1, head - 20));
     let tail: Arc<str> = channels[1].into();
-    assert_eq!(read_all(reader, &PageQuery::after(LOG, View::Channel(tail), floor, ALL)).len(), 10);
+    assert_eq!(read_all(reader, &PageQuery::after(LOG, View::of(TopicKind::Channel, tail), floor, ALL)).len(), 10);
 }

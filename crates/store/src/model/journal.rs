@@ -1,10 +1,10 @@
 //! One log in memory: the events above its floor.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::Topics;
 
 use crate::log::{LogPage, LogState, PageQuery, Start, StoredEvent};
 use crate::write::{EventInsert, Trim, Trimmed};
@@ -29,9 +29,7 @@ impl Journal {
             offset: self.head() + 1,
             at_ms: now_ms,
             body: event.body,
-            order_id: event.order.map(|(_, id)| id),
-            customer_id: event.customer_id,
-            channel: event.channel,
+            topics: event.topics,
         });
     }
 
@@ -62,24 +60,15 @@ impl Journal {
 
 fn fill<'a>(query: &PageQuery, events: impl Iterator<Item = &'a StoredEvent>, mut page: LogPage) -> LogPage {
     let mut bytes = 0;
-    let holds = |event: &&StoredEvent| {
-        let (order, customer) = (event.order_id.as_deref(), event.customer_id.as_deref());
-        query.view.holds(order, customer, event.channel.as_deref())
-    };
-    for event in events.filter(holds) {
+    for event in events.filter(|event| query.view.holds(&event.topics)) {
         bytes += event.body.len();
         let is_full = page.events.len() >= query.limit.events.max(1) || bytes > query.limit.bytes;
         if is_full && let Some(last) = page.events.last() {
             page.read_to = last.offset;
             break;
         }
-        let keys = |key: &Option<Arc<str>>| key.clone().filter(|_| query.with_keys);
-        page.events.push(StoredEvent {
-            order_id: keys(&event.order_id),
-            customer_id: keys(&event.customer_id),
-            channel: keys(&event.channel),
-            ..event.clone()
-        });
+        let topics = if query.with_topics { event.topics.clone() } else { Topics::default() };
+        page.events.push(StoredEvent { topics, ..event.clone() });
     }
     page
 }

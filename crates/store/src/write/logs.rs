@@ -1,11 +1,10 @@
 //! Logs: events to append, and events to remove.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use ordercast_domain::order::OrderSeq;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::topic::Topics;
 
 use super::Writes;
 
@@ -14,13 +13,12 @@ use super::Writes;
 pub struct EventInsert {
     /// Which log.
     pub log: Log,
-    /// The order it is about.
-    pub order: Option<(OrderSeq, Arc<str>)>,
-    /// The customer it is about.
-    pub customer_id: Option<Arc<str>>,
-    /// The durable application channel it was published into: for every event of [`Log::Publications`], and
-    /// for no other.
-    pub channel: Option<Arc<str>>,
+    /// The order's number, for every event of [`Log::Orders`] and for no other: a store that keeps orders in rows refers
+    /// to the row by it, and finds the topics of such an event there.
+    pub order: Option<OrderSeq>,
+    /// What it is about. An event of [`Log::Orders`] has its order and the order's customer, one of [`Log::Publications`] its
+    /// channel, and no second topic of these kinds.
+    pub topics: Topics,
     /// The encoded body.
     pub body: Bytes,
 }
