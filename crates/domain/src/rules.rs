@@ -154,28 +154,57 @@ impl Rules {
         amount > self.amounts_in(currency).priority_above.saturating_mul(currency.minor_per_major())
     }
 
-    /// Why an order of this amount, in minor units, is held for a person from the start, if it is.
-    pub fn holds(&self, amount: i64, currency: Currency) -> Option<String> {
-        let above = self.amounts_in(currency).hold_above?;
-        let is_held = amount > above.saturating_mul(currency.minor_per_major());
-        is_held.then(|| format!("amounts above {above} {} wait for a person", currency.code()))
-    }
-
-    /// The lane of an order: by amount first, then by priority.
-    pub fn lane(&self, amount: i64, currency: Currency, priority: Priority) -> Lane {
-        if self.is_large(amount, currency) {
-            Lane::PriorityProcessing
-        } else if priority == Priority::High {
-            Lane::Expedited
-        } else {
-            Lane::Processing
+    /// Judges an order once, when it is accepted: whether it is held, its lane, its level and its place in the queue.
+    pub fn judge(&self, facts: &Facts) -> Judgement {
+        let Facts { amount, currency, priority } = *facts;
+        let is_large = self.is_large(amount, currency);
+        let lane = match (is_large, priority) {
+            (true, _) => Lane::PriorityProcessing,
+            (false, Priority::High) => Lane::Expedited,
+            (false, Priority::Medium | Priority::Low) => Lane::Processing,
+        };
+        let level = if is_large { Priority::High } else { priority };
+        let hold_above = self.amounts_in(currency).hold_above;
+        let is_held = |above: &i64| amount > above.saturating_mul(currency.minor_per_major());
+        let held = hold_above.filter(is_held);
+        Judgement {
+            hold_reason: held.map(|above| format!("amounts above {above} {} wait for a person", currency.code())),
+            lane,
+            level,
+            bonus_ms: self.bonus_ms[level as usize],
         }
     }
+}
 
-    /// The key by which orders start, smallest first. Static, so that it can be indexed and needs no sweep.
-    pub fn sort_key(&self, accepted_at_ms: i64, amount: i64, currency: Currency, priority: Priority) -> i64 {
-        let level = if self.is_large(amount, currency) { Priority::High } else { priority };
-        accepted_at_ms - self.bonus_ms[level as usize]
+/// What the rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The order's amount, in minor units.
+    pub amount: i64,
+    /// Its currency.
+    pub currency: Currency,
+    /// The priority that was asked for.
+    pub priority: Priority,
+}
+
+/// What the rules say of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Why it is held for a person from the start, if it is.
+    pub hold_reason: Option<String>,
+    /// Its lane: by amount first, then by priority.
+    pub lane: Lane,
+    /// Its level in the queue: a large order has the highest, whatever priority was asked for.
+    pub level: Priority,
+    /// Its head start in the queue, in milliseconds.
+    bonus_ms: i64,
+}
+
+impl Judgement {
+    /// The key by which orders start, smallest first, for an order that queues up at `queues_up_ms`, in milliseconds since
+    /// 1970. Static, so that it can be indexed and needs no sweep.
+    pub fn sort_key(&self, queues_up_ms: i64) -> i64 {
+        queues_up_ms - self.bonus_ms
     }
 }
 
@@ -194,7 +223,8 @@ mod tests {
             (100_001, Priority::Low, Lane::PriorityProcessing),
             (1, Priority::Low, Lane::Processing),
         ] {
-            assert_eq!(rules.lane(amount, usd, priority), lane, "{amount} {priority:?}");
+            let judgement = rules.judge(&Facts { amount, currency: usd, priority });
+            assert_eq!((judgement.lane, judgement.hold_reason), (lane, None), "{amount} {priority:?}");
         }
         assert_eq!(rules.max_minor(usd), 1_000_000);
     }
@@ -214,7 +244,7 @@ mod tests {
     fn ageing_overtakes_by_no_more_than_the_bonus() {
         let usd = Currency::parse("USD").unwrap();
         let rules = Rules::standard(usd);
-        let key = |at, amount, priority| rules.sort_key(at, amount, usd, priority);
+        let key = |at, amount, priority| rules.judge(&Facts { amount, currency: usd, priority }).sort_key(at);
         assert!(key(599_999, 1, Priority::High) < key(0, 1, Priority::Low));
         assert!(key(600_001, 1, Priority::High) > key(0, 1, Priority::Low));
         assert_eq!(key(0, 100_001, Priority::Low), key(0, 1, Priority::High));

@@ -8,7 +8,7 @@ use super::set::{KeyRecord, WorkingSet};
 use super::stock::reserve;
 use crate::draft::Draft;
 use crate::order::{Details, Line, Order, OrderSeq, Timer};
-use crate::rules::Rules;
+use crate::rules::{Facts, Rules};
 use crate::status::Status;
 
 /// What became of an order that was asked for.
@@ -73,8 +73,9 @@ pub fn place(
     if details.lines.iter().any(is_counted) {
         reserve(set, &mut Arc::make_mut(&mut details).lines)?;
     }
-    let reason = rules.holds(amount, draft.currency);
-    let (status, timer) = first_status(set, draft, (reason.is_some(), rules.hold_ms), now_ms);
+    let facts = Facts { amount, currency: draft.currency, priority: draft.priority };
+    let judgement = rules.judge(&facts);
+    let (status, timer) = first_status(set, draft, (judgement.hold_reason.is_some(), rules.hold_ms), now_ms);
     // A scheduled order queues up when its time comes, not when it was accepted.
     let scheduled = timer.filter(|_| status == Status::Scheduled);
     let queues_up_ms = scheduled.map_or(now_ms, |timer| timer.at_ms);
@@ -83,12 +84,12 @@ pub fn place(
         id: draft.id.clone().unwrap_or_else(new_id),
         customer_id: Arc::clone(&draft.customer_id),
         status,
-        lane: rules.lane(amount, draft.currency, draft.priority),
+        lane: judgement.lane,
         priority: draft.priority,
         version: 1,
         token: 0,
         attempts: 0,
-        sort_key: rules.sort_key(queues_up_ms, amount, draft.currency, draft.priority),
+        sort_key: judgement.sort_key(queues_up_ms),
         amount,
         rounding,
         currency: draft.currency,
@@ -118,7 +119,7 @@ pub fn place(
     if let Some(key) = &draft.key {
         set.orders.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
     }
-    Ok(Placement::Accepted { order: Arc::new(order), details, reason })
+    Ok(Placement::Accepted { order: Arc::new(order), details, reason: judgement.hold_reason })
 }
 
 fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>, Refusal> {

@@ -46,6 +46,15 @@ pub(super) fn refused(order: &Order, action: ActionName, actor: &Principal) -> R
     Refusal::InvalidTransition { from: order.status, action, allowed: actions_from(order.status, actor) }
 }
 
+/// What holds of every order after every step. A violation is a defect: the writer stops before anything of the batch is
+/// written.
+fn check(order: &Order) {
+    let (is_active, lease) = (order.status == Status::Active, &order.lease);
+    assert_eq!(is_active, lease.is_some(), "order {} is in work if and only if a lease holds it", order.seq);
+    assert!((0..=order.amount).contains(&order.refunded), "order {}: at most its amount goes back", order.seq);
+    assert!(order.steady_due_ms.is_none() || order.due_at_ms.is_some(), "order {}: a wait has a time", order.seq);
+}
+
 /// Takes a step: everything that each step does, and what its row says of status and token; `timer` may move the order
 /// on. Stock is the caller's to move, by the row.
 pub(super) fn advance(
@@ -67,6 +76,7 @@ pub(super) fn advance(
     order.parked_by = None;
     // A clock that was set back must not make a change look older than the one before.
     order.updated_at_ms = now_ms.max(order.updated_at_ms);
+    check(order);
     Step {
         order: order.clone(),
         from,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::refusal::Refusal;
 use super::set::WorkingSet;
 use crate::order::{Line, OrderSeq};
+use crate::product::Product;
 
 /// Reserves stock for every line whose product is counted: all of them or none.
 pub(super) fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Refusal> {
@@ -21,15 +22,25 @@ pub(super) fn reserve(set: &mut WorkingSet, lines: &mut [Line]) -> Result<(), Re
             return Err(refusal);
         }
         product.reserved += i64::from(line.quantity);
+        check(product);
         line.reserved = line.quantity;
     }
     Ok(())
+}
+
+/// What holds of every product after every move of stock. A violation is a defect: the writer stops before anything of the
+/// batch is written.
+fn check(product: &Product) {
+    let Product { sku, stock, reserved, .. } = product;
+    assert!(*reserved >= 0, "{sku}: {reserved} units are reserved");
+    assert!(stock.is_none_or(|stock| *reserved <= stock), "{sku}: {reserved} of {stock:?} units are reserved");
 }
 
 fn give_back(set: &mut WorkingSet, lines: &mut [Line]) {
     for line in lines.iter_mut().filter(|line| line.reserved > 0) {
         if let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) {
             product.reserved -= i64::from(line.reserved);
+            check(product);
         }
         line.reserved = 0;
     }
@@ -46,6 +57,7 @@ pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Arc<str>> {
         }
         if let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) {
             product.reserved -= i64::from(held);
+            check(product);
             skus.push(Arc::clone(&product.sku));
         }
     }
@@ -78,5 +90,6 @@ pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quanti
         Units::Released => product.reserved -= quantity,
         Units::Restocked => product.stock = product.stock.map(|stock| stock.saturating_add(quantity)),
     }
+    check(product);
     Some(Arc::clone(&product.sku))
 }
