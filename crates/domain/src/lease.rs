@@ -1,7 +1,7 @@
 //! Leases: how long the orders that workers claimed are theirs. Each external worker has one, and each node for its workers in
 //! the process.
 
-use std::sync::Arc;
+use crate::ids::{LeaseId, WorkerName};
 
 use crate::order::OrderSeq;
 
@@ -10,9 +10,9 @@ use crate::order::OrderSeq;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Drawn when it was first claimed with.
-    pub id: Arc<str>,
+    pub id: LeaseId,
     /// What the worker calls itself.
-    pub worker: Arc<str>,
+    pub worker: WorkerName,
     /// When it ends, by steady time, in milliseconds.
     pub expires_at_ms: i64,
     /// How long it lasts from each sign of life on, in milliseconds: after a restart of the server too.
@@ -65,7 +65,7 @@ pub struct WorkReport {
     /// The token of the claim.
     pub token: u32,
     /// The lease it was claimed under.
-    pub lease: Arc<str>,
+    pub lease: LeaseId,
     /// How the work ended.
     pub outcome: WorkOutcome,
 }

@@ -7,6 +7,7 @@
 pub mod adjustment;
 pub mod decide;
 pub mod draft;
+pub mod ids;
 pub mod lease;
 pub mod money;
 pub mod order;

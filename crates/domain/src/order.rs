@@ -1,5 +1,6 @@
 //! An order as the store keeps it: what changes with every step, and what never does.
 
+use crate::ids::{LeaseId, WorkerName};
 use std::sync::Arc;
 
 use crate::money::Currency;
@@ -50,13 +51,13 @@ pub struct Order {
     /// When it was placed elsewhere, likewise.
     pub placed_at_ms: Option<i64>,
     /// The worker that has it, or had it last.
-    pub worker: Option<Arc<str>>,
+    pub worker: Option<WorkerName>,
     /// When that worker claimed it.
     pub started_at_ms: Option<i64>,
     /// How long the work took, once done.
     pub duration_ms: Option<i64>,
     /// The lease of the external worker that has it; none while a worker in the process has it.
-    pub lease: Option<Arc<str>>,
+    pub lease: Option<LeaseId>,
     /// When a timer moves it on, in milliseconds since 1970: it starts, is tried again, or is no longer held.
     pub due_at_ms: Option<i64>,
     /// The same by steady time, for a wait that began some time ago; `None` for a time that somebody named, which the wall

@@ -1,6 +1,6 @@
 //! A batch of commands as the store sees it: what they touch, and what they change.
 
-use std::sync::Arc;
+use ordercast_domain::ids::WorkerName;
 
 use ordercast_domain::decide::{RecentClaims, WINDOW, WorkingSet};
 use ordercast_domain::rules::Rules;
@@ -32,7 +32,7 @@ pub(crate) struct Looks {
 
 pub(crate) struct Batch<'a> {
     pub(crate) submissions: Vec<Submission>,
-    pub(crate) idle: Vec<Arc<str>>,
+    pub(crate) idle: Vec<WorkerName>,
     pub(crate) claims: bool,
     pub(crate) rules: &'a Rules,
     pub(crate) ids: &'a mut IdSource,

@@ -1,7 +1,7 @@
 //! What the writer learns from a decided batch, apart from what is written.
 
+use ordercast_domain::ids::WorkerName;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ordercast_broker::AnnouncedEvent;
 use ordercast_domain::money::Currency;
@@ -42,7 +42,7 @@ pub(crate) struct Decided {
     /// Events in the order of their offsets, for the broker.
     pub(crate) events: Vec<(Log, AnnouncedEvent)>,
     /// The workers that have nothing to do after the batch.
-    pub(crate) idle: Vec<Arc<str>>,
+    pub(crate) idle: Vec<WorkerName>,
 }
 
 impl Decided {

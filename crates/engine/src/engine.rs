@@ -1,5 +1,6 @@
 //! The engine as others see it.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -112,7 +113,7 @@ impl Engine {
         shared.stats.ready.store(shared.start.ready, Relaxed);
         shared.stats.active.store(shared.start.active, Relaxed);
         if shared.start.active > 0 {
-            shared.intake.submit_internal(GiveBack { node: Arc::clone(&node.id) });
+            shared.intake.submit_internal(GiveBack { node: node.id.clone() });
         }
         // A claim is made for free workers only, so there are never more than there are workers.
         let (claims, claimed) = mpsc::channel(shared.config.slots.max(1));
@@ -288,7 +289,7 @@ impl Engine {
     ///
     /// # Errors
     /// As for [`Engine::claim`].
-    pub async fn renew(&self, origin: Origin, lease: Arc<str>, ttl: Duration) -> Result<Renewed, CommandError> {
+    pub async fn renew(&self, origin: Origin, lease: LeaseId, ttl: Duration) -> Result<Renewed, CommandError> {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         self.ask(origin, Renew { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() }).await
     }

@@ -1,6 +1,6 @@
 //! Leases of workers, external ones and this node's own, and the orders in work under them.
 
-use std::sync::Arc;
+use ordercast_domain::ids::LeaseId;
 
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::lease::Lease;
@@ -14,7 +14,7 @@ use crate::pass::Pass;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heartbeat<'a> {
     /// The lease it keeps alive.
-    pub(crate) lease: &'a Arc<str>,
+    pub(crate) lease: &'a LeaseId,
     /// How long the lease lasts from its arrival on, in milliseconds.
     pub(crate) ttl_ms: i64,
     /// When it arrived, by steady time.
@@ -57,7 +57,7 @@ pub(crate) fn end_expired(pass: &mut Pass<'_>) {
 ///
 /// # Errors
 /// [`Refusal::NoLease`].
-pub(crate) fn live(pass: &Pass<'_>, id: &Arc<str>) -> Result<Lease, Refusal> {
+pub(crate) fn live(pass: &Pass<'_>, id: &LeaseId) -> Result<Lease, Refusal> {
     pass.set.work.leases.get(id).cloned().ok_or(Refusal::NoLease)
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn outward_ms(pass: &Pass<'_>, steady_ms: i64) -> i64 {
 /// Stores a lease with a later end.
 pub(crate) fn extend(pass: &mut Pass<'_>, lease: &Lease, expires_at_ms: i64) {
     let lease = Lease { expires_at_ms, ..lease.clone() };
-    pass.set.work.leases.insert(Arc::clone(&lease.id), lease.clone());
+    pass.set.work.leases.insert(lease.id.clone(), lease.clone());
     pass.writes.work.leases.retain(|known| known.id != lease.id);
     pass.writes.work.leases.push(lease);
 }
@@ -95,7 +95,7 @@ pub(crate) fn hold_node(pass: &mut Pass<'_>, node: &NodeLease) {
 }
 
 /// The orders in work under a lease, the first accepted first.
-pub(crate) fn held_by<'p>(pass: &'p Pass<'_>, id: &Arc<str>) -> Vec<&'p Order> {
+pub(crate) fn held_by<'p>(pass: &'p Pass<'_>, id: &LeaseId) -> Vec<&'p Order> {
     let is_held = |order: &&Order| order.status == Status::Active && order.lease.as_ref() == Some(id);
     let mut orders: Vec<&Order> = pass.set.orders.by_seq.values().filter(is_held).collect();
     orders.sort_unstable_by_key(|order| order.seq);

@@ -3,6 +3,7 @@
 //!
 //! 256 sequences, or as many as `ORDERCAST_MODEL_SEQUENCES` says.
 
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -17,9 +18,10 @@ use ordercast_domain::rules::{Concurrency, Rules};
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
 use ordercast_protocol::channel::{Log, View};
+use ordercast_store::clock::wall_now_ms;
 use ordercast_store::conformance::{next_batch, wait};
 use ordercast_store::log::{PageLimit, PageQuery};
-use ordercast_store::model::{ModelStore, system_now_ms};
+use ordercast_store::model::ModelStore;
 use ordercast_store::read::{OrderQuery, ReadStore};
 use ordercast_store::write::{CommitOutcome, Decider, Keys, Outlook, OutlookDepth, WriteStore, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
@@ -145,7 +147,7 @@ struct Side {
     writer: Box<dyn WriteStore>,
     reader: Box<dyn ReadStore>,
     ids: IdSource,
-    idle: Vec<Arc<str>>,
+    idle: Vec<WorkerName>,
     recent: RecentClaims,
     /// What the writer would count: orders that are ready, in work, limited.
     counts: [usize; 3],
@@ -237,7 +239,7 @@ impl Side {
 }
 
 /// The leases that were given out, the last one last.
-type Leases = Arc<Mutex<Vec<Arc<str>>>>;
+type Leases = Arc<Mutex<Vec<LeaseId>>>;
 
 /// Turns wishes into commands by what is stored.
 /// Who acts in a wish.
@@ -355,7 +357,7 @@ fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pen
                 false => unanswered(BeginPause { pause }),
             }
         }
-        Wish::GiveBack => unanswered(GiveBack { node: Arc::clone(&side.node.id) }),
+        Wish::GiveBack => unanswered(GiveBack { node: side.node.id.clone() }),
     }
 }
 
@@ -477,7 +479,7 @@ proptest! {
         let model = ModelStore::new();
         let mut sides = [Side::new(model.clone(), model), Side::new(writer, reader)];
         // In the past by the stores' clocks, so that what is due by the test's is due by theirs.
-        let mut now_ms = system_now_ms() - FAR_MS / 2;
+        let mut now_ms = wall_now_ms() - FAR_MS / 2;
         let leases = [Leases::default(), Leases::default()];
         for side in &mut sides {
             let products = SKUS[..2].iter().map(|sku| stocked(sku)).collect();

@@ -1,5 +1,6 @@
 //! This node's own lease: the workers in the process hold their orders under it, as external workers do under theirs.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const WATCH_TIME: Duration = Duration::from_millis(RENEW_EVERY_MS as u64 + 1_000
 /// The lease of a node, as the last commit left it.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeLease {
-    pub(crate) id: Arc<str>,
+    pub(crate) id: LeaseId,
     name: Arc<str>,
     /// When it ends, by steady time. It can end no sooner: nobody else renews or shortens it.
     end_ms: Option<i64>,
@@ -53,8 +54,13 @@ impl NodeLease {
 
     /// The lease with its whole length from now on.
     pub(crate) fn renewed(&self, steady_ms: i64) -> Lease {
-        let (id, worker) = (Arc::clone(&self.id), Arc::clone(&self.name));
-        Lease { id, worker, expires_at_ms: steady_ms.saturating_add(NODE_LEASE_MS), ttl_ms: NODE_LEASE_MS }
+        let (id, worker) = (self.id.clone(), Arc::clone(&self.name));
+        Lease {
+            id,
+            worker: worker.into(),
+            expires_at_ms: steady_ms.saturating_add(NODE_LEASE_MS),
+            ttl_ms: NODE_LEASE_MS,
+        }
     }
 
     /// Notes a renewal that is durable.
@@ -68,9 +74,9 @@ impl NodeLease {
     /// # Errors
     /// [`StoreError::InUse`], or when the store cannot be read.
     pub(crate) async fn refuse_living(&self, reader: &dyn ReadStore) -> Result<(), StoreError> {
-        let Some(before) = reader.lease(Arc::clone(&self.id)).await? else { return Ok(()) };
+        let Some(before) = reader.lease(self.id.clone()).await? else { return Ok(()) };
         tokio::time::sleep(WATCH_TIME).await;
-        let after = reader.lease(Arc::clone(&self.id)).await?;
+        let after = reader.lease(self.id.clone()).await?;
         match after.is_some_and(|after| after.expires_at_ms > before.expires_at_ms) {
             false => Ok(()),
             true => Err(StoreError::InUse(format!(

@@ -1,5 +1,6 @@
 //! One pass over a batch: command by command over what the store loaded.
 
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -75,7 +76,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Claims orders for the idle workers in the process, under the lease of this node.
-    pub(crate) fn claim_for_idle(&mut self, lease: &Arc<str>) {
+    pub(crate) fn claim_for_idle(&mut self, lease: &LeaseId) {
         while let Some(worker) = self.decided.idle.pop() {
             let Some(step) = self.claim_next(&worker, lease) else {
                 self.decided.idle.push(worker);
@@ -86,7 +87,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Claims the next order for a worker; `None` when none may start.
-    pub(crate) fn claim_next(&mut self, worker: &Arc<str>, lease: &Arc<str>) -> Option<Step> {
+    pub(crate) fn claim_next(&mut self, worker: &WorkerName, lease: &LeaseId) -> Option<Step> {
         let limits = (&self.rules.concurrency, &mut *self.recent);
         let step = decide::claim(&mut self.set, (worker, lease), limits, self.now_ms)?;
         self.step(&step);

@@ -1,5 +1,6 @@
 //! The workers in the process: they do what was claimed for them and report it back.
 
+use ordercast_domain::ids::WorkerName;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const PANICKED: &str = "the processor panicked";
 struct Claim {
     seq: OrderSeq,
     token: u32,
-    worker: Arc<str>,
+    worker: WorkerName,
 }
 
 /// Runs until `claims` is closed and all work is done. When `give_up` turns true, work under way is stopped and

@@ -2,6 +2,7 @@
 //!
 //! 256 schedules, or as many as `ORDERCAST_TIME_SCHEDULES` says.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ struct World {
     /// Time that has truly passed, and the part of it in which the server could hear.
     passed_ms: i64,
     heard_ms: i64,
-    lease: Arc<str>,
+    lease: LeaseId,
     beaten_ms: i64,
     is_dead: bool,
 }
@@ -177,7 +178,7 @@ impl World {
     /// Fails the order, which is to be tried again later.
     fn put_off(&mut self, order: &Order) {
         let result = Some(WorkResult::Retry { reason: "busy".into(), after_ms: Some(WAIT_MS) });
-        let (order_id, lease) = (Arc::clone(&order.id), Arc::clone(&self.lease));
+        let (order_id, lease) = (Arc::clone(&order.id), self.lease.clone());
         let report = Report { order_id, lease, token: order.token, result };
         self.commit(vec![unanswered(ReportWork { report })]);
     }
@@ -189,7 +190,7 @@ impl World {
         if !self.is_dead && self.passed_ms - self.beaten_ms >= BEAT_MS {
             self.beaten_ms = self.passed_ms;
             let arrived_ms = self.steady.arrival_ms(self.now());
-            commands.push(unanswered(Renew { lease: Arc::clone(&self.lease), ttl_ms: LEASE_MS, arrived_ms }));
+            commands.push(unanswered(Renew { lease: self.lease.clone(), ttl_ms: LEASE_MS, arrived_ms }));
         }
         self.commit(commands);
     }

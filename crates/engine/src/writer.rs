@@ -1,5 +1,6 @@
 //! The writer's thread: batch after batch, and after each commit the answers and the announcements.
 
+use ordercast_domain::ids::WorkerName;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,7 +35,7 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) claims: mpsc::Sender<Vec<Order>>,
-    pub(crate) idle: Vec<Arc<str>>,
+    pub(crate) idle: Vec<WorkerName>,
     /// Commands of a batch that could not be written yet.
     pub(crate) waiting: Vec<Submission>,
     pub(crate) ids: IdSource,

@@ -1,5 +1,6 @@
 //! The readers: a few threads with a connection each, which take questions in turn.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
@@ -134,7 +135,7 @@ impl ReadStore for SqliteReader {
         })
     }
 
-    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>> {
+    fn lease(&self, id: LeaseId) -> ReadFuture<'_, Option<Lease>> {
         self.ask(Lane::Quick, move |connection| {
             let sql = "SELECT id, worker, expires_at_ms, ttl_ms FROM leases WHERE id = ?1";
             connection.prepare_cached(sql)?.query_row([&*id], rows::lease).optional().map(Ok)

@@ -1,6 +1,9 @@
 //! Rows to values and back.
 
+use std::sync::Arc;
+
 use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
@@ -57,13 +60,13 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         accepted_at_ms: row.get(15)?,
         updated_at_ms: row.get(16)?,
         placed_at_ms: row.get(17)?,
-        worker: row.get(18)?,
+        worker: row.get::<_, Option<Arc<str>>>(18)?.map(WorkerName::from),
         started_at_ms: row.get(19)?,
         duration_ms: row.get(20)?,
         demo: row.get(21)?,
         digest: row.get::<_, Digest>(22)?,
         due_at_ms: row.get(23)?,
-        lease: row.get(24)?,
+        lease: row.get::<_, Option<Arc<str>>>(LEASE_COLUMN)?.map(LeaseId::from),
         cancel_requested: row.get(25)?,
         last_error: row.get(26)?,
         refunded: row.get(27)?,
@@ -202,14 +205,15 @@ pub(crate) fn ledger_entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 }
 
 pub(crate) fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
-    Ok(Lease { id: row.get(0)?, worker: row.get(1)?, expires_at_ms: row.get(2)?, ttl_ms: row.get(3)? })
+    let (id, worker): (Arc<str>, Arc<str>) = (row.get(0)?, row.get(1)?);
+    Ok(Lease { id: id.into(), worker: worker.into(), expires_at_ms: row.get(2)?, ttl_ms: row.get(3)? })
 }
 
 pub(crate) fn work_report(row: &Row<'_>) -> rusqlite::Result<WorkReport> {
     let name = row.get_ref(3)?.as_str()?;
     let outcome =
         WorkOutcome::ALL.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| unknown(3, name))?;
-    Ok(WorkReport { seq: row.get(0)?, token: row.get(1)?, lease: row.get(2)?, outcome })
+    Ok(WorkReport { seq: row.get(0)?, token: row.get(1)?, lease: row.get::<_, Arc<str>>(2)?.into(), outcome })
 }
 
 pub(crate) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {

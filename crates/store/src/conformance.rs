@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_domain::decide::{self, Placement, RecentClaims, Step, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, OrderSeq};
@@ -249,7 +250,7 @@ fn finds_ids_keys_and_products(writer: &mut dyn WriteStore) {
 }
 
 /// The next order, claimed without limits.
-fn claimed(set: &mut WorkingSet, by: (&Arc<str>, &Arc<str>), now_ms: i64) -> Step {
+fn claimed(set: &mut WorkingSet, by: (&WorkerName, &LeaseId), now_ms: i64) -> Step {
     let (limits, mut recent) = (Concurrency::default(), RecentClaims::default());
     decide::claim(set, by, (&limits, &mut recent), now_ms).expect("one is ready")
 }

@@ -2,6 +2,7 @@
 //!
 //! It keeps the promises of a store except durability: it is gone with the process.
 
+use ordercast_domain::ids::LeaseId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 
 use crate::StoreError;
-use crate::clock::StampClock;
+use crate::clock::{StampClock, wall_now_ms};
 use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
 use crate::write::{
@@ -45,7 +46,7 @@ struct State {
     due: BTreeSet<(i64, OrderSeq)>,
     steady_due: BTreeSet<(i64, OrderSeq)>,
     fulfilments: HashMap<OrderSeq, Fulfilment>,
-    leases: BTreeMap<Arc<str>, Lease>,
+    leases: BTreeMap<LeaseId, Lease>,
     reports: HashMap<(OrderSeq, u32), WorkReport>,
     pauses: BTreeMap<Scope, Pause>,
     products: BTreeMap<Arc<str>, Product>,
@@ -91,7 +92,7 @@ impl ModelStore {
     }
 
     fn wall_ms(&self) -> i64 {
-        self.wall_ms.as_ref().map_or_else(system_now_ms, |wall_ms| wall_ms.load(Relaxed))
+        self.wall_ms.as_ref().map_or_else(wall_now_ms, |wall_ms| wall_ms.load(Relaxed))
     }
 
     fn load(&self, keys: &Keys) -> (WorkingSet, i64) {
@@ -102,8 +103,6 @@ impl ModelStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-pub use crate::clock::wall_now_ms as system_now_ms;
 
 impl WriteStore for ModelStore {
     fn commit<'a>(&'a mut self, id: BatchId, batch: &'a mut dyn Decider) -> CommitFuture<'a> {
@@ -304,7 +303,7 @@ impl State {
         for lease in self.leases.values() {
             let has_ended = lease.expires_at_ms <= keys.steady_ms;
             if keys.work.leases.contains(&lease.id) || (keys.work.ended && has_ended) {
-                set.work.leases.insert(Arc::clone(&lease.id), lease.clone());
+                set.work.leases.insert(lease.id.clone(), lease.clone());
             }
             if keys.work.ended && !has_ended {
                 let end_ms = lease.expires_at_ms;
@@ -354,7 +353,7 @@ impl State {
         for entry in money.ledger {
             self.fulfilments.entry(entry.seq).or_default().ledger.push(entry);
         }
-        self.leases.extend(work.leases.into_iter().map(|lease| (Arc::clone(&lease.id), lease)));
+        self.leases.extend(work.leases.into_iter().map(|lease| (lease.id.clone(), lease)));
         self.reports.extend(work.reports.into_iter().map(|report| ((report.seq, report.token), report)));
         for id in work.ended {
             self.leases.remove(&id);
@@ -449,7 +448,7 @@ impl ReadStore for ModelStore {
         Box::pin(async move { Ok(start) })
     }
 
-    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>> {
+    fn lease(&self, id: LeaseId) -> ReadFuture<'_, Option<Lease>> {
         let lease = self.state().leases.get(&id).cloned();
         Box::pin(async move { Ok(lease) })
     }

@@ -1,5 +1,6 @@
 //! The read half beside the logs: orders, products, adjustments.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
@@ -94,7 +95,7 @@ pub trait ReadStore: ReadLogs {
     fn start_state(&self) -> ReadFuture<'_, StartState>;
 
     /// A lease by id.
-    fn lease(&self, id: Arc<str>) -> ReadFuture<'_, Option<Lease>>;
+    fn lease(&self, id: LeaseId) -> ReadFuture<'_, Option<Lease>>;
 
     /// An order by id.
     fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>>;

@@ -1,5 +1,6 @@
 //! Orders in work: claimed, ended, given back, taken from workers that are gone.
 
+use crate::ids::{LeaseId, WorkerName};
 use std::sync::Arc;
 
 use ordercast_access::Principal;
@@ -32,7 +33,7 @@ const LEASE_ENDED: &str = "the lease of its worker ended";
 /// [`WorkingSet::parked`]. The claim is `recent` from then on.
 pub fn claim(
     set: &mut WorkingSet,
-    (worker, lease): (&Arc<str>, &Arc<str>),
+    (worker, lease): (&WorkerName, &LeaseId),
     (limits, recent): (&Concurrency, &mut RecentClaims),
     now_ms: i64,
 ) -> Option<Step> {
@@ -46,15 +47,15 @@ pub fn claim(
             continue;
         }
         let Some(order) = set.orders.by_seq.get_mut(&seq) else { continue };
-        let actor = Principal::worker(Arc::clone(worker));
+        let actor = Principal::worker(Arc::clone(worker.shared()));
         if order.queue() != Some(Queue::Ready) {
             continue;
         }
         let Ok(row) = row_of(order, Status::Active, ActionName::Claim, &actor) else { continue };
         order.token = order.token.max(token_floor);
         order.attempts += 1;
-        order.worker = Some(Arc::clone(worker));
-        order.lease = Some(Arc::clone(lease));
+        order.worker = Some(worker.clone());
+        order.lease = Some(lease.clone());
         order.started_at_ms = Some(now_ms);
         order.duration_ms = None;
         let step = advance(order, row, (actor, None), None, now_ms);
@@ -123,7 +124,7 @@ pub enum Reported {
 /// [`Refusal::NotFound`], [`Refusal::StaleToken`], [`Refusal::AlreadyReported`] or those of [`finish`].
 pub fn report(
     set: &mut WorkingSet,
-    (seq, lease, token): (OrderSeq, &Arc<str>, u32),
+    (seq, lease, token): (OrderSeq, &LeaseId, u32),
     result: Option<&WorkResult>,
     (retries, dice): (&Retries, u64),
     now_ms: i64,
@@ -143,7 +144,7 @@ pub fn report(
         Some(result) => finish(set, (seq, token), result, (retries, dice), now_ms)?,
         None => requeue(set, seq, Some(token), GIVEN_BACK, now_ms)?,
     };
-    let report = WorkReport { seq, token, lease: Arc::clone(lease), outcome };
+    let report = WorkReport { seq, token, lease: lease.clone(), outcome };
     set.work.reports.insert((seq, token), report.clone());
     Ok(Reported::Step(Box::new(step), report))
 }
@@ -166,7 +167,7 @@ pub fn finish(
     if order.token != token {
         return Err(Refusal::StaleToken);
     }
-    let actor = Principal::worker(order.worker.clone().ok_or(Refusal::StaleToken)?);
+    let actor = Principal::worker(Arc::clone(order.worker.as_ref().ok_or(Refusal::StaleToken)?.shared()));
     let (to, action, reason) = match result {
         WorkResult::Retry { reason, after_ms } => {
             let spread = (retries, dice, after_ms.unwrap_or(0));

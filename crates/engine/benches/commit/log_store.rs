@@ -12,7 +12,7 @@ use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 use ordercast_store::write::{
     BatchId, CommitFuture, CommitOutcome, Committed, Decider, LogRange, Outlook, OutlookDepth, OutlookFuture,
     ResolveFuture, Resolved, WriteStore,
@@ -45,7 +45,7 @@ impl LogStore {
                 set.orders.by_seq.insert(order.seq, Order::clone(order));
             }
         }
-        let writes = batch.decide(set, system_now_ms());
+        let writes = batch.decide(set, wall_now_ms());
         self.buffer.clear();
         for event in &writes.logs.events {
             let end = self.buffer.len() + self.record_bytes.max(event.body.len());

@@ -1,6 +1,6 @@
 //! Claiming orders for an external worker, under its lease or a new one.
 
-use std::sync::Arc;
+use ordercast_domain::ids::{LeaseId, WorkerName};
 
 use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
@@ -16,9 +16,9 @@ use crate::pass::Pass;
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// What it calls itself.
-    pub worker: Arc<str>,
+    pub worker: WorkerName,
     /// The lease it has, if it has one.
-    pub lease: Option<Arc<str>>,
+    pub lease: Option<LeaseId>,
     /// Most orders it can take.
     pub most: usize,
     /// How long the lease lasts from now on, in milliseconds.
@@ -29,7 +29,7 @@ pub struct Claim {
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// Its lease: it must be renewed before it ends.
-    pub lease: Arc<str>,
+    pub lease: LeaseId,
     /// About when it ends, in milliseconds since 1970.
     pub expires_at_ms: i64,
     /// The orders, with their tokens.
@@ -72,7 +72,7 @@ impl Command for ClaimOrders {
         let lease = match &claim.lease {
             Some(id) => leases::live(pass, id)?,
             None => {
-                Lease { id: pass.ids.draw(now_ms), worker: Arc::clone(&claim.worker), expires_at_ms: end_ms, ttl_ms }
+                Lease { id: pass.ids.draw(now_ms).into(), worker: claim.worker.clone(), expires_at_ms: end_ms, ttl_ms }
             }
         };
         let mut orders = Vec::new();

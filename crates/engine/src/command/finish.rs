@@ -1,6 +1,6 @@
 //! Taking over what workers in the process have done.
 
-use std::sync::Arc;
+use ordercast_domain::ids::WorkerName;
 
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal, WorkResult};
@@ -16,7 +16,7 @@ const DRAINED: &str = "given back at shutdown";
 pub(crate) struct WorkDone {
     pub(crate) seq: OrderSeq,
     pub(crate) token: u32,
-    pub(crate) worker: Arc<str>,
+    pub(crate) worker: WorkerName,
     /// `None` gives the order back unworked.
     pub(crate) result: Option<WorkResult>,
 }
@@ -55,7 +55,7 @@ impl Command for Finish {
 }
 
 fn finish(pass: &mut Pass<'_>, done: &WorkDone) {
-    pass.decided.idle.push(Arc::clone(&done.worker));
+    pass.decided.idle.push(done.worker.clone());
     let step = match &done.result {
         Some(result) => {
             let spread = (&pass.rules.retries, pass.ids.dice());

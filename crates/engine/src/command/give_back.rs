@@ -1,6 +1,6 @@
 //! Giving orders back at a start: those that this node's workers had when it ended, and those that nobody holds.
 
-use std::sync::Arc;
+use ordercast_domain::ids::LeaseId;
 
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
@@ -19,7 +19,7 @@ const RECOVERED: &str = "recovered after a restart";
 /// its lease holds then is of its last run.
 pub(crate) struct GiveBack {
     /// The lease of the node.
-    pub(crate) node: Arc<str>,
+    pub(crate) node: LeaseId,
 }
 
 impl Command for GiveBack {
@@ -31,11 +31,11 @@ impl Command for GiveBack {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.work.leases.extend([Arc::clone(&self.node), ABANDONED.into()]);
+        keys.work.leases.extend([self.node.clone(), ABANDONED.into()]);
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<(), Refusal> {
-        let abandoned: Arc<str> = ABANDONED.into();
+        let abandoned: LeaseId = ABANDONED.into();
         let held = |pass: &Pass<'_>, lease| -> Vec<OrderSeq> {
             leases::held_by(pass, lease).into_iter().map(|order| order.seq).collect()
         };

@@ -1,6 +1,6 @@
 //! Renewing the lease of an external worker.
 
-use std::sync::Arc;
+use ordercast_domain::ids::LeaseId;
 
 use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
@@ -22,7 +22,7 @@ pub struct Renewed {
 }
 
 pub(crate) struct Renew {
-    pub(crate) lease: Arc<str>,
+    pub(crate) lease: LeaseId,
     /// How long the lease lasts from its arrival on, in milliseconds.
     pub(crate) ttl_ms: i64,
     /// When the heartbeat arrived, by steady time: how long it then waits for its commit does not count.
@@ -38,7 +38,7 @@ impl Command for Renew {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.work.leases.push(Arc::clone(&self.lease));
+        keys.work.leases.push(self.lease.clone());
     }
 
     fn heartbeat(&self) -> Option<Heartbeat<'_>> {

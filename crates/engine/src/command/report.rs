@@ -1,5 +1,6 @@
 //! Ending, or giving back, the work of an external worker on one order.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 
 use ordercast_access::Origin;
@@ -15,7 +16,7 @@ pub struct Report {
     /// The order's id.
     pub order_id: Arc<str>,
     /// The lease it was claimed under.
-    pub lease: Arc<str>,
+    pub lease: LeaseId,
     /// The token it was claimed with.
     pub token: u32,
     /// `None` gives it back unworked.

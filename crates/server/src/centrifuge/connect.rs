@@ -10,7 +10,7 @@ use ordercast_protocol::centrifuge::message::{
     ConnectRequest, ConnectResult, RefreshRequest, RefreshResult, Reply, SubscribeResult, SubscribedChannel,
 };
 use ordercast_protocol::limits::MAX_CHANNELS;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 
 use super::session::{CentrifugeSession, unix_s};
 use super::stage::{Connecting, Profile, Stage, no_user};
@@ -49,7 +49,7 @@ impl CentrifugeSession {
             pong: !self.has_own_pings,
             session: self.return_path.as_ref().map(|path| path.secret.to_string()).unwrap_or_default(),
             node: self.return_path.as_ref().map(|path| path.node.clone()).unwrap_or_default(),
-            time: system_now_ms(),
+            time: wall_now_ms(),
             ..ConnectResult::default()
         };
         self.stage = Stage::Connecting(Box::new(Connecting { id, result, waiting: 0 }));

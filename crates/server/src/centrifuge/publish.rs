@@ -12,7 +12,7 @@ use ordercast_protocol::centrifuge::message::{ClientInfo, PublishRequest, Publis
 use ordercast_protocol::centrifuge::publication::{PublicationBody, write_publication};
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::position::Position;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 
 use super::session::CentrifugeSession;
 use crate::operations::permission::in_channel;
@@ -80,7 +80,7 @@ impl CentrifugeSession {
         };
         let tags = BTreeMap::new();
         let publication =
-            PublicationBody { data: &request.data, info: Some(&info), tags: &tags, time_ms: system_now_ms() };
+            PublicationBody { data: &request.data, info: Some(&info), tags: &tags, time_ms: wall_now_ms() };
         let mut body = Vec::with_capacity(request.data.len() + 256);
         write_publication(&publication, &mut body);
         Ok((channel, body.into()))

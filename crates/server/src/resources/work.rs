@@ -12,6 +12,7 @@ use hyper::header::HeaderValue;
 use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::WorkResult;
+use ordercast_domain::ids::LeaseId;
 use ordercast_engine::encode;
 use ordercast_engine::{Claim, Report};
 use ordercast_protocol::action::{WorkRequest, parse_work};
@@ -88,7 +89,7 @@ pub(crate) async fn claim(
     let worker = asked.worker.as_deref().filter(|worker| !worker.trim().is_empty()).unwrap_or(&origin.principal.id);
     let claim = Claim {
         worker: worker.into(),
-        lease: asked.lease.as_deref().map(Arc::from),
+        lease: asked.lease.as_deref().map(LeaseId::from),
         most: usize::try_from(most).unwrap_or(1),
         ttl_ms: i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX),
     };
@@ -149,7 +150,7 @@ pub(crate) async fn tell(
 }
 
 /// What proves that an order is the worker's: the lease and the token of its claim.
-fn claim_of(asked: &WorkRequest<'_>) -> Result<(Arc<str>, u32), Problem> {
+fn claim_of(asked: &WorkRequest<'_>) -> Result<(LeaseId, u32), Problem> {
     let lease = asked.lease.as_deref().filter(|lease| !lease.is_empty());
     let token = asked.token.and_then(|token| u32::try_from(token).ok());
     match (lease, token) {
@@ -163,7 +164,7 @@ fn claim_of(asked: &WorkRequest<'_>) -> Result<(Arc<str>, u32), Problem> {
     }
 }
 
-async fn heartbeat(app: &App, origin: Origin, lease: Arc<str>) -> Result<Response, Problem> {
+async fn heartbeat(app: &App, origin: Origin, lease: LeaseId) -> Result<Response, Problem> {
     let renewed = app.engine.renew(origin, lease, LEASE).await.map_err(refused)?;
     let mut out = Vec::with_capacity(64 + renewed.orders.len() * 64);
     let mut json = JsonWriter::new(&mut out);

@@ -16,7 +16,7 @@ use ordercast_protocol::channel::{Channel, Retention, Source};
 use ordercast_protocol::json::JsonWriter;
 use ordercast_protocol::limits::MAX_IDEMPOTENCY_KEY_BYTES;
 use ordercast_protocol::position::Position;
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 use serde::Serialize;
 
 use super::Failure;
@@ -79,7 +79,7 @@ fn body_of(request: &Publish) -> Result<Bytes, Error> {
     if request.version > 0 {
         return Err(Error::NotAvailable);
     }
-    let publication = PublicationBody { data: &data, info: None, tags: &request.tags, time_ms: system_now_ms() };
+    let publication = PublicationBody { data: &data, info: None, tags: &request.tags, time_ms: wall_now_ms() };
     let mut body = Vec::with_capacity(data.len() + 128);
     write_publication(&publication, &mut body);
     Ok(body.into())

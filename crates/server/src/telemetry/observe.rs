@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use ordercast_protocol::json::{Decimal, JsonWriter};
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -80,7 +80,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
     json.key("status").string(if failure.is_none() { "healthy" } else { "unhealthy" });
-    json.key("timestamp").integer(system_now_ms().div_euclid(1000));
+    json.key("timestamp").integer(wall_now_ms().div_euclid(1000));
     json.key("pool").begin_object();
     json.key("healthy").boolean(failure.is_none());
     json.key("queue_length").integer(stats.ready.load(Relaxed));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ordercast_engine::encode;
 use ordercast_protocol::event::{StatsTick, write_stats_tick};
-use ordercast_store::model::system_now_ms;
+use ordercast_store::clock::wall_now_ms;
 
 use crate::app::App;
 
@@ -43,7 +43,7 @@ fn measure(app: &App, before: &StatsTick) -> StatsTick {
     let errors = stats.failed.load(Relaxed) + app.errors.total();
     let revenue = stats.revenue().into_iter();
     StatsTick {
-        timestamp: system_now_ms().div_euclid(1000),
+        timestamp: wall_now_ms().div_euclid(1000),
         accepted,
         completed,
         errors,

@@ -1,7 +1,5 @@
 //! Leases and reports of workers: reading what a batch touches, writing what it changed.
 
-use std::sync::Arc;
-
 use ordercast_domain::decide::WorkingSet;
 use ordercast_store::write::{WorkKeys, WorkWrites};
 use rusqlite::{Connection, OptionalExtension};
@@ -30,7 +28,7 @@ fn leases(connection: &Connection, keys: &WorkKeys, set: &mut WorkingSet) -> rus
             set.work.next_lease_end_ms = Some(next.map_or(end_ms, |next| next.min(end_ms)));
         }
         if keys.leases.contains(&lease.id) || (keys.ended && has_ended) {
-            set.work.leases.insert(Arc::clone(&lease.id), lease);
+            set.work.leases.insert(lease.id.clone(), lease);
         }
     }
     if set.work.leases.is_empty() {

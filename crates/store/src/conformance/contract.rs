@@ -2,7 +2,6 @@
 //! or repeating anything.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use ordercast_domain::decide::{self, Placement, Refusal};
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput};
@@ -145,7 +144,7 @@ fn claim_all(writer: &mut dyn WriteStore, of: &str) -> Vec<OrderSeq> {
             (last, writes) = if set.queue.ready.is_empty() {
                 (None, writes)
             } else {
-                let step = claimed(&mut set, (&Arc::from(of), &Arc::from(of)), now_ms);
+                let step = claimed(&mut set, (&of.into(), &of.into()), now_ms);
                 writes.logs.events.push(event(&step.order, "claimed"));
                 let seq = step.order.seq;
                 writes.orders.changed.push(step.order);

@@ -1,7 +1,6 @@
 //! The outlook: what the store says is to be done next, with every commit and by itself.
 
-use std::sync::Arc;
-
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::Order;
 use ordercast_domain::pause::{Parked, Pause, Scope};
@@ -64,7 +63,7 @@ fn counts_what_is_ready_and_in_work(writer: &mut dyn WriteStore) {
             let step = claimed(&mut set, (&"w1".into(), &"out".into()), now_ms);
             writes.orders.changed.push(step.order);
         }
-        let (id, expires_at_ms) = (Arc::from("out"), STEADY_MS + FAR_MS);
+        let (id, expires_at_ms) = (LeaseId::from("out"), STEADY_MS + FAR_MS);
         writes.work.leases.push(Lease { id, worker: "w1".into(), expires_at_ms, ttl_ms: 6_000 });
         writes
     });

@@ -8,8 +8,8 @@ use ordercast_protocol::topic::TopicKind;
 
 use super::publications::publish;
 use super::{ALL, draft, event, place, read_all, run, wait};
+use crate::clock::wall_now_ms;
 use crate::log::{LogPage, LogState, PageLimit, PageQuery, StoredEvent};
-use crate::model::system_now_ms;
 use crate::read::ReadStore;
 use crate::write::{Committed, Keys, LogWrites, OrderKeys, Trim, Trimmed, WriteStore, Writes};
 
@@ -93,7 +93,7 @@ fn reads_above_the_floor(reader: &dyn ReadStore) {
 fn trims_by_age(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     let last = |reader| page(reader, PageQuery::before(LOG, View::All, u64::MAX, ALL)).events[0].at_ms;
     let old_ms = last(reader);
-    while system_now_ms() <= old_ms {
+    while wall_now_ms() <= old_ms {
         std::thread::yield_now();
     }
     publish(writer, &["a", "b"], "young");

@@ -1,8 +1,7 @@
 //! Work: leases with the orders that they hold, and reports of workers.
 
-use std::sync::Arc;
-
 use ordercast_domain::decide;
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 
 use super::steps::{FAR_MS, STEADY_MS, changed};
@@ -11,23 +10,23 @@ use crate::read::ReadStore;
 use crate::write::{Keys, LogWrites, OrderKeys, OrderWrites, QueueKeys, WorkKeys, WorkWrites, WriteStore, Writes};
 
 pub(super) fn finds_leases_and_what_they_hold(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
-    let ids: [Arc<str>; 2] = ["ended".into(), "live".into()];
+    let ids: [LeaseId; 2] = ["ended".into(), "live".into()];
     run(writer, QueueKeys { ready: 2, ..QueueKeys::default() }, |mut set, now_ms| {
         let mut writes = Writes::default();
         for (id, expires_at_ms) in ids.iter().zip([STEADY_MS, STEADY_MS + FAR_MS]) {
             let step = claimed(&mut set, (&"out".into(), id), now_ms);
             writes.logs.events.push(event(&step.order, "claimed"));
             writes.orders.changed.push(step.order);
-            writes.work.leases.push(Lease { id: Arc::clone(id), worker: "out".into(), expires_at_ms, ttl_ms: 6_000 });
+            writes.work.leases.push(Lease { id: id.clone(), worker: "out".into(), expires_at_ms, ttl_ms: 6_000 });
         }
         writes
     });
     let start = wait(reader.start_state()).expect("readable");
     assert_eq!(start.active, 2);
-    let lease = wait(reader.lease(Arc::clone(&ids[0]))).expect("readable").expect("it is there");
+    let lease = wait(reader.lease(ids[0].clone())).expect("readable").expect("it is there");
     assert_eq!((&*lease.worker, lease.expires_at_ms), ("out", STEADY_MS));
     assert_eq!(wait(reader.lease("none".into())).expect("readable"), None);
-    let leases = vec![Arc::clone(&ids[1]), "none".into()];
+    let leases = vec![ids[1].clone(), "none".into()];
     run(writer, WorkKeys { leases, ..WorkKeys::default() }, |set, _| {
         assert_eq!(set.work.leases.len(), 1);
         assert_eq!(set.orders.by_seq.values().map(|order| order.seq).collect::<Vec<_>>(), [4]);

@@ -1,5 +1,6 @@
 //! Work: leases of workers, and what workers reported.
 
+use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 
 use ordercast_domain::lease::{Lease, WorkReport};
@@ -10,7 +11,7 @@ use super::{Keys, Writes};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkKeys {
     /// Leases by id, loaded with the orders that they hold.
-    pub leases: Vec<Arc<str>>,
+    pub leases: Vec<LeaseId>,
     /// Whether the leases that have ended are loaded, with the orders that they hold, and when the next one ends.
     pub ended: bool,
     /// Reports by the order's id and the token; the orders are named in [`OrderKeys`](super::OrderKeys) too.
@@ -23,7 +24,7 @@ pub struct WorkWrites {
     /// Leases, new or renewed, each once.
     pub leases: Vec<Lease>,
     /// Leases that are no more.
-    pub ended: Vec<Arc<str>>,
+    pub ended: Vec<LeaseId>,
     /// Reports to be remembered; a store may forget an order's older ones.
     pub reports: Vec<WorkReport>,
 }

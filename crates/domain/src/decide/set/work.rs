@@ -1,7 +1,7 @@
 //! Leases and reports of workers that a batch touches.
 
+use crate::ids::LeaseId;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::lease::{Lease, WorkReport};
 use crate::order::OrderSeq;
@@ -10,7 +10,7 @@ use crate::order::OrderSeq;
 #[derive(Clone, Debug, Default)]
 pub struct WorkSet {
     /// The leases that were asked for, or have ended; the orders that they hold are loaded too.
-    pub leases: HashMap<Arc<str>, Lease>,
+    pub leases: HashMap<LeaseId, Lease>,
     /// What workers reported before, by order and token; known of those that were asked for.
     pub reports: HashMap<(OrderSeq, u32), WorkReport>,
     /// Every token of a claim is above it: a store that was restored from a copy has skipped the tokens up to here.
