@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::ids::CustomerId;
 use crate::money::Currency;
 use crate::order::Digest;
 
@@ -62,7 +63,7 @@ pub struct Adjustment {
     /// The currency.
     pub currency: Currency,
     /// Opaque id of the customer, if one is named.
-    pub customer_id: Option<Arc<str>>,
+    pub customer_id: Option<CustomerId>,
     /// All lines.
     pub lines: Vec<AdjustmentLine>,
     /// Free text.

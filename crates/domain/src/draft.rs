@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Violation;
 use crate::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
+use crate::ids::{CustomerId, OrderId};
 use crate::money::{Currency, NumberError, parse_price, round_sum};
 use crate::order::{Charge, ChargeKind, Details, Digest, Line};
 use crate::product::{Product, hex};
@@ -104,11 +105,11 @@ pub enum Pricing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The id the client chose.
-    pub id: Option<Arc<str>>,
+    pub id: Option<OrderId>,
     /// The client's idempotency key.
     pub key: Option<Arc<str>>,
     /// Opaque id of the customer.
-    pub customer_id: Arc<str>,
+    pub customer_id: CustomerId,
     /// How it gets its amount.
     pub pricing: Pricing,
     /// The currency.
@@ -145,7 +146,7 @@ impl CustomerKey {
     }
 
     /// The opaque id of a customer: `c_` and 16 hexadecimal digits.
-    pub fn opaque(&self, customer: &str) -> Arc<str> {
+    pub fn opaque(&self, customer: &str) -> CustomerId {
         let digest = Sha256::new_with_prefix(self.0).chain_update(customer.as_bytes()).finalize();
         format!("c_{}", hex(&digest[..8])).into()
     }
@@ -187,7 +188,7 @@ pub fn draft_order(input: &OrderInput<'_>, rules: &Rules, customers: &CustomerKe
         return Err(wrong);
     }
     Ok(Draft {
-        id: id.map(Arc::from),
+        id: id.map(OrderId::from),
         key: None,
         customer_id: customers.opaque(customer),
         pricing,

@@ -20,6 +20,12 @@ macro_rules! text_id {
             }
         }
 
+        impl From<$name> for Arc<str> {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
         impl Deref for $name {
             type Target = str;
 
@@ -46,8 +52,20 @@ macro_rules! text_id {
             }
         }
 
-        impl<T: Into<Arc<str>>> From<T> for $name {
-            fn from(text: T) -> Self {
+        impl From<Arc<str>> for $name {
+            fn from(text: Arc<str>) -> Self {
+                Self(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
                 Self(text.into())
             }
         }
@@ -62,4 +80,19 @@ text_id! {
 text_id! {
     /// What a worker calls itself. Several may have the same name; leases tell them apart.
     WorkerName
+}
+
+text_id! {
+    /// The id of an order, as clients know it.
+    OrderId
+}
+
+text_id! {
+    /// The opaque id of a customer.
+    CustomerId
+}
+
+text_id! {
+    /// A stock keeping unit: the id of a product.
+    Sku
 }

@@ -2,7 +2,6 @@
 //! the process.
 
 use crate::ids::{LeaseId, WorkerName};
-
 use crate::order::OrderSeq;
 
 /// One worker process's hold on the orders it claimed. It must be renewed before it ends; then all that it holds goes

@@ -1,8 +1,8 @@
 //! An order as the store keeps it: what changes with every step, and what never does.
 
-use crate::ids::{LeaseId, WorkerName};
 use std::sync::Arc;
 
+use crate::ids::{CustomerId, LeaseId, OrderId, WorkerName};
 use crate::money::Currency;
 use crate::pause::Parked;
 use crate::rules::Priority;
@@ -19,9 +19,9 @@ pub struct Order {
     /// The store's number.
     pub seq: OrderSeq,
     /// The id clients know.
-    pub id: Arc<str>,
+    pub id: OrderId,
     /// Opaque id of the customer.
-    pub customer_id: Arc<str>,
+    pub customer_id: CustomerId,
     /// Where it is.
     pub status: Status,
     /// The way it takes through the workers.

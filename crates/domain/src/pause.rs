@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::ids::CustomerId;
 use crate::status::Lane;
 
 /// What a pause holds back.
@@ -15,7 +16,7 @@ pub enum Scope {
     /// The orders of one lane.
     Lane(Lane),
     /// The orders of one customer, by opaque id.
-    Customer(Arc<str>),
+    Customer(CustomerId),
 }
 
 impl Scope {
@@ -45,7 +46,7 @@ pub enum Parked {
     /// A pause.
     Pause(Scope),
     /// Its customer, by opaque id, has as many orders in work as is allowed.
-    Limit(Arc<str>),
+    Limit(CustomerId),
 }
 
 impl Parked {

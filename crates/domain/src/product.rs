@@ -1,16 +1,15 @@
 //! Products and their stock.
 
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 
+use crate::ids::Sku;
 use crate::money::Currency;
 
 /// A product of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// Stock keeping unit.
-    pub sku: Arc<str>,
+    pub sku: Sku,
     /// What it is called.
     pub name: String,
     /// Millionths of the major unit for one.

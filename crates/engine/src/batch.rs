@@ -1,8 +1,7 @@
 //! A batch of commands as the store sees it: what they touch, and what they change.
 
-use ordercast_domain::ids::WorkerName;
-
 use ordercast_domain::decide::{RecentClaims, WINDOW, WorkingSet};
+use ordercast_domain::ids::WorkerName;
 use ordercast_domain::rules::Rules;
 use ordercast_store::write::{Decider, Keys, Outlook, OutlookDepth, Writes};
 

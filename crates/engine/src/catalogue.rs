@@ -1,8 +1,9 @@
 //! The catalogue in memory, as of the last commit: what connections are greeted with and drafts are made by.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use ordercast_domain::ids::Sku;
 use ordercast_domain::product::Product;
 
 /// Products by SKU and by hash.
@@ -11,8 +12,8 @@ pub struct Listing {
     /// Rises with every change.
     pub revision: u64,
     /// Products and their hashes, by SKU.
-    pub products: BTreeMap<Arc<str>, (String, Product)>,
-    by_hash: HashMap<String, Arc<str>>,
+    pub products: BTreeMap<Sku, (String, Product)>,
+    by_hash: HashMap<String, Sku>,
 }
 
 impl Listing {
@@ -37,13 +38,13 @@ impl CatalogueMirror {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         listing.revision += 1;
         for product in products {
-            let sku = Arc::clone(&product.sku);
+            let sku = product.sku.clone();
             if let Some(row) = listing.products.get_mut(&sku) {
                 row.1 = product;
                 continue;
             }
             let hash = product.hash();
-            listing.by_hash.insert(hash.clone(), Arc::clone(&sku));
+            listing.by_hash.insert(hash.clone(), sku.clone());
             listing.products.insert(sku, (hash, product));
         }
     }

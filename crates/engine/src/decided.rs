@@ -1,9 +1,9 @@
 //! What the writer learns from a decided batch, apart from what is written.
 
-use ordercast_domain::ids::WorkerName;
 use std::collections::BTreeMap;
 
 use ordercast_broker::AnnouncedEvent;
+use ordercast_domain::ids::WorkerName;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::product::Product;

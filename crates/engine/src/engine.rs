@@ -1,6 +1,5 @@
 //! The engine as others see it.
 
-use ordercast_domain::ids::LeaseId;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +11,7 @@ use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{RecentClaims, Request};
 use ordercast_domain::draft::{CustomerKey, Draft};
+use ordercast_domain::ids::{LeaseId, Sku};
 use ordercast_domain::pause::{Pause, Scope};
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_domain::rules::Rules;
@@ -189,7 +189,7 @@ impl Engine {
     pub async fn patch_product(
         &self,
         origin: Origin,
-        sku: Arc<str>,
+        sku: Sku,
         patch: ProductPatch,
     ) -> Result<Box<Product>, CommandError> {
         self.ask(origin, PatchProduct { sku, patch }).await

@@ -43,8 +43,8 @@ impl Events {
     /// Adds an event of an order; `write` appends its body.
     pub(crate) fn of_order(&mut self, order: &Order, write: impl FnOnce(&mut Vec<u8>)) {
         let topics = [
-            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
-            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+            Topic::new(TopicKind::Order, order.id.clone()),
+            Topic::new(TopicKind::Customer, order.customer_id.clone()),
         ];
         self.encoded(Log::Orders, Some(order.seq), topics.into(), write);
     }

@@ -1,8 +1,7 @@
 //! Leases of workers, external ones and this node's own, and the orders in work under them.
 
-use ordercast_domain::ids::LeaseId;
-
 use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;

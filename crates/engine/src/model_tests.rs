@@ -3,13 +3,13 @@
 //!
 //! 256 sequences, or as many as `ORDERCAST_MODEL_SEQUENCES` says.
 
-use ordercast_domain::ids::{LeaseId, WorkerName};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ordercast_access::{Origin, Principal, Rights};
 use ordercast_domain::decide::{Action, LineQuantity, RecentClaims, Request, WorkResult, WorkingSet};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Progress, Queue};
 use ordercast_domain::pause::{Pause, Scope};
@@ -245,7 +245,7 @@ type Leases = Arc<Mutex<Vec<LeaseId>>>;
 /// Who acts in a wish.
 fn actor_of(actor: u8) -> Principal {
     match actor {
-        0 | 1 => Principal::customer(customers().opaque(&format!("c{actor}"))),
+        0 | 1 => Principal::customer(customers().opaque(&format!("c{actor}")).into()),
         2 => Principal::worker("w9".into()),
         3 => Principal::local(),
         _ => Principal::user("u_1".into(), Rights::STAFF),
@@ -300,7 +300,7 @@ fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pen
             let open = order.map(|order| actions_from(order.status, &actor)).unwrap_or_default();
             let open = open.get(usize::from(*pick) % open.len().max(1)).filter(|_| pick % 8 > 0);
             let request = Request {
-                order_id: text("o", *id),
+                order_id: text("o", *id).into(),
                 action: action_of(open.copied().unwrap_or(*action), lines, *flags, now_ms),
                 reason: (flags & 0x300 != 0).then(|| "why".into()),
                 if_versions: (flags & 0x400 == 0).then(|| vec![version + u32::from(flags & 0x3800 == 0)]),
@@ -331,7 +331,7 @@ fn command(wish: &Wish, side: &Side, known: &Leases, now_ms: i64) -> Box<dyn Pen
             let active = side.active(true);
             let order = active.get(nth % active.len().max(1));
             let token = order.map_or(0, |order| order.token) + u32::from(*is_stale);
-            let order_id = order.map_or_else(|| text("o", 0), |order| Arc::clone(&order.id));
+            let order_id = order.map_or_else(|| text("o", 0).into(), |order| order.id.clone());
             // Now and then of another lease, or again what was said before.
             let lease = order.and_then(|order| order.lease.clone()).filter(|_| nth % 8 > 0);
             let lease = lease.unwrap_or_else(|| leases.last().cloned().unwrap_or_else(|| "none".into()));

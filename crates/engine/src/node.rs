@@ -1,9 +1,9 @@
 //! This node's own lease: the workers in the process hold their orders under it, as external workers do under theirs.
 
-use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::Lease;
 use ordercast_store::StoreError;
 use ordercast_store::read::ReadStore;

@@ -1,10 +1,9 @@
 //! One pass over a batch: command by command over what the store loaded.
 
-use ordercast_domain::ids::{LeaseId, WorkerName};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use ordercast_domain::decide::{self, Due, RecentClaims, Step, WorkingSet};
+use ordercast_domain::ids::{LeaseId, Sku, WorkerName};
 use ordercast_domain::order::OrderSeq;
 use ordercast_domain::rules::Rules;
 use ordercast_domain::transition::ActionName;
@@ -35,7 +34,7 @@ pub(crate) struct Pass<'a> {
     /// Whether lines of new orders are kept at hand, for actions in the same batch.
     pub(crate) keeps_lines: bool,
     pub(crate) changed_orders: BTreeSet<OrderSeq>,
-    pub(crate) changed_products: BTreeSet<Arc<str>>,
+    pub(crate) changed_products: BTreeSet<Sku>,
 }
 
 impl<'a> Pass<'a> {

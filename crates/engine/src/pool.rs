@@ -1,10 +1,10 @@
 //! The workers in the process: they do what was claimed for them and report it back.
 
-use ordercast_domain::ids::WorkerName;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use ordercast_domain::decide::WorkResult;
+use ordercast_domain::ids::WorkerName;
 use ordercast_domain::order::{Order, OrderSeq};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};

@@ -2,7 +2,6 @@
 //!
 //! 256 schedules, or as many as `ORDERCAST_TIME_SCHEDULES` says.
 
-use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use ordercast_access::{Origin, Principal};
 use ordercast_domain::decide::{RecentClaims, WorkResult};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::rules::Rules;
@@ -178,7 +178,7 @@ impl World {
     /// Fails the order, which is to be tried again later.
     fn put_off(&mut self, order: &Order) {
         let result = Some(WorkResult::Retry { reason: "busy".into(), after_ms: Some(WAIT_MS) });
-        let (order_id, lease) = (Arc::clone(&order.id), self.lease.clone());
+        let (order_id, lease) = (order.id.clone(), self.lease.clone());
         let report = Report { order_id, lease, token: order.token, result };
         self.commit(vec![unanswered(ReportWork { report })]);
     }

@@ -1,6 +1,5 @@
 //! The writer's thread: batch after batch, and after each commit the answers and the announcements.
 
-use ordercast_domain::ids::WorkerName;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, Message};
 use ordercast_domain::decide::RecentClaims;
+use ordercast_domain::ids::WorkerName;
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ordercast_domain::ids::Sku;
 use ordercast_domain::product::Product;
 use ordercast_engine::{Engine, encode};
 use ordercast_hub::Hub;
@@ -173,14 +174,14 @@ pub struct App {
 #[derive(Default)]
 struct Greeting {
     revision: Option<u64>,
-    pages: HashMap<Option<Arc<str>>, GreetingPage>,
+    pages: HashMap<Option<Sku>, GreetingPage>,
 }
 
 /// A frame of the product list, and the SKU that the next one begins after.
 #[derive(Clone)]
 pub(crate) struct GreetingPage {
     pub(crate) frame: Bytes,
-    pub(crate) next: Option<Arc<str>>,
+    pub(crate) next: Option<Sku>,
 }
 
 /// Products with their hashes.
@@ -213,11 +214,11 @@ impl App {
     }
 
     /// The products after a SKU, as many as one frame takes, and the last SKU of them when there are more.
-    pub(crate) fn products_after(&self, sku: Option<&Arc<str>>) -> (Products, Option<Arc<str>>) {
+    pub(crate) fn products_after(&self, sku: Option<&Sku>) -> (Products, Option<Sku>) {
         // The writer waits for this lock, so it is held for copying a page only, not for encoding.
         let listing = self.engine.catalogue().read();
         let (mut products, mut bytes) = (Vec::new(), 0);
-        let from = sku.map_or(Bound::Unbounded, |sku| Bound::Excluded(Arc::clone(sku)));
+        let from = sku.map_or(Bound::Unbounded, |sku| Bound::Excluded(sku.clone()));
         let mut rows = listing.products.range((from, Bound::Unbounded));
         for (_, (hash, product)) in rows.by_ref() {
             bytes += PRODUCT_BYTES + product.sku.len() + product.name.len();
@@ -226,13 +227,13 @@ impl App {
                 break;
             }
         }
-        let next = products.last().map(|(_, product)| Arc::clone(&product.sku)).filter(|_| rows.next().is_some());
+        let next = products.last().map(|(_, product)| product.sku.clone()).filter(|_| rows.next().is_some());
         (products, next)
     }
 
     /// A frame of the product list, encoded once for each state of the catalogue. The list goes on with the page
     /// after `next`: a client gets it when it has taken this one.
-    pub(crate) fn product_list(&self, after: Option<Arc<str>>) -> GreetingPage {
+    pub(crate) fn product_list(&self, after: Option<Sku>) -> GreetingPage {
         let revision = self.engine.catalogue().read().revision;
         let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
         if greeting.revision != Some(revision) {

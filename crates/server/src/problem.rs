@@ -91,11 +91,11 @@ impl Problem {
     fn of_refusal(invalid: ErrorCode, refusal: Refusal) -> Self {
         match refusal {
             Refusal::Invalid(violations) => Self::violations(invalid, violations),
-            Refusal::Conflict { order_id } => Self {
-                order_id: Some(order_id.to_string()),
+            Refusal::Conflict { id } => Self {
+                order_id: Some(id.to_string()),
                 ..Self::new(
                     ErrorCode::IdempotencyConflict,
-                    format!("{order_id} has it, for another request; use a new id and Idempotency-Key"),
+                    format!("{id} has it, for another request; use a new id and Idempotency-Key"),
                 )
             },
             Refusal::OutOfStock { line, sku, left } => {

@@ -1,9 +1,9 @@
 //! The readers: a few threads with a connection each, which take questions in turn.
 
-use ordercast_domain::ids::LeaseId;
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::ids::{LeaseId, OrderId};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::pause::Pause;
@@ -142,7 +142,7 @@ impl ReadStore for SqliteReader {
         })
     }
 
-    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
+    fn order(&self, id: OrderId) -> ReadFuture<'_, Option<(Order, Details)>> {
         self.ask(Lane::Quick, move |connection| {
             let sql = format!(
                 "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq \

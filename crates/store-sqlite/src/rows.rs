@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ordercast_domain::adjustment::{Adjustment, AdjustmentKind, AdjustmentLine};
-use ordercast_domain::ids::{LeaseId, WorkerName};
 use ordercast_domain::lease::{Lease, WorkOutcome, WorkReport};
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::{
@@ -39,13 +38,23 @@ pub(crate) fn queue_of(order: &Order) -> Option<i64> {
     })
 }
 
+/// Reads an id.
+pub(crate) fn id<T: From<Arc<str>>>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    Ok(row.get::<_, Arc<str>>(at)?.into())
+}
+
+/// Reads an id from a column that may be empty.
+fn optional_id<T: From<Arc<str>>>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    Ok(row.get::<_, Option<Arc<str>>>(at)?.map(T::from))
+}
+
 pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
     let status: &str = row.get_ref(3)?.as_str()?;
     let lane: usize = row.get(5)?;
     Ok(Order {
         seq: row.get(0)?,
-        id: row.get(1)?,
-        customer_id: row.get(2)?,
+        id: id(row, 1)?,
+        customer_id: id(row, 2)?,
         status: Status::ALL.into_iter().find(|known| known.name() == status).ok_or_else(|| unknown(3, status))?,
         lane: *Lane::ALL.get(lane).ok_or_else(|| unknown(5, "lane"))?,
         priority: Priority::from_number(row.get(6)?).ok_or_else(|| unknown(6, "priority"))?,
@@ -60,13 +69,13 @@ pub(crate) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
         accepted_at_ms: row.get(15)?,
         updated_at_ms: row.get(16)?,
         placed_at_ms: row.get(17)?,
-        worker: row.get::<_, Option<Arc<str>>>(18)?.map(WorkerName::from),
+        worker: optional_id(row, 18)?,
         started_at_ms: row.get(19)?,
         duration_ms: row.get(20)?,
         demo: row.get(21)?,
         digest: row.get::<_, Digest>(22)?,
         due_at_ms: row.get(23)?,
-        lease: row.get::<_, Option<Arc<str>>>(LEASE_COLUMN)?.map(LeaseId::from),
+        lease: optional_id(row, LEASE_COLUMN)?,
         cancel_requested: row.get(25)?,
         last_error: row.get(26)?,
         refunded: row.get(27)?,
@@ -205,20 +214,19 @@ pub(crate) fn ledger_entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
 }
 
 pub(crate) fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
-    let (id, worker): (Arc<str>, Arc<str>) = (row.get(0)?, row.get(1)?);
-    Ok(Lease { id: id.into(), worker: worker.into(), expires_at_ms: row.get(2)?, ttl_ms: row.get(3)? })
+    Ok(Lease { id: id(row, 0)?, worker: id(row, 1)?, expires_at_ms: row.get(2)?, ttl_ms: row.get(3)? })
 }
 
 pub(crate) fn work_report(row: &Row<'_>) -> rusqlite::Result<WorkReport> {
     let name = row.get_ref(3)?.as_str()?;
     let outcome =
         WorkOutcome::ALL.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| unknown(3, name))?;
-    Ok(WorkReport { seq: row.get(0)?, token: row.get(1)?, lease: row.get::<_, Arc<str>>(2)?.into(), outcome })
+    Ok(WorkReport { seq: row.get(0)?, token: row.get(1)?, lease: id(row, 2)?, outcome })
 }
 
 pub(crate) fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
     Ok(Product {
-        sku: row.get(0)?,
+        sku: id(row, 0)?,
         name: row.get(1)?,
         price: row.get(2)?,
         currency: currency(row, 3)?,
@@ -238,7 +246,7 @@ pub(crate) fn adjustment(row: &Row<'_>) -> rusqlite::Result<Adjustment> {
         amount: row.get(2)?,
         rounding: row.get(3)?,
         currency: currency(row, 4)?,
-        customer_id: row.get(5)?,
+        customer_id: optional_id(row, 5)?,
         lines: lines.into_iter().map(line).collect(),
         notes: row.get(7)?,
         placed_at_ms: row.get(8)?,

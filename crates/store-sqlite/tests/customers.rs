@@ -1,11 +1,10 @@
 //! Orders by customer: the same as the model's whatever the sizes of the index's tail and of its segments, and with
 //! both changed from one opening to the next.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use ordercast_domain::decide::{self, Placement, RecentClaims};
 use ordercast_domain::draft::{CustomerKey, ItemInput, OrderInput, draft_order};
+use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::money::Currency;
 use ordercast_domain::order::Order;
@@ -42,7 +41,7 @@ enum Step {
 }
 
 /// The customers' opaque ids; the last one never orders.
-fn customer_id(customer: usize) -> Arc<str> {
+fn customer_id(customer: usize) -> CustomerId {
     CustomerKey::new([7; 32]).opaque(&format!("customer {customer}"))
 }
 
@@ -52,8 +51,8 @@ fn event(order: &Order) -> EventInsert {
         log: Log::Orders,
         order: Some(order.seq),
         topics: [
-            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
-            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+            Topic::new(TopicKind::Order, order.id.clone()),
+            Topic::new(TopicKind::Customer, order.customer_id.clone()),
         ]
         .into(),
         body: Bytes::from(body),
@@ -105,7 +104,7 @@ fn claim(writer: &mut dyn WriteStore, at_ms: i64) {
     });
 }
 
-fn list(reader: &dyn ReadStore, query: &OrderQuery) -> (Vec<Arc<str>>, Option<u64>) {
+fn list(reader: &dyn ReadStore, query: &OrderQuery) -> (Vec<OrderId>, Option<u64>) {
     let page = wait(reader.orders(query.clone())).expect("readable");
     (page.orders.into_iter().map(|(order, _)| order.id).collect(), page.next)
 }

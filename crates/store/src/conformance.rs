@@ -137,8 +137,8 @@ fn event(order: &Order, text: &str) -> EventInsert {
         log: Log::Orders,
         order: Some(order.seq),
         topics: [
-            Topic::new(TopicKind::Order, Arc::clone(&order.id)),
-            Topic::new(TopicKind::Customer, Arc::clone(&order.customer_id)),
+            Topic::new(TopicKind::Order, order.id.clone()),
+            Topic::new(TopicKind::Customer, order.customer_id.clone()),
         ]
         .into(),
         body: Bytes::from(format!("{{\"id\":\"{}\",\"text\":\"{text}\"}}", order.id)),

@@ -2,7 +2,6 @@
 //!
 //! It keeps the promises of a store except durability: it is gone with the process.
 
-use ordercast_domain::ids::LeaseId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::decide::{ActionRecord, CatalogueSet, KeyRecord, OrderLines, OrderSet, WorkingSet};
+use ordercast_domain::ids::{LeaseId, OrderId, Sku};
 use ordercast_domain::lease::{Lease, WorkReport};
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
 use ordercast_domain::pause::{Parked, Pause, Scope};
@@ -39,7 +39,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 struct State {
     logs: [Journal; Log::ALL.len()],
     orders: BTreeMap<OrderSeq, (Order, Details)>,
-    ids: HashMap<Arc<str>, OrderSeq>,
+    ids: HashMap<OrderId, OrderSeq>,
     keys: HashMap<Arc<str>, KeyRecord>,
     actions: HashMap<Arc<str>, ActionRecord>,
     ready: BTreeSet<(i64, OrderSeq)>,
@@ -49,7 +49,7 @@ struct State {
     leases: BTreeMap<LeaseId, Lease>,
     reports: HashMap<(OrderSeq, u32), WorkReport>,
     pauses: BTreeMap<Scope, Pause>,
-    products: BTreeMap<Arc<str>, Product>,
+    products: BTreeMap<Sku, Product>,
     adjustments: Vec<Adjustment>,
     stamps: Option<StampClock>,
     batches: RecentBatches,
@@ -194,13 +194,13 @@ impl State {
         let mut with_lines = keys.orders.lines_of.clone();
         for id in &keys.orders.ids {
             if let Some(&seq) = self.ids.get(id) {
-                set.orders.by_id.insert(Arc::clone(id), seq);
+                set.orders.by_id.insert(id.clone(), seq);
                 wanted.push(seq);
             }
         }
         for id in &keys.orders.acted_on {
             if let Some(&seq) = self.ids.get(id) {
-                set.orders.by_id.insert(Arc::clone(id), seq);
+                set.orders.by_id.insert(id.clone(), seq);
                 with_lines.push(seq);
             }
         }
@@ -220,7 +220,7 @@ impl State {
         set.work.reports.extend(reports.map(|report| ((report.seq, report.token), report.clone())));
         for sku in &keys.catalogue.skus {
             if let Some(product) = self.products.get(sku) {
-                set.catalogue.products.insert(Arc::clone(sku), product.clone());
+                set.catalogue.products.insert(sku.clone(), product.clone());
             }
         }
         for adjustment in self.adjustments.iter().filter(|adjustment| keys.money.adjustments.contains(&adjustment.id)) {
@@ -280,8 +280,8 @@ impl State {
 
     fn load_limited(&self, keys: &Keys, set: &mut WorkingSet) {
         for (customer_id, count) in set.leaving(keys.queue.pauses) {
-            for order in self.parked_by(&Parked::Limit(Arc::clone(&customer_id))).take(count) {
-                set.queue.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
+            for order in self.parked_by(&Parked::Limit(customer_id.clone())).take(count) {
+                set.queue.limited.entry(customer_id.clone()).or_default().push_back(order.seq);
                 set.orders.by_seq.insert(order.seq, order.clone());
             }
         }
@@ -293,7 +293,7 @@ impl State {
             let moves = self.fulfilments.get(seq).map_or(&[][..], |fulfilment| &fulfilment.moves);
             let lines = OrderLines::new(Arc::new(details.clone()), moves);
             for product in lines.reserved_skus().filter_map(|sku| self.products.get(sku)) {
-                set.catalogue.products.insert(Arc::clone(&product.sku), product.clone());
+                set.catalogue.products.insert(product.sku.clone(), product.clone());
             }
             set.orders.lines.insert(*seq, lines);
         }
@@ -330,13 +330,13 @@ impl State {
         let Writes { orders, queue, catalogue, money, work, logs } = writes;
         for insert in orders.new {
             let (order, details) = (Arc::unwrap_or_clone(insert.order), Arc::unwrap_or_clone(insert.details));
-            self.ids.insert(Arc::clone(&order.id), order.seq);
+            self.ids.insert(order.id.clone(), order.seq);
             self.enqueue(&order);
             self.orders.insert(order.seq, (order, details));
         }
         for (key, seq) in orders.keys {
             if let Some((order, _)) = self.orders.get(&seq) {
-                self.keys.insert(key, KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest });
+                self.keys.insert(key, KeyRecord { order_id: order.id.clone(), digest: order.digest });
             }
         }
         self.actions.extend(orders.action_keys);
@@ -363,7 +363,7 @@ impl State {
             self.pauses.remove(&scope);
         }
         for product in catalogue.products {
-            self.products.insert(Arc::clone(&product.sku), product);
+            self.products.insert(product.sku.clone(), product);
         }
         self.adjustments.extend(money.adjustments);
         let trimmed = logs.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
@@ -453,7 +453,7 @@ impl ReadStore for ModelStore {
         Box::pin(async move { Ok(lease) })
     }
 
-    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>> {
+    fn order(&self, id: OrderId) -> ReadFuture<'_, Option<(Order, Details)>> {
         let state = self.state();
         let order = state.ids.get(&id).and_then(|seq| state.orders.get(seq)).cloned();
         Box::pin(async move { Ok(order) })

@@ -1,9 +1,7 @@
 //! The read half beside the logs: orders, products, adjustments.
 
-use ordercast_domain::ids::LeaseId;
-use std::sync::Arc;
-
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::ids::{CustomerId, LeaseId, OrderId};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::pause::Pause;
@@ -19,7 +17,7 @@ pub struct OrderQuery {
     /// Only those in this status; for an active one, on this lane if given.
     pub status: Option<(Status, Option<Lane>)>,
     /// Only those of this customer, by opaque id.
-    pub customer_id: Option<Arc<str>>,
+    pub customer_id: Option<CustomerId>,
     /// Only those of this priority.
     pub priority: Option<Priority>,
     /// Only those accepted at this time or later, in milliseconds since 1970.
@@ -98,7 +96,7 @@ pub trait ReadStore: ReadLogs {
     fn lease(&self, id: LeaseId) -> ReadFuture<'_, Option<Lease>>;
 
     /// An order by id.
-    fn order(&self, id: Arc<str>) -> ReadFuture<'_, Option<(Order, Details)>>;
+    fn order(&self, id: OrderId) -> ReadFuture<'_, Option<(Order, Details)>>;
 
     /// What was sent, returned and given back of an order, oldest first.
     fn fulfilment(&self, seq: OrderSeq) -> ReadFuture<'_, Fulfilment>;

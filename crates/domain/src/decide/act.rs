@@ -53,14 +53,14 @@ pub fn act(
 ) -> Result<Acted, Refusal> {
     let seq = *set.orders.by_id.get(&request.order_id).ok_or(Refusal::NotFound)?;
     let order = set.orders.by_seq.get(&seq).ok_or(Refusal::NotFound)?;
-    if actor.customer_id().is_some_and(|customer_id| *customer_id != order.customer_id) {
+    if actor.customer_id().is_some_and(|customer_id| customer_id != order.customer_id.shared()) {
         return Err(Refusal::NotFound);
     }
     if order.status == Status::Active && actor.kind == Kind::Worker {
         // What a worker does to an order in work goes by its token.
         return Err(Refusal::StaleToken);
     }
-    let record = |key| (key, ActionRecord { seq, order_id: Arc::clone(&order.id), digest: request.digest() });
+    let record = |key| (key, ActionRecord { seq, order_id: order.id.clone(), digest: request.digest() });
     let key = request.key.clone().map(record);
     if let Some((key, asked)) = &key
         && let Some(known) = set.orders.actions.get(key)
@@ -68,7 +68,7 @@ pub fn act(
         // A repeated request finds the order changed: by itself. Its version is not looked at.
         return match known == asked {
             true => Ok(Acted::Unchanged { order: Box::new(order.clone()), replayed: true }),
-            false => Err(Refusal::Conflict { order_id: Arc::clone(&known.order_id) }),
+            false => Err(Refusal::Conflict { id: Arc::clone(known.order_id.shared()) }),
         };
     }
     if request.if_versions.as_ref().is_some_and(|versions| !versions.contains(&order.version)) {

@@ -71,7 +71,7 @@ fn staff() -> Principal {
 }
 
 fn customer() -> Principal {
-    Principal::customer(CustomerKey::new([1; 32]).opaque("ann"))
+    Principal::customer(CustomerKey::new([1; 32]).opaque("ann").into())
 }
 
 /// Both clocks say `now_ms`.
@@ -323,7 +323,7 @@ fn a_repeated_request_is_done_once_and_versions_are_looked_at() {
     ));
     assert_eq!(set.orders.by_seq[&1].refunded, 500);
     let other = act(&mut set, (&keyed("6", 4), &staff()), &rules(), NOW).unwrap_err();
-    assert_eq!(other, Refusal::Conflict { order_id: "a1".into() });
+    assert_eq!(other, Refusal::Conflict { id: "a1".into() });
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::product::{Product, ProductPatch};
 /// [`Refusal::Invalid`] when orders hold more than the new stock.
 pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refusal> {
     let Some(known) = set.catalogue.products.get_mut(&product.sku) else {
-        set.catalogue.products.insert(Arc::clone(&product.sku), product.clone());
+        set.catalogue.products.insert(product.sku.clone(), product.clone());
         set.catalogue.has_products = true;
         return Ok(true);
     };
@@ -37,7 +37,7 @@ pub fn put_product(set: &mut WorkingSet, product: &Product) -> Result<bool, Refu
 pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Result<(Adjustment, bool), Refusal> {
     match set.money.adjustments.get(&adjustment.id) {
         Some(known) if known.digest == adjustment.digest => Ok((known.clone(), false)),
-        Some(_) => Err(Refusal::Conflict { order_id: Arc::clone(&adjustment.id) }),
+        Some(_) => Err(Refusal::Conflict { id: Arc::clone(&adjustment.id) }),
         None => {
             let placed_at_ms = Some(adjustment.placed_at_ms.unwrap_or(now_ms));
             let stored = Adjustment { placed_at_ms, created_at_ms: now_ms, ..adjustment.clone() };

@@ -1,7 +1,8 @@
 //! How many orders are in work.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+
+use crate::ids::CustomerId;
 
 /// The orders in work, counted in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,17 +10,17 @@ pub struct InWork {
     /// All of them.
     pub all: usize,
     /// By customer; who is not named has none.
-    pub by_customer: HashMap<Arc<str>, usize>,
+    pub by_customer: HashMap<CustomerId, usize>,
 }
 
 impl InWork {
     /// Counts an order.
-    pub fn add(&mut self, customer_id: &Arc<str>) {
+    pub fn add(&mut self, customer_id: &CustomerId) {
         self.all += 1;
-        *self.by_customer.entry(Arc::clone(customer_id)).or_default() += 1;
+        *self.by_customer.entry(customer_id.clone()).or_default() += 1;
     }
 
-    pub(super) fn remove(&mut self, customer_id: &Arc<str>) {
+    pub(super) fn remove(&mut self, customer_id: &CustomerId) {
         self.all = self.all.saturating_sub(1);
         if let Some(count) = self.by_customer.get_mut(customer_id) {
             *count = count.saturating_sub(1);

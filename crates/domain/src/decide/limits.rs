@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::in_work::InWork;
 use super::set::WorkingSet;
+use crate::ids::CustomerId;
 use crate::order::{Order, OrderSeq, Queue};
 use crate::pause::Parked;
 use crate::rules::Concurrency;
@@ -30,10 +31,10 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq, limits: &Concurrency) ->
     if order.queue() != Some(Queue::Ready) || set.queue.in_work.as_ref().is_some_and(has_room) {
         return false;
     }
-    order.parked_by = Some(Parked::Limit(Arc::clone(&order.customer_id)));
+    order.parked_by = Some(Parked::Limit(order.customer_id.clone()));
     set.queue.parked.push((seq, Queue::Limited));
     // What leaves in this same batch makes room for it.
-    set.queue.limited.entry(Arc::clone(&order.customer_id)).or_default().push_back(seq);
+    set.queue.limited.entry(order.customer_id.clone()).or_default().push_back(seq);
     true
 }
 
@@ -51,7 +52,7 @@ pub fn follow(set: &mut WorkingSet, was: Option<Queue>, order: &Order) -> Option
 }
 
 /// Puts the next order of a customer that the limit has parked back into the queue.
-pub(super) fn readmit(set: &mut WorkingSet, customer_id: &Arc<str>) -> Option<OrderSeq> {
+pub(super) fn readmit(set: &mut WorkingSet, customer_id: &CustomerId) -> Option<OrderSeq> {
     let parked = set.queue.limited.get_mut(customer_id)?;
     while let Some(seq) = parked.pop_front() {
         let Some(order) = set.orders.by_seq.get_mut(&seq) else { continue };

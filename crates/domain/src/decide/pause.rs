@@ -1,7 +1,5 @@
 //! Holding back the orders of a queue or a customer, and letting them go on.
 
-use std::sync::Arc;
-
 use super::limits::readmit;
 use super::refusal::Refusal;
 use super::set::WorkingSet;
@@ -59,7 +57,7 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq) -> bool {
     let holds = |scope: &Scope| set.queue.pauses.get(scope).is_some_and(|pause| !pause.is_ending);
     let Some(scope) = scopes_of(order).into_iter().find(holds) else { return false };
     order.parked_by = Some(Parked::Pause(scope));
-    let customer_id = Arc::clone(&order.customer_id);
+    let customer_id = order.customer_id.clone();
     set.queue.parked.push((seq, Queue::Parked));
     // What it held a place for need not wait for the end of the pause.
     let readmitted = readmit(set, &customer_id);
@@ -69,7 +67,7 @@ pub(super) fn park(set: &mut WorkingSet, seq: OrderSeq) -> bool {
 
 /// Every scope that an order is in, the widest first.
 fn scopes_of(order: &Order) -> [Scope; 3] {
-    [Scope::All, Scope::Lane(order.lane), Scope::Customer(Arc::clone(&order.customer_id))]
+    [Scope::All, Scope::Lane(order.lane), Scope::Customer(order.customer_id.clone())]
 }
 
 /// Puts orders back into the queue that a pause had parked which is lifted; `None` when it holds none any more, and

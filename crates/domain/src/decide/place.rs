@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::set::{KeyRecord, WorkingSet};
 use super::stock::reserve;
 use crate::draft::Draft;
+use crate::ids::OrderId;
 use crate::order::{Details, Line, Order, OrderSeq, Timer};
 use crate::rules::{Facts, Rules};
 use crate::status::Status;
@@ -26,7 +27,7 @@ pub enum Placement {
     /// It is there already.
     Replayed {
         /// The order's id.
-        order_id: Arc<str>,
+        order_id: OrderId,
         /// The store's number, when it was found by id under a key that is new: the key is then remembered too.
         key_for: Option<OrderSeq>,
     },
@@ -60,7 +61,7 @@ pub fn place(
     draft: &Draft,
     (rules, may_set_prices): (&Rules, bool),
     now_ms: i64,
-    new_id: impl FnOnce() -> Arc<str>,
+    new_id: impl FnOnce() -> OrderId,
 ) -> Result<Placement, Refusal> {
     if let Some(replay) = find_replay(set, draft)? {
         return Ok(replay);
@@ -82,7 +83,7 @@ pub fn place(
     let order = Order {
         seq: set.orders.next_seq,
         id: draft.id.clone().unwrap_or_else(new_id),
-        customer_id: Arc::clone(&draft.customer_id),
+        customer_id: draft.customer_id.clone(),
         status,
         lane: judgement.lane,
         priority: draft.priority,
@@ -113,11 +114,11 @@ pub fn place(
     set.orders.next_seq += 1;
     // Who looks for it in the same batch knows its id or its key; a drawn id nobody knows yet.
     if draft.id.is_some() || draft.key.is_some() {
-        set.orders.by_id.insert(Arc::clone(&order.id), order.seq);
+        set.orders.by_id.insert(order.id.clone(), order.seq);
         set.orders.by_seq.insert(order.seq, order.clone());
     }
     if let Some(key) = &draft.key {
-        set.orders.keys.insert(Arc::clone(key), KeyRecord { order_id: Arc::clone(&order.id), digest: draft.digest });
+        set.orders.keys.insert(Arc::clone(key), KeyRecord { order_id: order.id.clone(), digest: draft.digest });
     }
     Ok(Placement::Accepted { order: Arc::new(order), details, reason: judgement.hold_reason })
 }
@@ -127,15 +128,15 @@ fn find_replay(set: &mut WorkingSet, draft: &Draft) -> Result<Option<Placement>,
     let by_id = || {
         let seq = set.orders.by_id.get(draft.id.as_ref()?)?;
         let order = set.orders.by_seq.get(seq)?;
-        Some(KeyRecord { order_id: Arc::clone(&order.id), digest: order.digest })
+        Some(KeyRecord { order_id: order.id.clone(), digest: order.digest })
     };
     let is_new_key = draft.key.is_some() && by_key.is_none();
     let Some(record) = by_key.or_else(by_id) else { return Ok(None) };
     if record.digest != draft.digest {
-        return Err(Refusal::Conflict { order_id: record.order_id });
+        return Err(Refusal::Conflict { id: Arc::clone(record.order_id.shared()) });
     }
     let key_for = set.orders.by_id.get(&record.order_id).copied().filter(|_| is_new_key);
-    let order_id = Arc::clone(&record.order_id);
+    let order_id = record.order_id.clone();
     if let (Some(_), Some(key)) = (key_for, &draft.key) {
         set.orders.keys.insert(Arc::clone(key), record);
     }

@@ -31,7 +31,7 @@ fn tea(stock: i64) -> Product {
 }
 
 fn set_with(products: &[Product]) -> WorkingSet {
-    let products = products.iter().map(|product| (Arc::clone(&product.sku), product.clone())).collect();
+    let products = products.iter().map(|product| (product.sku.clone(), product.clone())).collect();
     WorkingSet {
         catalogue: CatalogueSet { products, ..CatalogueSet::default() },
         orders: OrderSet { next_seq: 1, ..OrderSet::default() },
@@ -98,7 +98,7 @@ fn the_same_request_gives_the_same_order_and_another_is_a_conflict() {
         assert!(matches!(placed(&mut set, &again), Ok(Placement::Replayed { order_id, .. }) if &*order_id == "a1"));
     }
     let other = Draft { digest: [9; 16], ..first };
-    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
+    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { id: "a1".into() });
     assert_eq!(set.orders.by_seq.len(), 1);
 }
 
@@ -111,7 +111,7 @@ fn a_new_key_for_a_known_id_is_remembered() {
     assert!(matches!(placed(&mut set, &keyed), Ok(Placement::Replayed { key_for: Some(1), .. })));
     assert!(matches!(placed(&mut set, &keyed), Ok(Placement::Replayed { key_for: None, .. })));
     let other = Draft { id: None, key: Some("k".into()), ..draft(&[("tea", 2)]) };
-    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { order_id: "a1".into() });
+    assert_eq!(placed(&mut set, &other).unwrap_err(), Refusal::Conflict { id: "a1".into() });
 }
 
 #[test]

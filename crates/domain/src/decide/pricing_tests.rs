@@ -14,7 +14,7 @@ fn product(sku: &str, price: i64, code: &str) -> Product {
 fn shop() -> WorkingSet {
     let products =
         [product("tea", 2_500_000, "USD"), product("cake", 3_605_000, "USD"), product("pie", 4_000_000, "EUR")];
-    let products = products.map(|product| (Arc::clone(&product.sku), product)).into();
+    let products = products.map(|product| (product.sku.clone(), product)).into();
     WorkingSet {
         catalogue: CatalogueSet { products, has_products: true },
         orders: OrderSet { next_seq: 1, ..OrderSet::default() },

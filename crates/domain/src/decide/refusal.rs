@@ -12,10 +12,10 @@ use crate::transition::ActionName;
 pub enum Refusal {
     /// Fields break rules.
     Invalid(Vec<Violation>),
-    /// The id or key was used for another body; names the order that has it.
+    /// The id or key was used for another body.
     Conflict {
-        /// The first order's id.
-        order_id: Arc<str>,
+        /// The id of the order or adjustment that has it.
+        id: Arc<str>,
     },
     /// Less is left than a line asks for.
     OutOfStock {

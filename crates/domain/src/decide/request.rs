@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::ids::OrderId;
 use crate::order::Digest;
 use crate::transition::ActionName;
 
@@ -87,7 +88,7 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The order's id.
-    pub order_id: Arc<str>,
+    pub order_id: OrderId,
     /// What is to be done.
     pub action: Action,
     /// Why.

@@ -1,8 +1,8 @@
 //! What the store knows of the things a batch touches.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use crate::ids::CustomerId;
 use crate::order::{Order, Queue};
 
 mod catalogue;
@@ -40,13 +40,13 @@ impl WorkingSet {
     /// How many orders that limits have parked this batch may look at, by customer: one for each order that is ready or in
     /// work, whose place it would take, and one for each that is parked itself and may be moved before that. Orders that
     /// are only next to start leave without a claim when a pause holds them back: `may_pause` says that one may begin.
-    pub fn leaving(&self, may_pause: bool) -> BTreeMap<Arc<str>, usize> {
-        let mut leaving: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    pub fn leaving(&self, may_pause: bool) -> BTreeMap<CustomerId, usize> {
+        let mut leaving: BTreeMap<CustomerId, usize> = BTreeMap::new();
         let may_leave = |order: &&Order| matches!(order.queue(), Some(Queue::Ready | Queue::InWork | Queue::Limited));
         let next = self.queue.ready.orders().filter(|_| may_pause || !self.queue.pauses.is_empty());
         let next = next.map(|order| &**order).filter(|order| !self.orders.by_seq.contains_key(&order.seq));
         for order in self.orders.by_seq.values().chain(next).filter(may_leave) {
-            *leaving.entry(Arc::clone(&order.customer_id)).or_default() += 1;
+            *leaving.entry(order.customer_id.clone()).or_default() += 1;
         }
         leaving
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ordercast_access::Principal;
 
 use super::refusal::Refusal;
+use crate::ids::Sku;
 use crate::order::{LedgerEntry, LineMove, Order, Queue, Timer};
 use crate::status::Status;
 use crate::transition::{ActionName, Move, actions_from, find};
@@ -29,7 +30,7 @@ pub struct Step {
     /// Money it gave back.
     pub entry: Option<LedgerEntry>,
     /// Products whose stock it changed; they may repeat.
-    pub skus: Vec<Arc<str>>,
+    pub skus: Vec<Sku>,
 }
 
 /// The row of the table for a step of `order`.

@@ -1,9 +1,8 @@
 //! Stock that orders hold: reserved when they are accepted, released or consumed by later steps.
 
-use std::sync::Arc;
-
 use super::refusal::Refusal;
 use super::set::WorkingSet;
+use crate::ids::Sku;
 use crate::order::{Line, OrderSeq};
 use crate::product::Product;
 
@@ -47,7 +46,7 @@ fn give_back(set: &mut WorkingSet, lines: &mut [Line]) {
 }
 
 /// Lets go of all that an order still holds: what was neither shipped nor called off. Returns the SKUs that changed.
-pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Arc<str>> {
+pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Sku> {
     let mut skus = Vec::new();
     let Some(known) = set.orders.lines.get(&seq) else { return skus };
     for (line, progress) in known.details.lines.iter().zip(&known.progress) {
@@ -58,7 +57,7 @@ pub(super) fn release(set: &mut WorkingSet, seq: OrderSeq) -> Vec<Arc<str>> {
         if let Some(product) = set.catalogue.products.get_mut(line.sku.as_str()) {
             product.reserved -= i64::from(held);
             check(product);
-            skus.push(Arc::clone(&product.sku));
+            skus.push(product.sku.clone());
         }
     }
     skus
@@ -76,7 +75,7 @@ pub(super) enum Units {
 }
 
 /// Moves units of a line; returns its SKU when stock is counted for it.
-pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quantity: u32) -> Option<Arc<str>> {
+pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quantity: u32) -> Option<Sku> {
     if line.reserved == 0 {
         return None;
     }
@@ -91,5 +90,5 @@ pub(super) fn move_units(set: &mut WorkingSet, line: &Line, units: Units, quanti
         Units::Restocked => product.stock = product.stock.map(|stock| stock.saturating_add(quantity)),
     }
     check(product);
-    Some(Arc::clone(&product.sku))
+    Some(product.sku.clone())
 }

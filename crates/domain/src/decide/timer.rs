@@ -38,7 +38,7 @@ pub fn come_due(set: &mut WorkingSet, seq: OrderSeq, now_ms: i64) -> Option<Due>
     }
     let (to, action, actor, reason) = match order.status {
         Status::Pending | Status::Retrying if order.cancel_requested => {
-            let customer = Principal::customer(order.customer_id.clone());
+            let customer = Principal::customer(order.customer_id.clone().into());
             (Status::Cancelled, ActionName::Cancel, customer, ASKED_FOR)
         }
         Status::Scheduled => (Status::Pending, ActionName::Start, Principal::system(), TIME_CAME),

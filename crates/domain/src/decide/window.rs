@@ -9,6 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::ids::CustomerId;
 use crate::order::Order;
 
 /// How many of the orders that are next are looked at, and how many claims are remembered.
@@ -93,10 +94,10 @@ impl Window {
 #[derive(Debug, Default)]
 pub struct RecentClaims {
     /// Oldest first.
-    claims: VecDeque<Arc<str>>,
-    counts: HashMap<Arc<str>, usize>,
+    claims: VecDeque<CustomerId>,
+    counts: HashMap<CustomerId, usize>,
     /// What each claim since [`RecentClaims::settle`] pushed out.
-    pushed_out: Vec<Option<Arc<str>>>,
+    pushed_out: Vec<Option<CustomerId>>,
 }
 
 impl RecentClaims {
@@ -112,15 +113,15 @@ impl RecentClaims {
                 self.uncount(&customer_id);
             }
             if let Some(customer_id) = pushed_out {
-                *self.counts.entry(Arc::clone(&customer_id)).or_default() += 1;
+                *self.counts.entry(customer_id.clone()).or_default() += 1;
                 self.claims.push_front(customer_id);
             }
         }
     }
 
-    pub(super) fn add(&mut self, customer_id: &Arc<str>) {
-        self.claims.push_back(Arc::clone(customer_id));
-        *self.counts.entry(Arc::clone(customer_id)).or_default() += 1;
+    pub(super) fn add(&mut self, customer_id: &CustomerId) {
+        self.claims.push_back(customer_id.clone());
+        *self.counts.entry(customer_id.clone()).or_default() += 1;
         let pushed_out = if self.claims.len() > WINDOW { self.claims.pop_front() } else { None };
         if let Some(customer_id) = &pushed_out {
             self.uncount(customer_id);
@@ -132,7 +133,7 @@ impl RecentClaims {
         self.counts.get(customer_id).copied().unwrap_or(0)
     }
 
-    fn uncount(&mut self, customer_id: &Arc<str>) {
+    fn uncount(&mut self, customer_id: &CustomerId) {
         if let Some(count) = self.counts.get_mut(customer_id) {
             *count -= 1;
             if *count == 0 {

@@ -102,7 +102,7 @@ fn who_comes_back_stands_where_its_key_belongs() {
 #[test]
 fn a_batch_that_is_decided_again_finds_the_claims_as_they_were() {
     let mut claimed = RecentClaims::default();
-    let customers = |count: usize| (0..count).map(|n| Arc::<str>::from(format!("c{}", n % 7)));
+    let customers = |count: usize| (0..count).map(|n| CustomerId::from(format!("c{}", n % 7)));
     customers(WINDOW - 2).for_each(|customer| claimed.add(&customer));
     claimed.settle();
     let shown = |claimed: &RecentClaims| format!("{:?} {:?}", claimed.claims, BTreeMap::from_iter(&claimed.counts));

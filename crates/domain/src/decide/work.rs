@@ -1,6 +1,5 @@
 //! Orders in work: claimed, ended, given back, taken from workers that are gone.
 
-use crate::ids::{LeaseId, WorkerName};
 use std::sync::Arc;
 
 use ordercast_access::Principal;
@@ -12,6 +11,7 @@ use super::set::WorkingSet;
 use super::step::{Step, advance, row_of};
 use super::stock::release;
 use super::window::RecentClaims;
+use crate::ids::{LeaseId, WorkerName};
 use crate::lease::{WorkOutcome, WorkReport};
 use crate::order::{Order, OrderSeq, Queue, Timer};
 use crate::rules::{Concurrency, Retries};

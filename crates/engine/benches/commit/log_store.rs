@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ordercast_domain::decide::{OrderSet, WorkingSet};
+use ordercast_domain::ids::OrderId;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
@@ -25,7 +26,7 @@ pub(crate) struct LogStore {
     record_bytes: usize,
     buffer: Vec<u8>,
     head: u64,
-    by_id: HashMap<Arc<str>, Arc<Order>>,
+    by_id: HashMap<OrderId, Arc<Order>>,
 }
 
 impl LogStore {
@@ -60,7 +61,7 @@ impl LogStore {
         let range = LogRange { log: Log::Orders, epoch: Epoch("bench".into()), first: self.head + 1, count };
         self.head += count;
         for insert in writes.orders.new {
-            self.by_id.insert(Arc::clone(&insert.order.id), insert.order);
+            self.by_id.insert(insert.order.id.clone(), insert.order);
         }
         Ok(Committed { logs: vec![range], sync_us, ..Committed::default() })
     }

@@ -1,7 +1,5 @@
 //! Doing something to an order: cancel, hold, fulfil and the like.
 
-use std::sync::Arc;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Acted, Refusal, Request};
 use ordercast_domain::order::Order;
@@ -32,7 +30,7 @@ impl Command for Act {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.orders.acted_on.push(Arc::clone(&self.request.order_id));
+        keys.orders.acted_on.push(self.request.order_id.clone());
         keys.orders.action_keys.extend(self.request.key.clone());
     }
 

@@ -1,9 +1,8 @@
 //! Claiming orders for an external worker, under its lease or a new one.
 
-use ordercast_domain::ids::{LeaseId, WorkerName};
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
+use ordercast_domain::ids::{LeaseId, WorkerName};
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::Order;
 use ordercast_store::write::Keys;

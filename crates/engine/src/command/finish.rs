@@ -1,9 +1,8 @@
 //! Taking over what workers in the process have done.
 
-use ordercast_domain::ids::WorkerName;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal, WorkResult};
+use ordercast_domain::ids::WorkerName;
 use ordercast_domain::order::OrderSeq;
 use ordercast_store::write::Keys;
 

@@ -1,9 +1,8 @@
 //! Giving orders back at a start: those that this node's workers had when it ended, and those that nobody holds.
 
-use ordercast_domain::ids::LeaseId;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::ABANDONED;
 use ordercast_domain::order::OrderSeq;
 use ordercast_store::write::Keys;

@@ -1,9 +1,8 @@
 //! Changing the named fields of one product.
 
-use std::sync::Arc;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
+use ordercast_domain::ids::Sku;
 use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_store::write::Keys;
 
@@ -11,7 +10,7 @@ use super::{Command, ROW_BYTES};
 use crate::pass::Pass;
 
 pub(crate) struct PatchProduct {
-    pub(crate) sku: Arc<str>,
+    pub(crate) sku: Sku,
     pub(crate) patch: ProductPatch,
 }
 
@@ -25,12 +24,12 @@ impl Command for PatchProduct {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.catalogue.skus.push(Arc::clone(&self.sku));
+        keys.catalogue.skus.push(self.sku.clone());
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<Box<Product>, Refusal> {
         if decide::patch_product(&mut pass.set, &self.sku, &self.patch)? {
-            pass.changed_products.insert(Arc::clone(&self.sku));
+            pass.changed_products.insert(self.sku.clone());
         }
         let product = pass.set.catalogue.products.get(&self.sku).cloned();
         product.map(Box::new).ok_or_else(|| Refusal::UnknownProduct { sku: self.sku.to_string() })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ordercast_access::{Origin, Resource, Right, may};
 use ordercast_domain::decide::{self, OrderLines, Placement, Refusal};
 use ordercast_domain::draft::Draft;
+use ordercast_domain::ids::{OrderId, Sku};
 use ordercast_domain::order::{Details, Order};
 use ordercast_store::write::{Keys, OrderInsert};
 
@@ -25,7 +26,7 @@ pub enum Placed {
     /// It was accepted before, under this id.
     Replayed {
         /// The order's id.
-        order_id: Arc<str>,
+        order_id: OrderId,
     },
 }
 
@@ -47,7 +48,7 @@ impl Command for Place {
         keys.orders.keys.extend(draft.key.clone());
         // What this process knows of the catalogue is only a hint: the store passes over SKUs while it has no products.
         let lines = draft.details.lines.iter().filter(|line| !line.plain);
-        keys.catalogue.skus.extend(lines.map(|line| Arc::from(line.sku.as_str())));
+        keys.catalogue.skus.extend(lines.map(|line| Sku::from(line.sku.as_str())));
     }
 
     fn decide(&self, origin: &Origin, pass: &mut Pass<'_>) -> Result<Placed, Refusal> {
@@ -56,19 +57,20 @@ impl Command for Place {
         // Whether the order may have other prices than the catalogue's.
         let may_set_prices = may(&origin.principal, Right::SetPrices, Resource::AllOrders);
         let rules = (pass.rules, may_set_prices);
-        let (order, details, reason) = match decide::place(&mut pass.set, draft, rules, now_ms, || ids.draw(now_ms))? {
-            Placement::Replayed { order_id, key_for } => {
-                pass.writes.orders.keys.extend(draft.key.clone().zip(key_for));
-                pass.decided.replayed += 1;
-                return Ok(Placed::Replayed { order_id });
-            }
-            Placement::Accepted { order, details, reason } => (order, details, reason),
-        };
+        let (order, details, reason) =
+            match decide::place(&mut pass.set, draft, rules, now_ms, || ids.draw(now_ms).into())? {
+                Placement::Replayed { order_id, key_for } => {
+                    pass.writes.orders.keys.extend(draft.key.clone().zip(key_for));
+                    pass.decided.replayed += 1;
+                    return Ok(Placed::Replayed { order_id });
+                }
+                Placement::Accepted { order, details, reason } => (order, details, reason),
+            };
         let by = (&origin.principal, reason.as_deref());
         pass.events.of_order(&order, |out| encode::placed_event(&order, &details, by, out));
         for line in details.lines.iter().filter(|line| line.reserved > 0) {
             if !pass.changed_products.contains(line.sku.as_str()) {
-                pass.changed_products.insert(Arc::from(line.sku.as_str()));
+                pass.changed_products.insert(Sku::from(line.sku.as_str()));
             }
         }
         pass.decided.count_move(None, &order);

@@ -1,7 +1,5 @@
 //! Storing products, all or none.
 
-use std::sync::Arc;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal};
 use ordercast_domain::product::Product;
@@ -24,7 +22,7 @@ impl Command for PutProducts {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.catalogue.skus.extend(self.products.iter().map(|product| Arc::clone(&product.sku)));
+        keys.catalogue.skus.extend(self.products.iter().map(|product| product.sku.clone()));
     }
 
     fn decide(&self, _: &Origin, pass: &mut Pass<'_>) -> Result<usize, Refusal> {
@@ -34,12 +32,12 @@ impl Command for PutProducts {
         let mut changed = Vec::new();
         for (at, product) in self.products.iter().enumerate() {
             match decide::put_product(&mut pass.set, product) {
-                Ok(true) => changed.push(Arc::clone(&product.sku)),
+                Ok(true) => changed.push(product.sku.clone()),
                 Ok(false) => {}
                 Err(mut refusal) => {
                     for (sku, known) in before.into_iter().rev() {
                         match known {
-                            Some(known) => pass.set.catalogue.products.insert(Arc::clone(sku), known),
+                            Some(known) => pass.set.catalogue.products.insert(sku.clone(), known),
                             None => pass.set.catalogue.products.remove(sku),
                         };
                     }

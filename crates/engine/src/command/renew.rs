@@ -1,9 +1,8 @@
 //! Renewing the lease of an external worker.
 
-use ordercast_domain::ids::LeaseId;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::Refusal;
+use ordercast_domain::ids::LeaseId;
 use ordercast_domain::lease::Lease;
 use ordercast_domain::order::Order;
 use ordercast_store::write::Keys;

@@ -1,10 +1,8 @@
 //! Ending, or giving back, the work of an external worker on one order.
 
-use ordercast_domain::ids::LeaseId;
-use std::sync::Arc;
-
 use ordercast_access::Origin;
 use ordercast_domain::decide::{self, Refusal, Reported, WorkResult};
+use ordercast_domain::ids::{LeaseId, OrderId};
 use ordercast_store::write::Keys;
 
 use super::{Changed, Command, Demand, ROW_BYTES};
@@ -14,7 +12,7 @@ use crate::pass::Pass;
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The order's id.
-    pub order_id: Arc<str>,
+    pub order_id: OrderId,
     /// The lease it was claimed under.
     pub lease: LeaseId,
     /// The token it was claimed with.
@@ -36,8 +34,8 @@ impl Command for ReportWork {
     }
 
     fn keys(&self, keys: &mut Keys) {
-        keys.orders.acted_on.push(Arc::clone(&self.report.order_id));
-        keys.work.reports.push((Arc::clone(&self.report.order_id), self.report.token));
+        keys.orders.acted_on.push(self.report.order_id.clone());
+        keys.work.reports.push((self.report.order_id.clone(), self.report.token));
     }
 
     fn demand(&self) -> Demand {

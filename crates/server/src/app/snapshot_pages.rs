@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use ordercast_domain::ids::Sku;
 use ordercast_domain::order::OrderSeq;
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::position::Position;
@@ -27,7 +28,7 @@ pub(crate) enum Start {
     /// Orders accepted before this one, and the number of orders sent so far.
     Before(OrderSeq, usize),
     /// Products after this SKU.
-    After(Arc<str>),
+    After(Sku),
 }
 
 /// One frame of a snapshot.

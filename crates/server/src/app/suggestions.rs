@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ordercast_domain::ids::Sku;
 use ordercast_engine::Engine;
 use ordercast_protocol::nearest::nearest;
 use tokio::sync::Semaphore;
@@ -17,7 +18,7 @@ const SEARCHES: usize = 1;
 const MAX_LETTERS: usize = 6;
 
 /// The names of the catalogue, gathered once for each state of it.
-type Names = (u64, Arc<[Arc<str>]>);
+type Names = (u64, Arc<[Sku]>);
 
 /// Searches for products.
 pub(crate) struct Suggestions {
@@ -51,7 +52,7 @@ impl Suggestions {
         tokio::task::spawn_blocking(search).await.unwrap_or_default()
     }
 
-    fn names(&self, engine: &Engine) -> Arc<[Arc<str>]> {
+    fn names(&self, engine: &Engine) -> Arc<[Sku]> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         // The writer waits for this lock, so it is held for copying only.
         let listing = engine.catalogue().read();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_access::{Principal, Resource, Right, may};
 use ordercast_domain::draft::Draft;
+use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_domain::transition::ActionName;
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
@@ -168,7 +169,7 @@ impl Answer {
     }
 
     /// Reads the order and sends it, when it is the turn of this question.
-    fn read(mut self, id: Arc<str>, shown: Shown) {
+    fn read(mut self, id: OrderId, shown: Shown) {
         let replies = self.replies.clone();
         replies.ask(Box::new(move |replies| {
             self.replies = replies;
@@ -210,7 +211,7 @@ async fn read(app: &App, principal: &Principal, query: Query, data: &[u8]) -> Re
                 .id
                 .as_deref()
                 .ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "name the order: {\"id\":\"…\"}"))?;
-            let id: Arc<str> = id.into();
+            let id = OrderId::from(id);
             check_reading(app, principal, &id).await?;
             if query == Query::Order {
                 order_json(app, principal, id).await
@@ -222,9 +223,9 @@ async fn read(app: &App, principal: &Principal, query: Query, data: &[u8]) -> Re
 }
 
 fn orders_of(principal: &Principal, arguments: &CallRequest<'_>, limit: usize) -> Result<OrderQuery, Problem> {
-    let asked: Option<Arc<str>> = arguments.customer_id.as_deref().map(Arc::from);
+    let asked = arguments.customer_id.as_deref().map(CustomerId::from);
     // A customer who names nobody asks for their own.
-    let customer_id = asked.or_else(|| principal.customer_id().cloned());
+    let customer_id = asked.or_else(|| principal.customer_id().cloned().map(CustomerId::from));
     let resource = customer_id.as_deref().map_or(Resource::AllOrders, Resource::OrdersOf);
     if !may(principal, Right::ListOrders, resource) {
         return Err(Problem::new(ErrorCode::PermissionDenied, "this token does not allow to list these orders"));
@@ -236,14 +237,14 @@ fn orders_of(principal: &Principal, arguments: &CallRequest<'_>, limit: usize) -
     Ok(OrderQuery { status, customer_id, before, limit, ..OrderQuery::default() })
 }
 
-async fn placed_json(app: &App, id: Arc<str>) -> Result<Vec<u8>, Problem> {
+async fn placed_json(app: &App, id: OrderId) -> Result<Vec<u8>, Problem> {
     let (order, details) = find(app, id).await?;
     let mut json = Vec::with_capacity(512);
     encode::order_json(&order, &details, &mut json);
     Ok(json)
 }
 
-async fn order_json(app: &App, principal: &Principal, id: Arc<str>) -> Result<Vec<u8>, Problem> {
+async fn order_json(app: &App, principal: &Principal, id: OrderId) -> Result<Vec<u8>, Problem> {
     let (order, details) = find(app, id).await?;
     whole_order_json(app, principal, &order, &details).await
 }

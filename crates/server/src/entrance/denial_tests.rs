@@ -57,7 +57,7 @@ async fn app_on(dir: &Path) -> Arc<App> {
 }
 
 fn ann(app: &App) -> Origin {
-    Origin::new(Principal::customer(app.engine.customers().opaque("ann")), CLIENT)
+    Origin::new(Principal::customer(app.engine.customers().opaque("ann").into()), CLIENT)
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ fn product_draft(
             };
             return Err(Problem::new(ErrorCode::UnknownProduct, detail));
         };
-        (Arc::clone(&known.sku), known.currency)
+        (known.sku.clone(), known.currency)
     };
     let guest = format!("guest-{guest}");
     let input = OrderInput {

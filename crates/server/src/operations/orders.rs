@@ -1,8 +1,7 @@
 //! Looking up orders, their lists and their events, as JSON for every entrance.
 
-use std::sync::Arc;
-
 use ordercast_access::{Principal, Resource, Right, Verdict, judge};
+use ordercast_domain::ids::OrderId;
 use ordercast_domain::order::{Details, Fulfilment, Order};
 use ordercast_domain::status::{Lane, Status};
 use ordercast_domain::transition::{ActionName, actions_from};
@@ -26,8 +25,8 @@ pub(crate) const DEFAULT_PAGE: usize = 50;
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// An order by id.
-pub(crate) async fn find(app: &App, id: Arc<str>) -> Result<(Order, Details), Problem> {
-    let order = app.store.order(Arc::clone(&id)).await?;
+pub(crate) async fn find(app: &App, id: OrderId) -> Result<(Order, Details), Problem> {
+    let order = app.store.order(id.clone()).await?;
     order.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no order {}", excerpt(&id))))
 }
 
@@ -50,11 +49,11 @@ pub(crate) async fn whole_order_json(
 
 /// Refuses a principal that may not read the order of this id; looks the order up if its owner decides. Customers do not
 /// learn whether an order of another customer exists.
-pub(crate) async fn check_reading(app: &App, principal: &Principal, id: &Arc<str>) -> Result<(), Problem> {
+pub(crate) async fn check_reading(app: &App, principal: &Principal, id: &OrderId) -> Result<(), Problem> {
     let may_read = |owner: Option<&str>| judge(principal, Right::ReadOrder, Resource::Order(owner));
     let verdict = match may_read(None) {
         Verdict::IfOwn => {
-            let order = app.store.order(Arc::clone(id)).await?;
+            let order = app.store.order(id.clone()).await?;
             order.map_or(Verdict::Denied, |(order, _)| may_read(Some(&order.customer_id)))
         }
         verdict => verdict,
@@ -101,8 +100,8 @@ pub(crate) async fn list_json(app: &App, query: OrderQuery) -> Result<Vec<u8>, P
 }
 
 /// A page of an order's events as JSON; a problem when there is no such order.
-pub(crate) async fn events_json(app: &App, id: Arc<str>, after: u64, limit: usize) -> Result<Vec<u8>, Problem> {
-    find(app, Arc::clone(&id)).await?;
+pub(crate) async fn events_json(app: &App, id: OrderId, after: u64, limit: usize) -> Result<Vec<u8>, Problem> {
+    find(app, id.clone()).await?;
     let limit = PageLimit { events: limit, bytes: MAX_PAGE_BYTES };
     let channel = format!("order:{id}");
     let page = app.store.log_page(PageQuery::after(Log::Orders, View::of(TopicKind::Order, id), after, limit)).await?;

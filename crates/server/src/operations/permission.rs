@@ -91,7 +91,7 @@ pub(crate) async fn is_allowed(
     match (verdict, &channel.source) {
         (Verdict::Allowed, _) => Ok(true),
         (Verdict::IfOwn, Source::Log(Log::Orders, View::Topic(Topic { kind: TopicKind::Order, id }))) => {
-            let order = app.store.order(id.clone()).await?;
+            let order = app.store.order(id.clone().into()).await?;
             let may_read = |owner: &str| judge(principal, Right::ReadOrder, Resource::Order(Some(owner)));
             Ok(order.is_some_and(|(order, _)| may_read(&order.customer_id) == Verdict::Allowed))
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ordercast_domain::draft::Draft;
+use ordercast_domain::ids::{OrderId, Sku};
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
 use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
@@ -83,7 +84,7 @@ impl PlainSession {
     }
 
     /// Sends a frame of the product list, and has the next one follow when the client has taken it.
-    fn send_products(&self, after: Option<Arc<str>>, connection: &mut dyn Connection) {
+    fn send_products(&self, after: Option<Sku>, connection: &mut dyn Connection) {
         let page = self.app.product_list(after);
         connection.send_shared(page.frame);
         if let Some(next) = page.next {
@@ -148,7 +149,7 @@ impl PlainSession {
 }
 
 /// The turn of the products after this SKU has come.
-struct MoreProducts(Arc<str>);
+struct MoreProducts(Sku);
 
 /// What a client wants of its subscriptions beside the events.
 #[derive(Clone, Copy)]
@@ -237,7 +238,7 @@ impl Session for PlainSession {
 
     fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
         if let Some(MoreProducts(after)) = signal.downcast_ref() {
-            return self.send_products(Some(Arc::clone(after)), connection);
+            return self.send_products(Some(after.clone()), connection);
         }
         if let Some(Judged { wish, outcome }) = signal.downcast_ref() {
             let done = outcome.clone().and_then(|()| self.carry_out(wish.clone(), connection));
@@ -303,7 +304,7 @@ impl Answer {
         }
     }
 
-    fn read(mut self, order_id: Arc<str>, replayed: bool) {
+    fn read(mut self, order_id: OrderId, replayed: bool) {
         let replies = self.replies.clone();
         replies.ask(Box::new(move |replies| {
             self.replies = replies;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_engine::encode;
 use ordercast_hub::session::{Connection, Subscribe};
 use ordercast_protocol::channel::{Channel, Log, Source, View};
@@ -104,8 +105,8 @@ async fn read(app: &App, channel: &Channel, start: &Start) -> Result<SnapshotPag
     match &channel.source {
         Source::Log(Log::Products, _) => Ok(products(app, channel, start)),
         Source::Log(_, View::Topic(topic)) => match topic.kind {
-            TopicKind::Order => order(app, channel, Arc::clone(&topic.id)).await,
-            TopicKind::Customer => orders(app, channel, Some(Arc::clone(&topic.id)), start).await,
+            TopicKind::Order => order(app, channel, Arc::clone(&topic.id).into()).await,
+            TopicKind::Customer => orders(app, channel, Some(Arc::clone(&topic.id).into()), start).await,
             // Such channels have no snapshot.
             TopicKind::Channel => orders(app, channel, None, start).await,
         },
@@ -135,7 +136,7 @@ fn products(app: &App, channel: &Channel, start: &Start) -> SnapshotPage {
 }
 
 /// One order. Its state is read after the offset, so the tail may repeat what it shows, never miss any of it.
-async fn order(app: &App, channel: &Channel, id: Arc<str>) -> Result<SnapshotPage, Problem> {
+async fn order(app: &App, channel: &Channel, id: OrderId) -> Result<SnapshotPage, Problem> {
     let as_of = app.hub.log_state(Log::Orders);
     let (order, details) = find(app, id).await?;
     let mut text = Vec::with_capacity(512);
@@ -150,7 +151,7 @@ async fn order(app: &App, channel: &Channel, id: Arc<str>) -> Result<SnapshotPag
 async fn orders(
     app: &App,
     channel: &Channel,
-    customer_id: Option<Arc<str>>,
+    customer_id: Option<CustomerId>,
     start: &Start,
 ) -> Result<SnapshotPage, Problem> {
     let (before, sent) = match start {

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{ETAG, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use ordercast_access::{Origin, Principal};
+use ordercast_domain::ids::CustomerId;
 use ordercast_domain::order::{Details, Order};
 use ordercast_domain::rules::Priority;
 use ordercast_engine::Placed;
@@ -141,7 +142,7 @@ pub(crate) async fn list(
     let query = OrderQuery {
         status: query.status.as_deref().map(status_of).transpose()?,
         priority: query.priority.as_deref().map(priority_of).transpose()?,
-        customer_id: query.customer_id.map(Arc::from),
+        customer_id: query.customer_id.as_deref().map(CustomerId::from),
         from_ms: query.from.as_deref().map(|text| time_of("from", text)).transpose()?,
         to_ms: query.to.as_deref().map(|text| time_of("to", text)).transpose()?,
         before,

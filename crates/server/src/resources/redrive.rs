@@ -11,6 +11,7 @@ use hyper::HeaderMap;
 use ordercast_access::Origin;
 use ordercast_domain::Violation;
 use ordercast_domain::decide::{Action, MAX_REASON_BYTES, Refusal, Request};
+use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_domain::transition::{ActionName, actions_from};
@@ -51,7 +52,7 @@ struct Tally {
     /// Those that somebody else had moved on meanwhile; they were left alone.
     moved_on: u64,
     /// The first of those that matched.
-    ids: Vec<Arc<str>>,
+    ids: Vec<OrderId>,
     /// The cursor of the next request, if there may be more.
     next: Option<u64>,
 }
@@ -107,7 +108,7 @@ impl Redrive<'_> {
                 }
                 tally.matched += 1;
                 if tally.ids.len() < MAX_IDS {
-                    tally.ids.push(Arc::clone(&order.id));
+                    tally.ids.push(order.id.clone());
                 }
                 let seq = order.seq;
                 wanted.push(order);
@@ -142,7 +143,7 @@ impl Redrive<'_> {
         };
         Ok(OrderQuery {
             status: Some((status, None)),
-            customer_id: asked.customer_id.as_deref().map(Arc::from),
+            customer_id: asked.customer_id.as_deref().map(CustomerId::from),
             from_ms: asked.from_ms,
             to_ms: asked.to_ms,
             before,
@@ -179,7 +180,7 @@ impl Redrive<'_> {
     fn ask(&self, order: &Order) -> oneshot::Receiver<Result<Changed, CommandError>> {
         let (reply, outcome) = oneshot::channel();
         let request = Request {
-            order_id: Arc::clone(&order.id),
+            order_id: order.id.clone(),
             action: Action::Retry,
             reason: self.reason.clone(),
             if_versions: Some(vec![order.version]),

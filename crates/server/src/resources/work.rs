@@ -107,7 +107,7 @@ pub(crate) async fn claim(
     }
     json.key("lease_s").integer(LEASE.as_secs()).key("orders").begin_array();
     for order in &claimed.orders {
-        let (_, details) = find(&app, Arc::clone(&order.id)).await?;
+        let (_, details) = find(&app, order.id.clone()).await?;
         let mut order_json = Vec::with_capacity(512);
         encode::order_json(order, &details, &mut order_json);
         json.begin_object().key("token").integer(order.token);

@@ -1,7 +1,5 @@
 //! Products: reading what a batch touches, writing what it changed.
 
-use std::sync::Arc;
-
 use ordercast_domain::decide::CatalogueSet;
 use ordercast_store::write::CatalogueWrites;
 use rusqlite::{Connection, OptionalExtension};
@@ -25,7 +23,7 @@ pub(super) fn by_sku<'k>(
             continue;
         }
         if let Some(product) = select.query_row([sku], rows::product).optional()? {
-            set.products.insert(Arc::clone(&product.sku), product);
+            set.products.insert(product.sku.clone(), product);
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::decide::{ActionRecord, KeyRecord, OrderLines, OrderSet, WorkingSet};
+use ordercast_domain::ids::OrderId;
 use ordercast_domain::order::OrderSeq;
 use ordercast_domain::pause::Parked;
 use ordercast_store::write::{OrderKeys, OrderWrites};
@@ -27,7 +28,7 @@ pub(super) fn load(
     idempotency(connection, keys, &mut set.orders)
 }
 
-fn by_id(connection: &Connection, ids: &[Arc<str>], set: &mut OrderSet) -> rusqlite::Result<()> {
+fn by_id(connection: &Connection, ids: &[OrderId], set: &mut OrderSet) -> rusqlite::Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -35,7 +36,7 @@ fn by_id(connection: &Connection, ids: &[Arc<str>], set: &mut OrderSet) -> rusql
     let mut select = connection.prepare_cached(&sql)?;
     for id in ids {
         if let Some(order) = select.query_row([&**id], rows::order).optional()? {
-            set.by_id.insert(Arc::clone(id), order.seq);
+            set.by_id.insert(id.clone(), order.seq);
             set.by_seq.insert(order.seq, order);
         }
     }
@@ -79,7 +80,7 @@ fn idempotency(connection: &Connection, keys: &OrderKeys, set: &mut OrderSet) ->
             "SELECT o.id, o.digest FROM idempotency i JOIN orders o ON o.seq = i.order_seq WHERE i.key = ?1",
         )?;
         for key in &keys.keys {
-            let record = |row: &Row<'_>| Ok(KeyRecord { order_id: row.get(0)?, digest: row.get(1)? });
+            let record = |row: &Row<'_>| Ok(KeyRecord { order_id: rows::id(row, 0)?, digest: row.get(1)? });
             if let Some(record) = select.query_row([&**key], record).optional()? {
                 set.keys.insert(Arc::clone(key), record);
             }
@@ -91,7 +92,7 @@ fn idempotency(connection: &Connection, keys: &OrderKeys, set: &mut OrderSet) ->
         let mut select = connection.prepare_cached(sql)?;
         for key in &keys.action_keys {
             let record =
-                |row: &Row<'_>| Ok(ActionRecord { seq: row.get(0)?, digest: row.get(1)?, order_id: row.get(2)? });
+                |row: &Row<'_>| Ok(ActionRecord { seq: row.get(0)?, digest: row.get(1)?, order_id: rows::id(row, 2)? });
             if let Some(record) = select.query_row([&**key], record).optional()? {
                 set.actions.insert(Arc::clone(key), record);
             }

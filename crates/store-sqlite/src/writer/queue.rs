@@ -64,10 +64,10 @@ impl Queue {
             format!("SELECT {ORDER_COLUMNS} FROM orders o WHERE o.parked_by = ?1 ORDER BY o.sort_key, o.seq LIMIT ?2");
         let mut select = connection.prepare_cached(&sql)?;
         for (customer_id, count) in set.leaving(keys.pauses) {
-            let limit = Parked::Limit(Arc::clone(&customer_id)).name();
+            let limit = Parked::Limit(customer_id.clone()).name();
             for order in select.query_map((limit, count), rows::order)? {
                 let order = order?;
-                set.queue.limited.entry(Arc::clone(&customer_id)).or_default().push_back(order.seq);
+                set.queue.limited.entry(customer_id.clone()).or_default().push_back(order.seq);
                 set.orders.by_seq.insert(order.seq, order);
             }
         }

@@ -142,7 +142,7 @@ pub(super) fn keeps_pauses_and_what_they_park(writer: &mut dyn WriteStore, reade
 /// The orders 5 and 6, parked by the limit of their customer while 7 is in work, and loaded when it leaves.
 pub(super) fn keeps_what_limits_park(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     run(writer, OrderKeys { seqs: vec![5, 6], ..OrderKeys::default() }, |set, _| {
-        let limit = Parked::Limit(Arc::clone(&set.orders.by_seq[&5].customer_id));
+        let limit = Parked::Limit(set.orders.by_seq[&5].customer_id.clone());
         // The later one starts first.
         let parked = |seq: OrderSeq, sort_key| Order {
             parked_by: Some(limit.clone()),

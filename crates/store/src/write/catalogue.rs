@@ -1,7 +1,6 @@
 //! The catalogue: products with their prices and stock.
 
-use std::sync::Arc;
-
+use ordercast_domain::ids::Sku;
 use ordercast_domain::product::Product;
 
 use super::{Keys, Writes};
@@ -10,7 +9,7 @@ use super::{Keys, Writes};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogueKeys {
     /// Products by SKU.
-    pub skus: Vec<Arc<str>>,
+    pub skus: Vec<Sku>,
 }
 
 /// What a batch changes of the catalogue.

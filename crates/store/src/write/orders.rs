@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_domain::decide::ActionRecord;
+use ordercast_domain::ids::OrderId;
 use ordercast_domain::order::{Details, LineMove, Order, OrderSeq};
 
 use super::{Keys, Writes};
@@ -11,11 +12,11 @@ use super::{Keys, Writes};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderKeys {
     /// Orders by the ids that clients know.
-    pub ids: Vec<Arc<str>>,
+    pub ids: Vec<OrderId>,
     /// Orders by number.
     pub seqs: Vec<OrderSeq>,
     /// Orders by the ids that clients know, loaded with their lines and the products of the lines that hold stock.
-    pub acted_on: Vec<Arc<str>>,
+    pub acted_on: Vec<OrderId>,
     /// Orders by number, loaded with their lines and the products of the lines that hold stock.
     pub lines_of: Vec<OrderSeq>,
     /// Idempotency keys of orders.

@@ -1,8 +1,6 @@
 //! Work: leases of workers, and what workers reported.
 
-use ordercast_domain::ids::LeaseId;
-use std::sync::Arc;
-
+use ordercast_domain::ids::{LeaseId, OrderId};
 use ordercast_domain::lease::{Lease, WorkReport};
 
 use super::{Keys, Writes};
@@ -15,7 +13,7 @@ pub struct WorkKeys {
     /// Whether the leases that have ended are loaded, with the orders that they hold, and when the next one ends.
     pub ended: bool,
     /// Reports by the order's id and the token; the orders are named in [`OrderKeys`](super::OrderKeys) too.
-    pub reports: Vec<(Arc<str>, u32)>,
+    pub reports: Vec<(OrderId, u32)>,
 }
 
 /// What a batch changes of leases and reports.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::ids::OrderId;
 use crate::order::{Details, Digest, LineMove, Order, OrderSeq, Progress};
 
 /// What the store knows of the orders that a batch touches.
@@ -11,7 +12,7 @@ pub struct OrderSet {
     /// Orders by number.
     pub by_seq: HashMap<OrderSeq, Order>,
     /// Numbers of the orders whose ids were asked for.
-    pub by_id: HashMap<Arc<str>, OrderSeq>,
+    pub by_id: HashMap<OrderId, OrderSeq>,
     /// Lines of the orders that may be moved in a way that touches stock; their products are in the
     /// [`CatalogueSet`](super::CatalogueSet).
     pub lines: HashMap<OrderSeq, OrderLines>,
@@ -49,7 +50,7 @@ impl OrderLines {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The order that was accepted under it.
-    pub order_id: Arc<str>,
+    pub order_id: OrderId,
     /// What was asked for then.
     pub digest: Digest,
 }
@@ -60,7 +61,7 @@ pub struct ActionRecord {
     /// The order it was done to.
     pub seq: OrderSeq,
     /// Its id.
-    pub order_id: Arc<str>,
+    pub order_id: OrderId,
     /// What was asked for then.
     pub digest: Digest,
 }

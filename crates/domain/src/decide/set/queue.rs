@@ -1,10 +1,10 @@
 //! The queue as a batch sees it: what may start, what is due, and what is held back.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 
 use crate::decide::in_work::InWork;
 use crate::decide::window::Window;
+use crate::ids::CustomerId;
 use crate::order::{OrderSeq, Queue};
 use crate::pause::{Pause, Scope};
 
@@ -17,7 +17,7 @@ pub struct QueueSet {
     pub in_work: Option<InWork>,
     /// Orders that limits have parked and that may take the places of orders in the set, by customer, the first to start
     /// first; loaded as orders too.
-    pub limited: HashMap<Arc<str>, VecDeque<OrderSeq>>,
+    pub limited: HashMap<CustomerId, VecDeque<OrderSeq>>,
     /// Those of them that did so without a step of another order.
     pub readmitted: Vec<OrderSeq>,
     /// The orders whose time has come, earliest first; loaded as orders with their lines too.

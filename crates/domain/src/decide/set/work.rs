@@ -1,8 +1,8 @@
 //! Leases and reports of workers that a batch touches.
 
-use crate::ids::LeaseId;
 use std::collections::HashMap;
 
+use crate::ids::LeaseId;
 use crate::lease::{Lease, WorkReport};
 use crate::order::OrderSeq;
 

@@ -1,19 +1,21 @@
 //! Who has how many orders in work, kept in memory as soon as somebody asks: the writer sees every change.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use ordercast_domain::decide::InWork;
+use ordercast_domain::ids::CustomerId;
 use ordercast_domain::order::{Order, OrderSeq};
 use ordercast_domain::status::Status;
 use ordercast_store::write::OrderWrites;
 use rusqlite::Connection;
 
+use crate::rows;
+
 /// The orders in work. Empty until [`OrdersInWork::of`] is asked.
 #[derive(Default)]
 pub(crate) struct OrdersInWork {
-    customers: HashMap<OrderSeq, Arc<str>>,
-    counts: HashMap<Arc<str>, usize>,
+    customers: HashMap<OrderSeq, CustomerId>,
+    counts: HashMap<CustomerId, usize>,
     is_known: bool,
 }
 
@@ -28,7 +30,7 @@ impl OrdersInWork {
         let mut in_work = InWork { all: self.customers.len(), by_customer: HashMap::new() };
         for order in orders {
             if let Some((customer_id, &count)) = self.counts.get_key_value(&order.customer_id) {
-                in_work.by_customer.insert(Arc::clone(customer_id), count);
+                in_work.by_customer.insert(customer_id.clone(), count);
             }
         }
         Ok(in_work)
@@ -43,7 +45,7 @@ impl OrdersInWork {
     fn know(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if !self.is_known {
             let sql = "SELECT seq, customer_id FROM orders WHERE queue = 1 AND parked_by IS NULL";
-            for row in connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            for row in connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, rows::id(row, 1)?)))? {
                 let (seq, customer_id) = row?;
                 self.add(seq, customer_id);
             }
@@ -59,14 +61,14 @@ impl OrdersInWork {
         }
         for order in &writes.changed {
             match order.status {
-                Status::Active => self.add(order.seq, Arc::clone(&order.customer_id)),
+                Status::Active => self.add(order.seq, order.customer_id.clone()),
                 _ => self.remove(order.seq),
             }
         }
     }
 
-    fn add(&mut self, seq: OrderSeq, customer_id: Arc<str>) {
-        if self.customers.insert(seq, Arc::clone(&customer_id)).is_none() {
+    fn add(&mut self, seq: OrderSeq, customer_id: CustomerId) {
+        if self.customers.insert(seq, customer_id.clone()).is_none() {
             *self.counts.entry(customer_id).or_default() += 1;
         }
     }
