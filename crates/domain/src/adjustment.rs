@@ -70,7 +70,7 @@ pub struct Adjustment {
     pub notes: Option<String>,
     /// When it happened, in milliseconds since 1970; always known once it is stored.
     pub placed_at_ms: Option<i64>,
-    /// When it was stored, likewise; 0 until it is.
+    /// When it was stored, in milliseconds since 1970; 0 until it is.
     pub created_at_ms: i64,
     /// What the client asked for.
     pub digest: Digest,

@@ -124,7 +124,7 @@ pub struct Draft {
     pub priority: Priority,
     /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
-    /// When it is to start, likewise.
+    /// When it is to start, in milliseconds since 1970.
     pub run_at_ms: Option<i64>,
     /// Whether the demo generator made it up.
     pub demo: bool,

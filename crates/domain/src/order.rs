@@ -46,9 +46,9 @@ pub struct Order {
     pub item_count: u32,
     /// When it was accepted, in milliseconds since 1970.
     pub accepted_at_ms: i64,
-    /// When it last changed, likewise.
+    /// When it last changed, in milliseconds since 1970.
     pub updated_at_ms: i64,
-    /// When it was placed elsewhere, likewise.
+    /// When it was placed elsewhere, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
     /// The worker that has it, or had it last.
     pub worker: Option<WorkerName>,

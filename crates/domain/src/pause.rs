@@ -1,7 +1,7 @@
 //! Pauses: orders that are accepted and wait, by queue or by customer, until somebody lets them go on.
 //!
 //! A paused order stays where it is until its turn comes; then it is *parked* by the pause, so that it is looked at once
-//! and not at every claim. A pause that ends lets go of what it parked, part by part.
+//! and not at every claim. A pause that ends releases the orders that it parked, part by part.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub struct Pause {
     pub actor: String,
     /// Why.
     pub reason: Option<Arc<str>>,
-    /// Whether it has been lifted and only lets go of what it parked.
+    /// Whether it has been lifted and only releases the orders that it parked.
     pub is_ending: bool,
 }
 

@@ -79,7 +79,7 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// How long to wait after so many attempts, in milliseconds: `dice`, a random number, picks evenly between 0 and the
+    /// The wait after this number of attempts, in milliseconds: `dice`, a random number, picks evenly between 0 and the
     /// longest wait, so that what failed together does not come back together.
     pub fn delay_ms(&self, attempts: u32, dice: u64) -> i64 {
         let doublings = attempts.saturating_sub(1).min(32);

@@ -140,7 +140,7 @@ pub struct Move {
     by: Actors,
     /// What happens to the stock it holds.
     pub stock: StockEffect,
-    /// Whether the token rises, so that whoever works on it is fenced.
+    /// Whether the token rises, which fences the worker that has the order.
     pub fences: bool,
     /// Whether who does it must say why.
     pub needs_reason: bool,

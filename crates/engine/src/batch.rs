@@ -98,7 +98,7 @@ impl Decider for Batch<'_> {
         pass.writes.logs.trims = self.due.iter().map(|due| due.at(now_ms - self.set_forward_ms)).collect();
         pass.decided.idle.clone_from(&self.idle);
         pass.come_due();
-        // Who gave a sign of life in time keeps its lease, however long that waited for this commit.
+        // A worker whose heartbeat arrived in time keeps its lease, however long the heartbeat waited for this commit.
         for submission in &self.submissions {
             if let Some(heartbeat) = submission.command.heartbeat() {
                 leases::hear(&mut pass, heartbeat);

@@ -1,4 +1,4 @@
-//! What the writer learns from a decided batch, apart from what is written.
+//! Results of a decided batch that the writer needs, apart from the rows to write.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_protocol::channel::Log;
 
-/// What a decided batch tells its writer, apart from what it writes.
+/// Results of a decided batch that its writer needs, apart from the rows to write.
 #[derive(Default)]
 pub(crate) struct Decided {
     /// Orders that were claimed for workers in the process, with their names.

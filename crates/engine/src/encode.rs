@@ -72,7 +72,7 @@ pub fn order_json(order: &Order, details: &Details, out: &mut Vec<u8>) {
     write_details(order, details, None, out);
 }
 
-/// Appends an order with all that became of it, and what who asks may do to it.
+/// Appends an order with its lines, shipments and refunds, and the actions that the asking principal may take.
 pub fn whole_order_json(
     order: &Order,
     details: &Details,

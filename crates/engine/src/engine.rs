@@ -312,7 +312,7 @@ impl Engine {
 
     /// Queues a publication into a durable application channel; `reply` hears where it stands in
     /// [`Log::Publications`](ordercast_protocol::channel::Log::Publications) once it is durable. `body` is stored
-    /// and told as it is: make it with [`ordercast_protocol::centrifuge::publication::write_publication`].
+    /// and delivered as it is: make it with [`ordercast_protocol::centrifuge::publication::write_publication`].
     pub fn submit_publication(&self, origin: Origin, channel: Arc<str>, body: Bytes, reply: Reply<Position>) {
         self.submit(origin, Publish { channel, body }, reply);
     }

@@ -20,7 +20,7 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 pub(crate) struct Submission {
     pub(crate) command: Box<dyn Pending>,
-    /// Who asks, and from where.
+    /// The principal that asks, and its client.
     pub(crate) origin: Origin,
     /// Whose share of the bounds the command takes, and how much of it in bytes; `None` for a command that the engine
     /// itself queued, which takes no share.
@@ -181,7 +181,7 @@ impl Submission {
         Self { command, origin, share: None }
     }
 
-    /// Whether an engine method queued it, whoever asked, and not the engine itself.
+    /// Whether a method of the engine queued it, and not the engine itself.
     pub(crate) fn is_external(&self) -> bool {
         self.share.is_some()
     }

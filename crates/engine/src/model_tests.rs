@@ -241,8 +241,7 @@ impl Side {
 /// The leases that were given out, the last one last.
 type Leases = Arc<Mutex<Vec<LeaseId>>>;
 
-/// Turns wishes into commands by what is stored.
-/// Who acts in a wish.
+/// The principal of a wish.
 fn actor_of(actor: u8) -> Principal {
     match actor {
         0 | 1 => Principal::customer(customers().opaque(&format!("c{actor}")).into()),

@@ -11,7 +11,7 @@ use ordercast_store::write::{Committed, Trim};
 /// Events that come to a log before its oldest are removed, and least number that are removed at once. Many lie on
 /// one page: one by one each would cost a page of its own.
 const TRIM_STEP: u64 = 256;
-/// Where there is more to remove than came, so many times what came is removed with it.
+/// When a backlog of removals exists, each commit removes up to this many times as many events as it added.
 const CATCH_UP: u64 = 2;
 /// How often the age of the oldest is looked at when little comes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// more than it must, never less. Orders, their lines and their keys stay whatever their events do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogRetention {
-    /// So many of the newest events; `None` for no such bound.
+    /// Maximum number of events that are kept, the newest; `None` for no such bound.
     pub max_events: Option<u64>,
     /// Events of the last time so long; `None` for no such bound.
     pub max_age: Option<Duration>,
@@ -44,7 +44,7 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// As the store is told, with its time.
+    /// The bounds for the store, at its time.
     pub(crate) fn at(&self, now_ms: i64) -> Trim {
         let age_ms = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let before_ms = self.keep.max_age.map(|age| now_ms.saturating_sub(age_ms(age)));

@@ -55,7 +55,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// As [`Writer::run`]; a panic (somebody's reply, a defect) is told like a failure of the store: a server that
+    /// Runs [`Writer::run`]; a panic (in a reply, or a defect) is reported like a failure of the store: a server that
     /// takes orders and never answers would be worse.
     pub(crate) fn run_guarded(self) {
         let shared = Arc::clone(&self.shared);
@@ -236,9 +236,9 @@ impl Writer {
         // As long as claims come upon such orders; a pause that holds back few costs nothing.
         self.parks = decided.parked > 0;
         self.count(&committed, &submissions, &decided);
-        // The mirror goes first, so that who is told of a change also finds it there.
+        // The mirror goes first: a client that hears of a change then also finds it there.
         shared.catalogue.update(decided.products);
-        // Room first, so that a client that answers an ack with its next command finds some.
+        // Capacity first, so that a client that answers an ack with its next command finds some.
         let shares: Vec<_> = submissions.iter().filter_map(Submission::share).collect();
         shared.intake.release(&shares, &shared.stats);
         for submission in submissions {

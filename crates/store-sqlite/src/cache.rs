@@ -23,7 +23,7 @@ pub(crate) struct PageCache {
 }
 
 impl PageCache {
-    /// A cache that will have so many KiB when the database is large.
+    /// A cache that will have this many KiB when the database is large.
     pub(crate) fn new(connection: &Connection, large_kib: u32) -> rusqlite::Result<Self> {
         let mut cache = Self { kib: 0, large_kib, small_pages: UNUSED_PAGE };
         cache.fit(connection)?;

@@ -33,7 +33,7 @@ impl CustomerIndex {
         Ok(Self { tail, segment_orders, indexed_to: indexed_to(connection)?, segment })
     }
 
-    /// Whether so many orders are above the index that it should be filled up.
+    /// Whether enough orders are above the index that it should be filled up.
     pub(crate) fn is_due(&self, next_seq: OrderSeq) -> bool {
         next_seq > self.indexed_to.saturating_add(self.tail)
     }

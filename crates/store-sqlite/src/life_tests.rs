@@ -11,7 +11,7 @@ use crate::options::SqliteOptions;
 
 const BESIDE_FILE: &str = "ordercast.life";
 
-/// Opens the store of a folder, writes so many events, and closes it; gives its epoch and the floor of its tokens.
+/// Opens the store of a folder, writes this many events, and closes it; gives its epoch and the floor of its tokens.
 fn live(dir: &Path, events: u64, new_epoch: bool) -> (String, u32) {
     let (mut writer, reader) = open(&SqliteOptions { new_epoch, ..SqliteOptions::new(dir) }).unwrap();
     for _ in 0..events {

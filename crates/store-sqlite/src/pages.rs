@@ -94,7 +94,7 @@ impl Span {
         }
     }
 
-    /// The first so many of them, in the order they are read.
+    /// The first of them, up to a number, in the order they are read.
     fn first(self, most: u64) -> Self {
         match self.newest_first {
             true => Self { low: self.low.max(self.high.saturating_sub(most)), ..self },

@@ -204,7 +204,7 @@ fn versions(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<
     Ok(())
 }
 
-/// The status of an order is the fold of its events: each tells the status and the version before it.
+/// The status of an order is the fold of its events: each names the status and the version before it.
 fn folds(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
     let sql = "SELECT order_seq, json_extract(CAST(body AS TEXT), '$.version'), \
                json_extract(CAST(body AS TEXT), '$.from'), json_extract(CAST(body AS TEXT), '$.status') \

@@ -71,7 +71,7 @@ pub(crate) struct WalBound {
 }
 
 impl WalBound {
-    /// Copies after so many KiB.
+    /// The size after which the WAL is copied, in KiB.
     pub(crate) fn new(kib: u32, checkpointer: Checkpointer) -> Self {
         let max_pages = (i64::from(kib) * 1024 / i64::from(PAGE_BYTES)).max(1);
         Self { max_pages, checkpointer, asked: None, tried_at: None, interval: FIRST_INTERVAL, was_over: false }

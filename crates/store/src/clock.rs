@@ -48,7 +48,7 @@ impl StampClock {
     }
 }
 
-/// Steady time: it passes as time does, but for gaps in which nobody could be heard. Whoever waits for heartbeats or counts
+/// Steady time: it passes as time does, but for gaps in which the server could not hear anybody. Code that waits for heartbeats or counts
 /// a wait goes by it; a clock that is set does not touch it.
 #[derive(Clone, Copy, Debug)]
 pub struct SteadyClock {

@@ -53,7 +53,7 @@ pub struct PageLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// The oldest event above this offset first. What lies at or below the floor is gone and is passed over:
-    /// whoever asks from below it must compare [`LogState::floor`] of the answer.
+    /// a reader that asks from below it must compare [`LogState::floor`] of the answer.
     After(u64),
     /// The newest event below this offset first; `u64::MAX` begins at the head.
     Before(u64),

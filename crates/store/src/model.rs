@@ -32,7 +32,7 @@ mod journal;
 pub use faults::{Fault, Faults};
 use journal::Journal;
 
-/// When a commit that was told to fail is worth trying again.
+/// When a commit that failed on request is worth trying again.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
@@ -112,7 +112,10 @@ impl WriteStore for ModelStore {
                 std::future::pending::<()>().await;
             }
             if fault == Some(Fault::Unavailable) {
-                return CommitOutcome::Unavailable { reason: "it was told to be".to_owned(), retry_after: RETRY_AFTER };
+                return CommitOutcome::Unavailable {
+                    reason: "it fails on request".to_owned(),
+                    retry_after: RETRY_AFTER,
+                };
             }
             let keys = batch.keys();
             if fault == Some(Fault::Conflict) {
@@ -144,7 +147,7 @@ impl WriteStore for ModelStore {
         let fault = self.faults.next();
         Box::pin(async move {
             if fault == Some(Fault::Unavailable) {
-                return Resolved::Unavailable { reason: "it was told to be".to_owned(), retry_after: RETRY_AFTER };
+                return Resolved::Unavailable { reason: "it fails on request".to_owned(), retry_after: RETRY_AFTER };
             }
             self.state().batches.resolve(id)
         })
@@ -407,7 +410,7 @@ impl State {
     }
 }
 
-/// The first timers that have come, at most so many, and when the next one does.
+/// The first timers that have come, at most `most`, and the time of the next one.
 fn first_due(timers: &BTreeSet<(i64, OrderSeq)>, most: usize, now_ms: i64) -> (Vec<OrderSeq>, Option<i64>) {
     let has_come = |&&(due_ms, _): &&(i64, OrderSeq)| due_ms <= now_ms;
     let due: Vec<OrderSeq> = timers.iter().take_while(has_come).take(most).map(|&(_, seq)| seq).collect();

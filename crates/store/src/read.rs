@@ -22,7 +22,7 @@ pub struct OrderQuery {
     pub priority: Option<Priority>,
     /// Only those accepted at this time or later, in milliseconds since 1970.
     pub from_ms: Option<i64>,
-    /// Only those accepted before this time, likewise.
+    /// Only those accepted before this time, in milliseconds since 1970.
     pub to_ms: Option<i64>,
     /// Only those accepted before this number: the cursor of the next page.
     pub before: Option<OrderSeq>,

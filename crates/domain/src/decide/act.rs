@@ -126,7 +126,7 @@ fn take(
             timer = Some(Timer::at(at_ms));
         }
         Action::Start => order.sort_key += now_ms - order.due_at_ms.unwrap_or(now_ms),
-        // Whoever lets it go on has decided against what its customer asked for.
+        // A person who releases it has decided against the cancellation that its customer asked for.
         Action::Release => order.cancel_requested = false,
         Action::Retry => (order.attempts, order.cancel_requested) = (0, false),
         Action::Reject | Action::Complete => {}

@@ -33,7 +33,7 @@ pub fn pause(set: &mut WorkingSet, pause: &Pause) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-/// Lifts a pause: nothing is held back by it from now on, and it lets go of what it parked. `false` when there is none.
+/// Lifts a pause: it holds nothing back from now on, and the orders that it parked are released. `false` when there is none.
 pub fn resume(set: &mut WorkingSet, scope: &Scope) -> bool {
     match set.queue.pauses.get_mut(scope) {
         Some(pause) if !pause.is_ending => {

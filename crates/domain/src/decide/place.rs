@@ -41,7 +41,7 @@ fn first_status(
     now_ms: i64,
 ) -> (Status, Option<Timer>) {
     match draft.run_at_ms.filter(|&run_at_ms| run_at_ms > set.wall_ms) {
-        // Released, it queues up at once, whatever time it was for: who lets it go on can move it.
+        // Released, it queues up at once, whatever time it was for: the person who releases it can reschedule it.
         _ if is_held => (Status::Held, hold_ms.map(|hold_ms| Timer::after(hold_ms, now_ms, set.steady_ms))),
         Some(run_at_ms) => (Status::Scheduled, Some(Timer::at(run_at_ms))),
         None => (Status::Pending, None),
@@ -112,7 +112,7 @@ pub fn place(
         digest: draft.digest,
     };
     set.orders.next_seq += 1;
-    // Who looks for it in the same batch knows its id or its key; a drawn id nobody knows yet.
+    // Another command of the batch can only refer to it by an id or key that the client chose, not by one drawn here.
     if draft.id.is_some() || draft.key.is_some() {
         set.orders.by_id.insert(order.id.clone(), order.seq);
         set.orders.by_seq.insert(order.seq, order.clone());

@@ -21,7 +21,7 @@ pub enum Refusal {
     OutOfStock {
         /// Which line, from 0.
         line: usize,
-        /// Of what.
+        /// The SKU.
         sku: String,
         /// What is left.
         left: i64,
@@ -37,12 +37,12 @@ pub enum Refusal {
     PriceDiffers(Vec<Violation>),
     /// The catalogue does not have the product.
     UnknownProduct {
-        /// Of what.
+        /// The SKU.
         sku: String,
     },
-    /// There is no such order, or it is not for who asks.
+    /// There is no such order, or the principal may not see it.
     NotFound,
-    /// The order has changed since who asks has seen it.
+    /// The order has changed since the client read it.
     StaleVersion {
         /// Its version now.
         current: u32,
@@ -60,9 +60,9 @@ pub enum Refusal {
     InvalidTransition {
         /// Where the order is.
         from: Status,
-        /// What cannot be done there by who asks.
+        /// The action that the principal cannot take there.
         action: ActionName,
-        /// What can.
+        /// The actions that the principal can take.
         allowed: Vec<ActionName>,
     },
 }

@@ -77,19 +77,19 @@ pub enum WorkResult {
     },
     /// It may be done later; after too many attempts the order is parked.
     Retry {
-        /// Why, likewise.
+        /// Why, without personal data.
         reason: Arc<str>,
-        /// Not sooner than after so many milliseconds.
+        /// Shortest wait before the next attempt, in milliseconds.
         after_ms: Option<i64>,
     },
     /// A late rule refuses the order.
     Rejected {
-        /// Why, likewise.
+        /// Why, without personal data.
         reason: Arc<str>,
     },
     /// A person must look at it.
     Held {
-        /// Why, likewise.
+        /// Why, without personal data.
         reason: Arc<str>,
     },
 }

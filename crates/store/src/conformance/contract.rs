@@ -16,8 +16,9 @@ use crate::write::{
     WriteStore, Writes,
 };
 
-/// Orders that each of two writers tries to place, and of which there are so many units.
+/// Orders that each of two writers tries to place.
 const TRIED: usize = 40;
+/// Units in stock, one for each order that is accepted.
 const UNITS: usize = 20;
 
 struct OneEvent;

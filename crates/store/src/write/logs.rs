@@ -23,19 +23,19 @@ pub struct EventInsert {
     pub body: Bytes,
 }
 
-/// The oldest events of a log, to be removed for good. What they told of stays: orders, lines, keys.
+/// The oldest events of a log, to be removed for good. The orders, lines and keys that they announced stay.
 ///
 /// An event goes when any bound is passed, the oldest first; those of the batch itself are not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trim {
     /// Which log.
     pub log: Log,
-    /// Only so many of the newest stay.
+    /// Maximum number of events that stay, the newest.
     pub max_events: Option<u64>,
     /// Those that were committed before this time go, in milliseconds since 1970; looking ends at the first that
     /// was not.
     pub before_ms: Option<i64>,
-    /// At most so many go, so that no commit becomes long.
+    /// Maximum number of events that are removed at once, so that no commit becomes long.
     pub most: u64,
 }
 
