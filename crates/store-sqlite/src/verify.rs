@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ordercast_domain::order::Progress;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::redaction::TOMBSTONE;
 use ordercast_protocol::topic::TopicKind;
 use ordercast_store::StoreError;
 use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
@@ -97,20 +98,20 @@ fn offsets(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
     Ok(())
 }
 
+/// Bodies are what was written, and only those of logs that allow it were removed.
 fn checksums(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    for table in ["events", "publications"] {
-        checksums_in(table, connection, finding)?;
-    }
-    Ok(())
-}
-
-fn checksums_in(table: &str, connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    let mut select = connection.prepare(&format!("SELECT position, checksum, body FROM {table}"))?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        finding.looked_at += 1;
-        if crc32fast::hash(row.get_ref(2)?.as_bytes()?) != row.get::<_, u32>(1)? {
-            note(finding, format!("{table}: the body of event {} is not what was written", offset_of(row.get(0)?)));
+    for log in Log::ALL {
+        let sql = format!("SELECT position, checksum, body FROM {} WHERE position BETWEEN ?1 AND ?2", table(log));
+        let mut select = connection.prepare(&sql)?;
+        let mut rows = select.query((position(log, 0), position(log, u64::MAX)))?;
+        while let Some(row) = rows.next()? {
+            finding.looked_at += 1;
+            let (offset, body) = (offset_of(row.get(0)?), row.get_ref(2)?.as_bytes()?);
+            if crc32fast::hash(body) != row.get::<_, u32>(1)? {
+                note(finding, format!("{}: the body of event {offset} is not what was written", log.name()));
+            } else if body == TOMBSTONE && !log.is_redactable() {
+                note(finding, format!("{}: the body of event {offset} was removed, which the log forbids", log.name()));
+            }
         }
     }
     Ok(())

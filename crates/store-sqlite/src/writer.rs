@@ -28,9 +28,9 @@ use crate::events::{self, Extents};
 use crate::life::{self, Life};
 use crate::lock::DatabaseLock;
 use crate::options::SqliteOptions;
-use crate::retention;
 use crate::wal::{self, WalBound};
 use crate::{failed, is_busy};
+use crate::{redaction, retention};
 
 mod catalogue;
 mod money;
@@ -165,7 +165,9 @@ impl SqliteWriter {
             let (journal_bytes, journal_is_over) = (wal.bytes, wal.is_over);
             return Ok(Committed { outlook, journal_bytes, journal_is_over, ..Committed::default() });
         }
+        writes.logs.check();
         self.write(&writes)?;
+        redaction::redact(&self.connection, &self.logs, &writes.logs.redactions)?;
         self.write_clock(keys.steady_ms)?;
         let mut logs = events::append(&self.connection, &self.logs, &writes.logs.events, now_ms)?;
         retention::remove(&self.connection, &cuts, &mut logs)?;

@@ -369,6 +369,10 @@ impl State {
             self.products.insert(product.sku.clone(), product);
         }
         self.adjustments.extend(money.adjustments);
+        logs.check();
+        for redaction in logs.redactions {
+            self.logs[redaction.log().index()].redact(redaction.offset());
+        }
         let trimmed = logs.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
         let heads = Log::ALL.map(|log| self.logs[log.index()].head());
         for event in logs.events {
@@ -507,6 +511,8 @@ mod tests {
         crate::conformance::check_retention(&mut store.clone(), &store);
         let store = ModelStore::new();
         crate::conformance::check_topics(&mut store.clone(), &store);
+        let store = ModelStore::new();
+        crate::conformance::check_redaction(&mut store.clone(), &store);
         let store = ModelStore::new();
         crate::conformance::check_steps(&mut store.clone(), &store);
         crate::conformance::check_outlook(&mut ModelStore::new());
