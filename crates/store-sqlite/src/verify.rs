@@ -28,11 +28,12 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
     }
     let lock = DatabaseLock::take(data_dir)?;
     let connection = open_reader(&lock.path)?;
-    let checks: [(&'static str, Check); 10] = [
+    let checks: [(&'static str, Check); 11] = [
         ("database pages", database_pages),
         ("offsets without holes", offsets),
         ("checksums of events", checksums),
         ("references between tables", references),
+        ("cursors of consumers", cursors),
         ("one event per version, last status told", versions),
         ("each event begins where the last one ended", folds),
         ("reserved stock", reserved_stock),
@@ -147,6 +148,23 @@ fn customers(connection: &Connection, finding: &mut Finding) -> rusqlite::Result
     let orders = count("SELECT count(*) FROM orders WHERE seq <= (SELECT customers_indexed_to FROM progress)")?;
     if indexed != orders {
         note(finding, format!("the index of customers has {indexed} rows for {orders} orders"));
+    }
+    Ok(())
+}
+
+/// A consumer is not further than its log, in the life that the log has now.
+fn cursors(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT c.name, c.cursor, l.name, l.head, c.epoch = (SELECT CAST(value AS TEXT) FROM meta WHERE key = 'epoch') \
+               FROM consumers c JOIN logs l ON l.name = c.log ORDER BY c.name";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        let (name, cursor, log): (String, u64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (head, is_current): (u64, bool) = (row.get(3)?, row.get(4)?);
+        if is_current && cursor > head {
+            note(finding, format!("the consumer {name} is at {cursor}, the log {log} ends at {head}"));
+        }
     }
     Ok(())
 }

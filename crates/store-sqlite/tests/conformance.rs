@@ -3,8 +3,8 @@
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{
-    SECRET, check, check_contract, check_outlook, check_redaction, check_reopened, check_retention, check_steps,
-    check_topics, run, wait,
+    SECRET, check, check_consumers, check_contract, check_outlook, check_redaction, check_reopened, check_retention,
+    check_steps, check_topics, run, wait,
 };
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::write::{Keys, LogWrites, Trim, Writes};
@@ -68,6 +68,16 @@ fn the_sqlite_store_finds_events_by_their_topics() {
     let damaged = report.findings.iter().find(|finding| !finding.problems.is_empty());
     // The suite writes bodies of orders without a status.
     assert_eq!(damaged.map(|finding| finding.check), Some("one event per version, last status told"), "{report}");
+}
+
+#[test]
+fn the_sqlite_store_keeps_consumers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_consumers(&mut writer);
+    drop((writer, reader));
+    // Their cursors belong to other lives of the log.
+    assert!(verify(dir.path(), |_| {}).unwrap().is_clean());
 }
 
 /// What was removed is in no file any more, which is as it should be for `verify`; other damage shows all the same.
@@ -172,6 +182,10 @@ fn verify_finds_what_is_wrong() {
         ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
         ("INSERT INTO event_topics VALUES (7, 'customer', 'c')", &["references between tables"]),
         ("INSERT INTO event_topics VALUES (1, 'colour', 'red')", &["references between tables"]),
+        (
+            "INSERT INTO consumers SELECT 'index', 'orders', CAST(value AS TEXT), 99, 'n', 1, 0 FROM meta WHERE key = 'epoch'",
+            &["cursors of consumers"],
+        ),
         ("UPDATE logs SET floor = 1 WHERE name = 'products'", &["offsets without holes"]),
         ("UPDATE orders SET refunded = 5 WHERE seq = 2", &["money given back"]),
         ("UPDATE orders SET lease = 'gone' WHERE queue = 1", &["orders in work and their leases"]),

@@ -24,6 +24,7 @@ use crate::write::{
     QueueKeys, WorkKeys, WorkWrites, WriteStore, Writes,
 };
 
+mod consumers;
 mod contract;
 mod money;
 mod outlook;
@@ -36,6 +37,7 @@ mod steps;
 mod topics;
 mod work;
 
+pub use consumers::check_consumers;
 pub use contract::{check_contract, check_two_writers};
 pub use outlook::check_outlook;
 pub use redaction::{SECRET, check_redaction};
