@@ -39,6 +39,7 @@ pub fn check(broker: &dyn Broker) {
                 topics: Topic::new(TopicKind::Channel, "room:1").into(),
             },
         ],
+        redacted: vec![3, 5],
     });
     assert_eq!(announcement.last(), 8);
     broker.announce(Message::Commit(Arc::clone(&announcement)));

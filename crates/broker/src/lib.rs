@@ -33,6 +33,8 @@ pub struct Announcement {
     pub first: u64,
     /// The events; never empty.
     pub events: Vec<AnnouncedEvent>,
+    /// The offsets of earlier events of the log whose bodies the commit removed: nobody serves them any more.
+    pub redacted: Vec<u64>,
 }
 
 impl Announcement {

@@ -5,6 +5,7 @@
 
 mod act;
 mod catalogue;
+mod consume;
 mod fulfil;
 mod in_work;
 mod limits;
@@ -24,13 +25,16 @@ mod work;
 pub use crate::draft::MAX_REASON_BYTES;
 pub use act::{Acted, act};
 pub use catalogue::{adjust, patch_product, put_product};
+pub use consume::{acquire, move_cursor};
 pub use in_work::InWork;
 pub use limits::follow;
 pub use pause::{MAX_PAUSES, pause, resume, unpark};
 pub use place::{Placement, place};
 pub use refusal::Refusal;
 pub use request::{Action, LineQuantity, Request};
-pub use set::{ActionRecord, CatalogueSet, KeyRecord, MoneySet, OrderLines, OrderSet, QueueSet, WorkSet, WorkingSet};
+pub use set::{
+    ActionRecord, CatalogueSet, ConsumerSet, KeyRecord, MoneySet, OrderLines, OrderSet, QueueSet, WorkSet, WorkingSet,
+};
 pub use step::Step;
 pub use timer::{Due, come_due};
 pub use window::{RecentClaims, WINDOW, Window};

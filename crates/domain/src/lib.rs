@@ -5,6 +5,7 @@
 //! [`decide::WorkingSet`] that the store loaded.
 
 pub mod adjustment;
+pub mod consumer;
 pub mod decide;
 pub mod draft;
 pub mod ids;

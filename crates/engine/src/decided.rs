@@ -9,6 +9,7 @@ use ordercast_domain::order::{Order, Queue};
 use ordercast_domain::product::Product;
 use ordercast_domain::status::{Lane, Status};
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::redaction::Redaction;
 
 /// Results of a decided batch that its writer needs, apart from the rows to write.
 #[derive(Default)]
@@ -39,6 +40,8 @@ pub(crate) struct Decided {
     pub(crate) revenue: BTreeMap<Currency, i64>,
     /// Products as they are after the batch.
     pub(crate) products: Vec<Product>,
+    /// Events whose bodies are removed, for the broker.
+    pub(crate) redactions: Vec<Redaction>,
     /// Events in the order of their offsets, for the broker.
     pub(crate) events: Vec<(Log, AnnouncedEvent)>,
     /// The workers that have nothing to do after the batch.

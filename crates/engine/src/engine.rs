@@ -9,6 +9,7 @@ use bytes::Bytes;
 use ordercast_access::Origin;
 use ordercast_broker::Broker;
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::consumer::{Acquire, Acquired, Consumer, MoveCursor};
 use ordercast_domain::decide::{RecentClaims, Request};
 use ordercast_domain::draft::{CustomerKey, Draft};
 use ordercast_domain::ids::{LeaseId, Sku};
@@ -24,8 +25,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::catalogue::CatalogueMirror;
 use crate::command::{
-    Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, Command, CommandError, GiveBack,
-    PatchProduct, Place, Placed, Publish, PutProducts, Renew, Renewed, Reply, Report, ReportWork, Resume,
+    AcquireConsumer, Act, Adjust, Adjusted, BeginPause, Changed, Claim, ClaimOrders, Claimed, Command, CommandError,
+    GiveBack, MoveConsumer, PatchProduct, Place, Placed, Publish, PutProducts, Renew, Renewed, Reply, Report,
+    ReportWork, Resume,
 };
 use crate::commit::Committer;
 use crate::health::Health;
@@ -292,6 +294,22 @@ impl Engine {
     pub async fn renew(&self, origin: Origin, lease: LeaseId, ttl: Duration) -> Result<Renewed, CommandError> {
         let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
         self.ask(origin, Renew { lease, ttl_ms, arrived_ms: self.shared.clocks.arrival_ms() }).await
+    }
+
+    /// Makes a node the owner of a consumer of a log.
+    ///
+    /// # Errors
+    /// [`CommandError`]; refused when a consumer of that name reads another log.
+    pub async fn acquire_consumer(&self, origin: Origin, wish: Acquire) -> Result<Acquired, CommandError> {
+        self.ask(origin, AcquireConsumer { wish }).await
+    }
+
+    /// Moves the cursor of a consumer on and renews the lease of its owner, or gives it back.
+    ///
+    /// # Errors
+    /// [`CommandError`]; refused when the consumer has another owner by now.
+    pub async fn move_cursor(&self, origin: Origin, step: MoveCursor) -> Result<Consumer, CommandError> {
+        self.ask(origin, MoveConsumer { step }).await
     }
 
     /// Ends, or gives back, the work of an external worker on one order.

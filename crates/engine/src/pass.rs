@@ -130,6 +130,7 @@ impl<'a> Pass<'a> {
             self.writes.catalogue.products.push(product);
         }
         self.decided.products = self.writes.catalogue.products.clone();
+        self.decided.redactions = self.writes.logs.redactions.clone();
         (self.writes.logs.events, self.decided.events) = self.events.end();
         (self.writes, self.decided)
     }

@@ -11,6 +11,7 @@ use ordercast_domain::ids::WorkerName;
 use ordercast_domain::order::Order;
 use ordercast_domain::status::Status;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::redaction::Redaction;
 use ordercast_store::clock::wall_now_ms;
 use ordercast_store::write::{CommitOutcome, Committed, LogRange, Outlook, WriteStore};
 use tokio::runtime::Handle;
@@ -251,7 +252,7 @@ impl Writer {
             // The pool outlives the writer; if it is gone the server is too.
             let _ = self.claims.try_send(decided.claimed);
         }
-        announce(&*self.broker, committed.logs, decided.events);
+        announce(&*self.broker, committed.logs, &decided.redactions, decided.events);
         Ok(())
     }
 
@@ -297,12 +298,14 @@ fn failure_of(outcome: CommitOutcome) -> String {
     }
 }
 
-fn announce(broker: &dyn Broker, logs: Vec<LogRange>, events: Vec<(Log, AnnouncedEvent)>) {
+fn announce(broker: &dyn Broker, logs: Vec<LogRange>, redactions: &[Redaction], events: Vec<(Log, AnnouncedEvent)>) {
     let mut announcements: Vec<Announcement> = logs
         .into_iter()
         .map(|range| {
             let events = Vec::with_capacity(usize::try_from(range.count).unwrap_or(0));
-            Announcement { log: range.log, epoch: range.epoch, first: range.first, events }
+            let redacted = redactions.iter().filter(|redaction| redaction.log() == range.log);
+            let redacted = redacted.map(|redaction| redaction.offset()).collect();
+            Announcement { log: range.log, epoch: range.epoch, first: range.first, events, redacted }
         })
         .collect();
     for (log, event) in events {
@@ -312,5 +315,37 @@ fn announce(broker: &dyn Broker, logs: Vec<LogRange>, events: Vec<(Log, Announce
     }
     for announcement in announcements {
         broker.announce(Message::Commit(Arc::new(announcement)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use ordercast_broker::InProcessBroker;
+    use ordercast_protocol::position::Epoch;
+    use ordercast_protocol::topic::Topics;
+
+    use super::*;
+
+    /// What a commit removed of a log goes with what it added to it.
+    #[test]
+    fn redactions_are_announced_with_the_events_of_their_log() {
+        let broker = InProcessBroker::new();
+        let heard: Arc<Mutex<Vec<Arc<Announcement>>>> = Arc::default();
+        let hears = Arc::clone(&heard);
+        broker.listen(Box::new(move |message| {
+            if let Message::Commit(announcement) = message {
+                hears.lock().unwrap().push(Arc::clone(announcement));
+            }
+        }));
+        let range = |log| LogRange { log, epoch: Epoch("e".into()), first: 7, count: 1 };
+        let event = |log| (log, AnnouncedEvent { body: "{}".into(), topics: Topics::default() });
+        let logs = [Log::Orders, Log::Publications];
+        let redactions: Vec<_> = [5, 2].into_iter().filter_map(|at| Redaction::new(Log::Publications, at)).collect();
+        announce(&broker, logs.map(range).to_vec(), &redactions, logs.map(event).to_vec());
+        let heard = heard.lock().unwrap();
+        let told: Vec<_> = heard.iter().map(|announcement| (announcement.log, &announcement.redacted[..])).collect();
+        assert_eq!(told, [(Log::Orders, &[][..]), (Log::Publications, &[5, 2])]);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ordercast_broker::{AnnouncedEvent, Announcement};
 use ordercast_protocol::position::Position;
+use ordercast_protocol::redaction::tombstone;
 use ordercast_store::log::{LogPage, LogState, StoredEvent};
 
 /// Announcements that are kept while one before them is missing; beyond it they are read from the log.
@@ -27,6 +28,16 @@ impl Segment {
         Self { announcement, skip: 0 }
     }
 
+    /// Removes the body of an event, if it is here.
+    pub(crate) fn redact(&mut self, offset: u64) -> bool {
+        let first = self.announcement.first + self.skip as u64;
+        let is_here = (first..=self.announcement.last()).contains(&offset);
+        if is_here {
+            remove_body(&mut self.announcement, offset);
+        }
+        is_here
+    }
+
     pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &AnnouncedEvent)> + Clone {
         let events = self.announcement.events.iter().enumerate().skip(self.skip);
         events.map(|(index, event)| (self.announcement.first + index as u64, event))
@@ -35,6 +46,14 @@ impl Segment {
     /// Bytes of the bodies.
     pub(crate) fn bytes(&self) -> usize {
         self.announcement.events[self.skip..].iter().map(|event| event.body.len()).sum()
+    }
+}
+
+/// Other shards may have the announcement too, so that it is copied; they are few who get one.
+fn remove_body(announcement: &mut Arc<Announcement>, offset: u64) {
+    let index = offset.checked_sub(announcement.first).and_then(|index| usize::try_from(index).ok());
+    if let Some(event) = index.and_then(|index| Arc::make_mut(announcement).events.get_mut(index)) {
+        event.body = tombstone();
     }
 }
 
@@ -70,6 +89,10 @@ pub(crate) struct Feed {
     early: BTreeMap<u64, Arc<Announcement>>,
     /// After which offset the log is being read.
     repairing: Option<u64>,
+    /// A body up to here was removed before its event came: up to here only the log is believed.
+    redacted_to: u64,
+    /// Whether that became known after the log was asked.
+    is_outdated: bool,
     is_due: bool,
 }
 
@@ -82,6 +105,8 @@ impl Feed {
             ready: VecDeque::new(),
             early: BTreeMap::new(),
             repairing: None,
+            redacted_to: 0,
+            is_outdated: false,
             is_due: false,
         }
     }
@@ -97,6 +122,25 @@ impl Feed {
             return;
         }
         self.durable = self.durable.max(announcement.last());
+        if self.accepted < self.redacted_to {
+            self.is_due = true;
+            return;
+        }
+        self.take(announcement);
+    }
+
+    /// Removes the body of an event from what is not delivered yet, and from what comes late.
+    pub(crate) fn redact(&mut self, offset: u64) {
+        if offset <= self.accepted {
+            let _ = self.ready.iter_mut().any(|segment| segment.redact(offset));
+            return;
+        }
+        self.redacted_to = self.redacted_to.max(offset);
+        self.early.retain(|first, _| *first > offset);
+        self.is_outdated |= self.repairing.is_some();
+    }
+
+    fn take(&mut self, announcement: &Arc<Announcement>) {
         if announcement.first > self.accepted + 1 {
             self.is_due = true;
             if self.early.len() < MAX_EARLY {
@@ -152,9 +196,13 @@ impl Feed {
     pub(crate) fn on_page(&mut self, page: Option<LogPage>) -> Result<(), Broken> {
         let after = self.repairing.take();
         let Some(page) = page else {
-            self.is_due = false;
+            (self.is_due, self.is_outdated) = (false, false);
             return Ok(());
         };
+        if std::mem::take(&mut self.is_outdated) {
+            self.is_due = true;
+            return Ok(());
+        }
         self.check(&page.state)?;
         if let Some(first) = page.events.first().map(|event| event.offset)
             && page.events.iter().zip(first..).all(|(event, offset)| event.offset == offset)
@@ -162,7 +210,9 @@ impl Feed {
             let event = |event: StoredEvent| AnnouncedEvent { body: event.body, topics: event.topics };
             let events = page.events.into_iter().map(event).collect();
             let (log, epoch) = (self.known.log, self.known.epoch.clone());
-            self.announce(&Arc::new(Announcement { log, epoch, first, events }));
+            let announcement = Announcement { log, epoch, first, events, redacted: Vec::new() };
+            self.durable = self.durable.max(announcement.last());
+            self.take(&Arc::new(announcement));
         }
         // Without progress since it was asked for the next look at the log tries again, not a loop.
         self.is_due = Some(self.accepted) > after;
@@ -185,15 +235,17 @@ impl Feed {
         }
     }
 
-    /// Counts everything up to this position as delivered: only for a shard without subscribers of the log.
-    pub(crate) fn skip_to(&mut self, head: &Position) {
+    /// Counts everything up to this position as delivered: only for a shard without subscribers of the log. False when it
+    /// has got as far already.
+    pub(crate) fn skip_to(&mut self, head: &Position) -> bool {
         if head.epoch != self.known.epoch || head.offset <= self.accepted {
-            return;
+            return false;
         }
         self.ready.clear();
         (self.known.head, self.accepted) = (head.offset, head.offset);
         self.durable = self.durable.max(head.offset);
         self.accept_early();
+        true
     }
 
     /// Starts again with another life of the log, or after a part of it that is gone.

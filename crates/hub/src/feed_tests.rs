@@ -16,7 +16,7 @@ fn body(offset: u64) -> Bytes {
 fn announcement(first: u64, last: u64) -> Arc<Announcement> {
     let event = |offset| AnnouncedEvent { body: body(offset), topics: Topics::default() };
     let events = (first..=last).map(event).collect();
-    Arc::new(Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events })
+    Arc::new(Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events, redacted: Vec::new() })
 }
 
 fn page(after: u64, head: u64, limit: u64) -> LogPage {
@@ -124,6 +124,44 @@ fn what_nobody_is_owed_is_skipped() {
     feed.skip_to(&head("e", 20));
     feed.announce(&announcement(19, 21));
     assert_eq!(drain(&mut feed), [21]);
+}
+
+/// The next run, as its offsets and whether the body of each was removed.
+fn removed(feed: &mut Feed) -> Vec<(u64, bool)> {
+    let Some(run) = feed.take_run(1_000) else { return Vec::new() };
+    feed.delivered(&run);
+    run.bodies().map(|(offset, bytes)| (offset, *bytes == tombstone())).collect()
+}
+
+#[test]
+fn a_body_is_removed_from_what_waits() {
+    let mut feed = Feed::new(state("e", 3, 0));
+    let shared = announcement(4, 6);
+    feed.announce(&shared);
+    feed.announce(&announcement(3, 8));
+    [2, 5, 8].into_iter().for_each(|offset| feed.redact(offset));
+    assert_eq!(removed(&mut feed), [(4, false), (5, true), (6, false), (7, false), (8, true)]);
+    assert_eq!(shared, announcement(4, 6), "other shards have theirs");
+}
+
+/// The broker may bring a redaction before the event.
+#[test]
+fn a_body_that_was_removed_before_it_came_is_read_from_the_log() {
+    let mut feed = Feed::new(state("e", 3, 0));
+    feed.announce(&announcement(6, 7));
+    assert_eq!(feed.repair(), Some(3));
+    feed.redact(5);
+    feed.announce(&announcement(4, 5));
+    assert!(removed(&mut feed).is_empty(), "the broker is not believed");
+    feed.on_page(Some(page(3, 7, 10))).unwrap();
+    assert!(removed(&mut feed).is_empty(), "the log was asked too early");
+    assert_eq!(feed.repair(), Some(3));
+    let mut right = page(3, 7, 2);
+    right.events[1].body = tombstone();
+    feed.on_page(Some(right)).unwrap();
+    assert_eq!(removed(&mut feed), [(4, false), (5, true), (6, false), (7, false)], "what came early follows");
+    feed.announce(&announcement(8, 8));
+    assert_eq!(removed(&mut feed), [(8, false)]);
 }
 
 #[test]

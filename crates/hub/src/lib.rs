@@ -24,6 +24,7 @@ mod outbox;
 mod pages;
 mod presence;
 mod recent;
+mod redacted;
 mod registry;
 pub mod session;
 mod shard;

@@ -93,7 +93,8 @@ impl<M> Mailbox<M> {
             inner.note(announcement);
             return Queueing::Noted;
         }
-        let bytes: usize = announcement.events.iter().map(|event| event.body.len() + EVENT_BYTES).sum();
+        let events: usize = announcement.events.iter().map(|event| event.body.len() + EVENT_BYTES).sum();
+        let bytes = events + size_of_val(&announcement.redacted[..]);
         // A single larger one passes: some limit of the write side made it, and the shard is not behind.
         if inner.commit_bytes > 0 && inner.commit_bytes + bytes > MAX_COMMIT_BYTES {
             inner.note(announcement);
@@ -186,7 +187,13 @@ mod tests {
     fn commit(epoch: &str, first: u64, bytes: usize) -> Announcement {
         let body = Bytes::from(vec![b'x'; bytes]);
         let event = AnnouncedEvent { body, topics: Topics::default() };
-        Announcement { log: Log::Orders, epoch: Epoch(epoch.into()), first, events: vec![event; 2] }
+        Announcement {
+            log: Log::Orders,
+            epoch: Epoch(epoch.into()),
+            first,
+            events: vec![event; 2],
+            redacted: Vec::new(),
+        }
     }
 
     fn head(epoch: &str, offset: u64) -> Option<Position> {

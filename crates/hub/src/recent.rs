@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_protocol::channel::View;
+use ordercast_protocol::redaction::tombstone;
 
 use crate::feed::{Run, Segment};
 use crate::frames::{Form, Frames, Wrapper};
@@ -57,6 +58,24 @@ impl Block {
                 let events = segments.iter().flat_map(Segment::events);
                 let events = events.filter(|(offset, event)| *offset > after && view.holds(&event.topics));
                 events.map(|(offset, event)| (offset, event.body.clone())).collect()
+            }
+        }
+    }
+
+    /// Removes the body of an event, if it is here.
+    fn redact(&mut self, offset: u64) {
+        if !self.holds(offset) {
+            return;
+        }
+        self.wrapped.clear();
+        match &mut self.content {
+            Content::Announced(segments) => {
+                let _ = segments.iter_mut().any(|segment| segment.redact(offset));
+            }
+            Content::Read(events) => {
+                if let Ok(index) = events.binary_search_by_key(&offset, |(offset, _)| *offset) {
+                    events[index].1 = tombstone();
+                }
             }
         }
     }
@@ -148,6 +167,11 @@ impl Recent {
         self.read_bytes -= evict(&mut self.read, self.read_bytes, most);
     }
 
+    /// Removes the body of an event from every block. Blocks count as large as they were: they are let go by that.
+    pub(crate) fn redact(&mut self, offset: u64) {
+        self.announced.iter_mut().chain(&mut self.read).for_each(|block| block.redact(offset));
+    }
+
     /// Whether a page that was read ends here.
     pub(crate) fn is_read_to(&self, offset: u64) -> bool {
         self.read.iter().rev().any(|block| block.last == offset)
@@ -213,7 +237,8 @@ mod tests {
             topics: Topic::new(TopicKind::Order, format!("order-{}", offset % 2)).into(),
         };
         let events = (first..first + count).map(event).collect();
-        let announcement = Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events };
+        let announcement =
+            Announcement { log: Log::Orders, epoch: Epoch("e".into()), first, events, redacted: Vec::new() };
         Run { segments: vec![Segment::whole(Arc::new(announcement))], first, last: first + count - 1 }
     }
 
@@ -272,6 +297,27 @@ mod tests {
         assert!(recent.find(102, &View::All).is_some());
         recent.forget_read(11 + SHARING_MS);
         assert!(recent.find(102, &View::All).is_none(), "nobody wanted it for a while");
+    }
+
+    #[test]
+    fn bodies_that_were_removed_are_in_no_block() {
+        let mut recent = Recent::new(1_000_000);
+        let (name, form, mut wrapper) = ("orders".into(), Form::plain(Wire::PlainJson), Wrapper::default());
+        recent.push(run(11, 5));
+        let page = (1..=5).map(|offset| (offset, vec![b'x'; BODY_BYTES].into())).collect();
+        recent.push_read(page, std::iter::once(Key::from_u64(1)), 0);
+        for (after, removed) in [(10, 12), (0, 2)] {
+            let mut frames =
+                |recent: &mut Recent| recent.find(after, &View::All).unwrap().frames(&name, form, &mut wrapper);
+            let before = frames(&mut recent).len();
+            recent.redact(removed);
+            recent.redact(99);
+            let block = recent.find(after, &View::All).unwrap();
+            let bodies = block.events(after, &View::All);
+            let is_removed: Vec<_> = bodies.iter().map(|(_, body)| *body == tombstone()).collect();
+            assert_eq!(is_removed, [false, true, false, false, false]);
+            assert!(frames(&mut recent).len() < before - BODY_BYTES / 2, "wrapped anew");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::memory::{MemoryChannel, MemoryChannels};
 use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
+use crate::redacted::{Heard, Redacted};
 use crate::registry;
 use crate::session::{Connection, Question, ReplyPath, Session, Signal};
 use crate::slab::{Key, Slab};
@@ -46,6 +47,7 @@ mod lifecycle;
 mod paging;
 mod questions;
 mod reading;
+mod redacting;
 mod subscriber;
 mod ticket;
 mod timing;
@@ -111,6 +113,8 @@ pub(crate) struct PageLetter {
     subscription: u32,
     log: Log,
     after: u64,
+    /// The redactions that were known when it was asked for.
+    heard: Heard,
     /// None when it was not read, because nobody wanted it any more.
     page: Option<Result<Page, StoreError>>,
 }
@@ -133,8 +137,8 @@ pub(crate) enum Letter {
     Answered(Key),
     Close(Key, u16, &'static str),
     Page(Box<PageLetter>),
-    /// A page after an offset that several may wait for.
-    SharedPage(Log, u64, Box<Option<Result<Page, StoreError>>>),
+    /// A page after an offset that several may wait for, asked for when these redactions were known.
+    SharedPage((Log, u64), Heard, Box<Option<Result<Page, StoreError>>>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
     Look(Arc<Vec<LogState>>),
     Drained(Key),
@@ -240,6 +244,8 @@ pub(crate) struct Shard {
     feeds: Vec<Feed>,
     /// In the order of [`Log::ALL`], as the feeds.
     recent: Vec<Recent>,
+    /// The same.
+    redacted: Vec<Redacted>,
     page_waiters: HashMap<(Log, u64), PageWaiters>,
     boot_epoch: Epoch,
     memory: Arc<MemoryChannels>,
@@ -278,6 +284,7 @@ impl Shard {
         Self {
             wheel: Wheel::new(TICK_MS.min(config.tick().as_millis() as u64)),
             recent: Log::ALL.map(|_| Recent::new(config.recent_bytes)).into(),
+            redacted: Log::ALL.map(|_| Redacted::default()).into(),
             page_waiters: HashMap::new(),
             idle_since_ms: Default::default(),
             config,
@@ -376,7 +383,7 @@ impl Shard {
     fn on_letters(&mut self, letters: &mut Vec<Letter>, skipped: &Skipped) {
         for letter in letters.drain(..) {
             match letter {
-                Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
+                Letter::Commit(announcement) => self.on_commit(&announcement),
                 Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
                 letter => {
                     if !matches!(letter, Letter::Reply(..)) {
@@ -397,7 +404,7 @@ impl Shard {
 
     fn on_letter(&mut self, letter: Letter) {
         match letter {
-            Letter::Commit(announcement) => self.feeds[announcement.log.index()].announce(&announcement),
+            Letter::Commit(announcement) => self.on_commit(&announcement),
             Letter::Adopt(adoption) => self.adopt(*adoption),
             Letter::Open(opening) => self.open(*opening),
             Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
@@ -413,7 +420,7 @@ impl Shard {
                 self.with(key, |shard, subscriber| shard.begin_close(key, subscriber, code, reason, false));
             }
             Letter::Page(page) => self.on_page(*page),
-            Letter::SharedPage(log, from, page) => self.on_shared_page(log, from, *page),
+            Letter::SharedPage(place, heard, page) => self.on_shared_page(place, heard, *page),
             Letter::Repair(log, page) => self.on_repair(log, *page),
             Letter::Look(states) => self.on_look(&states),
             Letter::Drained(key) => self.with(key, |shard, subscriber| {

@@ -42,6 +42,15 @@ impl Log {
         Self::ALL.into_iter().find(|log| log.name() == name)
     }
 
+    /// Whether bodies of its events may be removed ([`crate::redaction`]): only where they hold what people wrote. Orders,
+    /// products and adjustments are the audit trail, and hold no personal data.
+    pub fn is_redactable(self) -> bool {
+        match self {
+            Self::Publications => true,
+            Self::Orders | Self::Products | Self::Adjustments => false,
+        }
+    }
+
     /// Its place in [`Log::ALL`], for tables indexed by log.
     pub fn index(self) -> usize {
         self as usize

@@ -2,6 +2,8 @@
 //!
 //! A body carries its version in `v` and holds no personal data, no channel and no offset. The golden
 //! files in `tests/golden` hold every body as it lies on disk; a change there is a change of version.
+//!
+//! In a log that allows it, any event may have the tombstone for a body: see [`crate::redaction`].
 
 use crate::json::{Decimal, JsonWriter};
 use crate::limits::MAX_EVENT_LINES;

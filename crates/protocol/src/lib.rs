@@ -23,6 +23,7 @@ pub mod limits;
 pub mod nearest;
 pub mod order;
 pub mod position;
+pub mod redaction;
 pub mod redrive;
 mod schedule;
 pub mod topic;

@@ -3,8 +3,8 @@
 //! To add a kind of topic:
 //! 1. add it to [`TopicKind`], with its name;
 //! 2. give it a channel name in [`crate::channel::Channel::parse`], if clients may subscribe to it;
-//! 3. say who may read it where channels are judged (`server`, `operations::permission`): the match there names
-//!    every kind and does not compile before;
+//! 3. say who may read it, and what a snapshot of it is (`server`: `operations::permission`, `plain::snapshot`): both name
+//!    every kind, and do not compile before;
 //! 4. add it to the events that have it, in the commands of the engine.
 //!
 //! Brokers, the hub and the stores need no change: they handle topics, not kinds.

@@ -10,6 +10,7 @@ use ordercast_protocol::event::{
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::order::{LineView, OrderSummary, Processing};
+use ordercast_protocol::redaction::TOMBSTONE;
 
 /// Who acts in open mode.
 const LOCAL: Actor<'_> = Actor { kind: "user", id: "local" };
@@ -161,6 +162,11 @@ fn a_second_of_the_server() {
 }
 
 #[test]
+fn a_body_that_was_removed() {
+    check("redacted.v1.json", TOMBSTONE);
+}
+
+#[test]
 fn bodies_tell_what_they_are_about() {
     for (name, id) in [
         ("order.v1.json", Some("order_123")),
@@ -168,6 +174,7 @@ fn bodies_tell_what_they_are_about() {
         ("market_data.v1.json", Some("tea")),
         ("adjustment.v1.json", None),
         ("stats.v1.json", None),
+        ("redacted.v1.json", None),
     ] {
         let body = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name));
         let body = body.unwrap_or_else(|error| panic!("{name}: {error}"));

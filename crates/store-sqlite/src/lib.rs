@@ -16,6 +16,7 @@ mod options;
 mod pages;
 pub mod questions;
 mod readers;
+mod redaction;
 mod retention;
 mod rows;
 mod schema;

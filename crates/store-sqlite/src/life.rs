@@ -223,6 +223,8 @@ fn renew_epoch(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     put(transaction, "epoch", &new_epoch())?;
     // What workers elsewhere held is theirs no longer: with their leases gone, the first node that starts gives the orders back.
     transaction.execute("DELETE FROM leases", [])?;
+    // The same of consumers, whose old owners must not get through with a fence that is given again.
+    transaction.execute("UPDATE consumers SET fence = fence + ?1, lease_end_ms = 0", [TOKENS_SKIPPED])?;
     Ok(())
 }
 

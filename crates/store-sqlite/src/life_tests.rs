@@ -1,10 +1,12 @@
 use std::path::Path;
 
+use ordercast_domain::consumer::Consumer;
+use ordercast_domain::decide::WorkingSet;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::topic::Topics;
 use ordercast_store::conformance::{run, wait};
 use ordercast_store::log::ReadLogs;
-use ordercast_store::write::{EventInsert, Keys, LogWrites, Writes};
+use ordercast_store::write::{ConsumerKeys, ConsumerWrites, EventInsert, Keys, LogWrites, Writes};
 
 use crate::open::{DATABASE_FILE, open};
 use crate::options::SqliteOptions;
@@ -104,6 +106,36 @@ fn a_copy_that_has_lost_events_is_noticed() {
     let file = std::fs::OpenOptions::new().write(true).open(&beside).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, text.replace(" 3\n", " 4\n").as_bytes(), 0).unwrap();
     assert_ne!(live(dir.path(), 0, false).0, epoch);
+}
+
+/// An owner from before could otherwise be given the fence of an owner of the new life.
+#[test]
+fn consumers_of_a_new_life_have_higher_fences() {
+    let dir = tempfile::tempdir().unwrap();
+    let consumer = |set: WorkingSet| set.consumers.by_name.into_values().next();
+    let mut keys = ConsumerKeys { names: vec!["index".into()] };
+    let stored = Consumer {
+        name: "index".into(),
+        log: "orders".into(),
+        epoch: "e".into(),
+        cursor: 5,
+        owner: "node".into(),
+        fence: 7,
+        lease_end_ms: i64::MAX,
+    };
+    let (mut writer, reader) = open(&SqliteOptions::new(dir.path())).unwrap();
+    run(&mut writer, keys.clone(), |_, _| ConsumerWrites { changed: vec![stored.clone()] }.into());
+    drop((writer, reader));
+    for (new_epoch, fence, lease_end_ms) in [(false, 7, i64::MAX), (true, 7 + u64::from(super::TOKENS_SKIPPED), 0)] {
+        let (mut writer, _reader) = open(&SqliteOptions { new_epoch, ..SqliteOptions::new(dir.path()) }).unwrap();
+        let mut found = None;
+        run(&mut writer, std::mem::take(&mut keys), |set, _| {
+            found = consumer(set);
+            Writes::default()
+        });
+        keys.names.push("index".into());
+        assert_eq!(found, Some(Consumer { fence, lease_end_ms, ..stored.clone() }));
+    }
 }
 
 #[test]

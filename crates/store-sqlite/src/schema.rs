@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     STEADY_TIME,
     PRICE_OVERRIDES,
     TOPICS,
+    CONSUMERS,
 ];
 
 const FIRST: &str = "
@@ -353,6 +354,21 @@ SELECT position, 'customer', customer_id FROM (
     AS customer_id
   FROM events WHERE position >> 40 = (SELECT id FROM logs WHERE name = 'adjustments')
 ) WHERE typeof(customer_id) = 'text';
+";
+
+const CONSUMERS: &str = "
+-- Durable readers of logs: everything up to the cursor is handled, and one node at a time reads.
+CREATE TABLE consumers (
+  name TEXT PRIMARY KEY,
+  log TEXT NOT NULL REFERENCES logs (name),
+  epoch TEXT NOT NULL,
+  cursor INTEGER NOT NULL CHECK (cursor >= 0),
+  owner TEXT NOT NULL,
+  -- Raised with each owner: an earlier one is refused.
+  fence INTEGER NOT NULL CHECK (fence > 0),
+  -- By steady time.
+  lease_end_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Creates the tables, or brings them up to this build.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ordercast_domain::order::Progress;
 use ordercast_protocol::channel::Log;
+use ordercast_protocol::redaction::TOMBSTONE;
 use ordercast_protocol::topic::TopicKind;
 use ordercast_store::StoreError;
 use ordercast_store::verify::{Finding, MAX_PROBLEMS, VerifyReport};
@@ -27,11 +28,12 @@ pub fn verify(data_dir: &Path, mut progress: impl FnMut(&'static str)) -> Result
     }
     let lock = DatabaseLock::take(data_dir)?;
     let connection = open_reader(&lock.path)?;
-    let checks: [(&'static str, Check); 10] = [
+    let checks: [(&'static str, Check); 11] = [
         ("database pages", database_pages),
         ("offsets without holes", offsets),
         ("checksums of events", checksums),
         ("references between tables", references),
+        ("cursors of consumers", cursors),
         ("one event per version, last status told", versions),
         ("each event begins where the last one ended", folds),
         ("reserved stock", reserved_stock),
@@ -97,20 +99,20 @@ fn offsets(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<(
     Ok(())
 }
 
+/// Bodies are what was written, and only those of logs that allow it were removed.
 fn checksums(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    for table in ["events", "publications"] {
-        checksums_in(table, connection, finding)?;
-    }
-    Ok(())
-}
-
-fn checksums_in(table: &str, connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
-    let mut select = connection.prepare(&format!("SELECT position, checksum, body FROM {table}"))?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        finding.looked_at += 1;
-        if crc32fast::hash(row.get_ref(2)?.as_bytes()?) != row.get::<_, u32>(1)? {
-            note(finding, format!("{table}: the body of event {} is not what was written", offset_of(row.get(0)?)));
+    for log in Log::ALL {
+        let sql = format!("SELECT position, checksum, body FROM {} WHERE position BETWEEN ?1 AND ?2", table(log));
+        let mut select = connection.prepare(&sql)?;
+        let mut rows = select.query((position(log, 0), position(log, u64::MAX)))?;
+        while let Some(row) = rows.next()? {
+            finding.looked_at += 1;
+            let (offset, body) = (offset_of(row.get(0)?), row.get_ref(2)?.as_bytes()?);
+            if crc32fast::hash(body) != row.get::<_, u32>(1)? {
+                note(finding, format!("{}: the body of event {offset} is not what was written", log.name()));
+            } else if body == TOMBSTONE && !log.is_redactable() {
+                note(finding, format!("{}: the body of event {offset} was removed, which the log forbids", log.name()));
+            }
         }
     }
     Ok(())
@@ -146,6 +148,23 @@ fn customers(connection: &Connection, finding: &mut Finding) -> rusqlite::Result
     let orders = count("SELECT count(*) FROM orders WHERE seq <= (SELECT customers_indexed_to FROM progress)")?;
     if indexed != orders {
         note(finding, format!("the index of customers has {indexed} rows for {orders} orders"));
+    }
+    Ok(())
+}
+
+/// A consumer is not further than its log, in the life that the log has now.
+fn cursors(connection: &Connection, finding: &mut Finding) -> rusqlite::Result<()> {
+    let sql = "SELECT c.name, c.cursor, l.name, l.head, c.epoch = (SELECT CAST(value AS TEXT) FROM meta WHERE key = 'epoch') \
+               FROM consumers c JOIN logs l ON l.name = c.log ORDER BY c.name";
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        finding.looked_at += 1;
+        let (name, cursor, log): (String, u64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (head, is_current): (u64, bool) = (row.get(3)?, row.get(4)?);
+        if is_current && cursor > head {
+            note(finding, format!("the consumer {name} is at {cursor}, the log {log} ends at {head}"));
+        }
     }
     Ok(())
 }

@@ -28,11 +28,12 @@ use crate::events::{self, Extents};
 use crate::life::{self, Life};
 use crate::lock::DatabaseLock;
 use crate::options::SqliteOptions;
-use crate::retention;
 use crate::wal::{self, WalBound};
 use crate::{failed, is_busy};
+use crate::{redaction, retention};
 
 mod catalogue;
+mod consumers;
 mod money;
 mod orders;
 mod outlook;
@@ -165,7 +166,9 @@ impl SqliteWriter {
             let (journal_bytes, journal_is_over) = (wal.bytes, wal.is_over);
             return Ok(Committed { outlook, journal_bytes, journal_is_over, ..Committed::default() });
         }
+        writes.logs.check();
         self.write(&writes)?;
+        redaction::redact(&self.connection, &self.logs, &writes.logs.redactions)?;
         self.write_clock(keys.steady_ms)?;
         let mut logs = events::append(&self.connection, &self.logs, &writes.logs.events, now_ms)?;
         retention::remove(&self.connection, &cuts, &mut logs)?;
@@ -220,17 +223,19 @@ impl SqliteWriter {
         self.queue.load_limits(connection, &keys.queue, &mut set)?;
         catalogue::by_sku(connection, keys.catalogue.skus.iter().map(|sku| &**sku), &mut set.catalogue)?;
         money::load(connection, &keys.money, &mut set.money)?;
+        consumers::load(connection, &keys.consumers, &mut set.consumers)?;
         Ok(set)
     }
 
     /// Writes everything but the events. Names every aggregate, so that a new one cannot be forgotten here.
     fn write(&self, writes: &Writes) -> rusqlite::Result<()> {
-        let Writes { orders, queue, catalogue, money, work, logs: _ } = writes;
+        let Writes { orders, queue, catalogue, money, work, consumers, logs: _ } = writes;
         let connection = &self.connection;
         orders::write(connection, orders)?;
         catalogue::write(connection, catalogue)?;
         money::write(connection, money)?;
         work::write(connection, work)?;
+        consumers::write(connection, consumers)?;
         queue::write(connection, queue)
     }
 

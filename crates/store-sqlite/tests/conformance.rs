@@ -3,11 +3,14 @@
 use ordercast_protocol::channel::{Log, View};
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{
-    check, check_contract, check_outlook, check_reopened, check_retention, check_steps, check_topics, run, wait,
+    SECRET, check, check_consumers, check_contract, check_outlook, check_redaction, check_reopened, check_retention,
+    check_steps, check_topics, run, wait,
 };
 use ordercast_store::log::{PageLimit, PageQuery, ReadLogs, Start};
 use ordercast_store::write::{Keys, LogWrites, Trim, Writes};
 use ordercast_store_sqlite::{SqliteOptions, open, verify::verify};
+
+const LIMIT: PageLimit = PageLimit { events: 1_000, bytes: 1_000_000 };
 
 fn options(dir: &tempfile::TempDir) -> SqliteOptions {
     SqliteOptions::new(dir.path())
@@ -65,6 +68,45 @@ fn the_sqlite_store_finds_events_by_their_topics() {
     let damaged = report.findings.iter().find(|finding| !finding.problems.is_empty());
     // The suite writes bodies of orders without a status.
     assert_eq!(damaged.map(|finding| finding.check), Some("one event per version, last status told"), "{report}");
+}
+
+#[test]
+fn the_sqlite_store_keeps_consumers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_consumers(&mut writer);
+    drop((writer, reader));
+    // Their cursors belong to other lives of the log.
+    assert!(verify(dir.path(), |_| {}).unwrap().is_clean());
+}
+
+/// What was removed is in no file any more, which is as it should be for `verify`; other damage shows all the same.
+#[test]
+fn the_sqlite_store_removes_bodies() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&options(&dir)).unwrap();
+    check_redaction(&mut writer, &reader);
+    let events = wait(reader.log_page(PageQuery::after(Log::Publications, View::All, 0, LIMIT))).unwrap().events;
+    drop((writer, reader));
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let is_there = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        assert!(!is_there, "{} has what was removed", path.display());
+    }
+    assert!(verify(dir.path(), |_| {}).unwrap().is_clean());
+    let (writer, reader) = open(&options(&dir)).unwrap();
+    let again = wait(reader.log_page(PageQuery::after(Log::Publications, View::All, 0, LIMIT))).unwrap().events;
+    assert_eq!(again, events);
+    drop((writer, reader));
+    let connection = rusqlite::Connection::open(dir.path().join("ordercast.db")).unwrap();
+    let swap = "UPDATE publications SET body = CAST(replace(CAST(body AS TEXT), 'v\":1', 'v\":2') AS BLOB) \
+                WHERE position = 7";
+    connection.execute(swap, []).unwrap();
+    drop(connection);
+    let report = verify(dir.path(), |_| {}).unwrap();
+    let problems: Vec<_> = report.findings.iter().flat_map(|finding| &finding.problems).collect();
+    assert_eq!(problems, ["publications: the body of event 7 is not what was written"]);
 }
 
 #[test]
@@ -140,6 +182,10 @@ fn verify_finds_what_is_wrong() {
         ("DELETE FROM publications WHERE position = 2", &["offsets without holes"]),
         ("INSERT INTO event_topics VALUES (7, 'customer', 'c')", &["references between tables"]),
         ("INSERT INTO event_topics VALUES (1, 'colour', 'red')", &["references between tables"]),
+        (
+            "INSERT INTO consumers SELECT 'index', 'orders', CAST(value AS TEXT), 99, 'n', 1, 0 FROM meta WHERE key = 'epoch'",
+            &["cursors of consumers"],
+        ),
         ("UPDATE logs SET floor = 1 WHERE name = 'products'", &["offsets without holes"]),
         ("UPDATE orders SET refunded = 5 WHERE seq = 2", &["money given back"]),
         ("UPDATE orders SET lease = 'gone' WHERE queue = 1", &["orders in work and their leases"]),

@@ -25,7 +25,7 @@ fn publication(channel: &str, bytes: usize) -> EventInsert {
 
 fn commit(writer: &mut dyn WriteStore, events: &[EventInsert], trims: &[Trim]) {
     run(writer, Keys::default(), |_, _| Writes {
-        logs: LogWrites { events: events.to_vec(), trims: trims.to_vec() },
+        logs: LogWrites { events: events.to_vec(), trims: trims.to_vec(), ..LogWrites::default() },
         ..Writes::default()
     });
 }

@@ -25,7 +25,10 @@ fn publish(writer: &mut SqliteWriter, batches: usize, is_trimmed: bool) {
             };
             let trim = Trim { log: Log::Publications, max_events: Some(KEPT), before_ms: None, most: 2 * BATCH as u64 };
             let trims = is_trimmed.then_some(trim).into_iter().collect();
-            Writes { logs: LogWrites { events: (0..BATCH).map(event).collect(), trims }, ..Writes::default() }
+            Writes {
+                logs: LogWrites { events: (0..BATCH).map(event).collect(), trims, ..LogWrites::default() },
+                ..Writes::default()
+            }
         });
     }
 }

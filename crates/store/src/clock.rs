@@ -77,7 +77,11 @@ impl SteadyClock {
             true => passed_ms,
         };
         self.now_ms = self.now_ms.saturating_add(counted_ms);
-        self.seen = at;
+        self.seen = match counted_ms == passed_ms {
+            // What is left of the last millisecond counts at the next look: a busy writer looks several times in one.
+            true => self.seen + Duration::from_millis(passed_ms.unsigned_abs()),
+            false => at,
+        };
         passed_ms - counted_ms
     }
 
@@ -150,6 +154,16 @@ mod tests {
         ] {
             assert_eq!(clock.read(wall_ms, after(start, passed_ms)), expected, "{wall_ms} after {passed_ms}");
         }
+    }
+
+    #[test]
+    fn steady_time_passes_however_often_it_is_looked_at() {
+        let start = Instant::now();
+        let mut clock = SteadyClock::new(10, start);
+        for look in 1..=1_000 {
+            assert_eq!(clock.look(start + Duration::from_micros(300) * look, true), 0);
+        }
+        assert_eq!(clock.now_ms(), 310);
     }
 
     #[test]

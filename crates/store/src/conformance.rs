@@ -1,5 +1,6 @@
 //! What every store must do. A driver's tests call [`check`] on an empty store, [`check_reopened`] on the same
-//! store opened again, and [`check_retention`], [`check_steps`] and [`check_topics`] on other empty ones.
+//! store opened again, and [`check_retention`], [`check_steps`], [`check_topics`] and
+//! [`check_redaction`] on other empty ones.
 
 use std::sync::Arc;
 
@@ -23,19 +24,23 @@ use crate::write::{
     QueueKeys, WorkKeys, WorkWrites, WriteStore, Writes,
 };
 
+mod consumers;
 mod contract;
 mod money;
 mod outlook;
 mod publications;
 mod queue;
+mod redaction;
 mod retention;
 mod script;
 mod steps;
 mod topics;
 mod work;
 
+pub use consumers::check_consumers;
 pub use contract::{check_contract, check_two_writers};
 pub use outlook::check_outlook;
+pub use redaction::{SECRET, check_redaction};
 pub use retention::check_retention;
 pub use script::{next_batch, run, wait};
 pub use topics::check_topics;

@@ -4,7 +4,7 @@
 //! [`read::ReadStore`] are what readers live on. [`model`] is the store in memory that the drivers are
 //! compared with, and [`conformance`] is the suite that every one of them passes.
 //!
-//! State is kept by *aggregate*: orders, queue, catalogue, money, work, logs. To add one:
+//! State is kept by *aggregate*: orders, queue, catalogue, money, work, consumers, logs. To add one:
 //!
 //! 1. write `write/NAME.rs`: its keys (what a batch loads of it) and its writes (what a batch changes), each with its field in
 //!    [`write::Keys`] and [`write::Writes`];

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ordercast_domain::adjustment::Adjustment;
+use ordercast_domain::consumer::Consumer;
 use ordercast_domain::decide::{ActionRecord, CatalogueSet, KeyRecord, OrderLines, OrderSet, WorkingSet};
 use ordercast_domain::ids::{LeaseId, OrderId, Sku};
 use ordercast_domain::lease::{Lease, WorkReport};
@@ -51,6 +52,7 @@ struct State {
     pauses: BTreeMap<Scope, Pause>,
     products: BTreeMap<Sku, Product>,
     adjustments: Vec<Adjustment>,
+    consumers: BTreeMap<Arc<str>, Consumer>,
     stamps: Option<StampClock>,
     batches: RecentBatches,
 }
@@ -229,6 +231,8 @@ impl State {
         for adjustment in self.adjustments.iter().filter(|adjustment| keys.money.adjustments.contains(&adjustment.id)) {
             set.money.adjustments.insert(Arc::clone(&adjustment.id), adjustment.clone());
         }
+        let consumers = keys.consumers.names.iter().filter_map(|name| self.consumers.get_key_value(name));
+        set.consumers.by_name.extend(consumers.map(|(name, consumer)| (Arc::clone(name), consumer.clone())));
         self.load_ready(keys, &mut set);
         self.load_pauses(keys, &mut set);
         wanted.extend(set.queue.unparked.iter().map(|&(_, seq)| seq));
@@ -330,7 +334,7 @@ impl State {
     }
 
     fn write(&mut self, writes: Writes, now_ms: i64) -> Committed {
-        let Writes { orders, queue, catalogue, money, work, logs } = writes;
+        let Writes { orders, queue, catalogue, money, work, consumers, logs } = writes;
         for insert in orders.new {
             let (order, details) = (Arc::unwrap_or_clone(insert.order), Arc::unwrap_or_clone(insert.details));
             self.ids.insert(order.id.clone(), order.seq);
@@ -369,6 +373,11 @@ impl State {
             self.products.insert(product.sku.clone(), product);
         }
         self.adjustments.extend(money.adjustments);
+        self.consumers.extend(consumers.changed.into_iter().map(|consumer| (Arc::clone(&consumer.name), consumer)));
+        logs.check();
+        for redaction in logs.redactions {
+            self.logs[redaction.log().index()].redact(redaction.offset());
+        }
         let trimmed = logs.trims.iter().filter_map(|trim| self.logs[trim.log.index()].trim(trim)).collect();
         let heads = Log::ALL.map(|log| self.logs[log.index()].head());
         for event in logs.events {
@@ -507,6 +516,9 @@ mod tests {
         crate::conformance::check_retention(&mut store.clone(), &store);
         let store = ModelStore::new();
         crate::conformance::check_topics(&mut store.clone(), &store);
+        let store = ModelStore::new();
+        crate::conformance::check_redaction(&mut store.clone(), &store);
+        crate::conformance::check_consumers(&mut ModelStore::new());
         let store = ModelStore::new();
         crate::conformance::check_steps(&mut store.clone(), &store);
         crate::conformance::check_outlook(&mut ModelStore::new());

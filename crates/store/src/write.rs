@@ -15,6 +15,7 @@ use crate::StoreError;
 
 mod batches;
 mod catalogue;
+mod consumers;
 mod logs;
 mod money;
 mod orders;
@@ -24,6 +25,7 @@ mod work;
 
 pub use batches::RecentBatches;
 pub use catalogue::{CatalogueKeys, CatalogueWrites};
+pub use consumers::{ConsumerKeys, ConsumerWrites};
 pub use logs::{EventInsert, LogRange, LogWrites, Trim, Trimmed};
 pub use money::{MoneyKeys, MoneyWrites};
 pub use orders::{OrderInsert, OrderKeys, OrderWrites};
@@ -44,6 +46,8 @@ pub struct Keys {
     pub money: MoneyKeys,
     /// Leases and reports of workers.
     pub work: WorkKeys,
+    /// Consumers of logs.
+    pub consumers: ConsumerKeys,
     /// Steady time now, in milliseconds, by which waits and leases end.
     pub steady_ms: i64,
     /// How far the outlook of the commit counts.
@@ -63,6 +67,8 @@ pub struct Writes {
     pub money: MoneyWrites,
     /// Leases and reports of workers.
     pub work: WorkWrites,
+    /// Consumers of logs.
+    pub consumers: ConsumerWrites,
     /// Events.
     pub logs: LogWrites,
 }
@@ -71,9 +77,9 @@ impl Writes {
     /// Whether nothing changes, unless events may be removed. Names every aggregate, so that a new one cannot be forgotten
     /// here.
     pub fn is_empty(&self) -> bool {
-        let Self { orders, queue, catalogue, money, work, logs } = self;
+        let Self { orders, queue, catalogue, money, work, consumers, logs } = self;
         let state = orders.is_empty() && queue.is_empty() && catalogue.is_empty() && money.is_empty();
-        state && work.is_empty() && logs.is_empty()
+        state && work.is_empty() && consumers.is_empty() && logs.is_empty()
     }
 }
 

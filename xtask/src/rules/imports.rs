@@ -45,7 +45,7 @@ enum Ours {
 use Ours::{All, Only};
 
 #[rustfmt::skip]
-const TABLE: [Part; 16] = [
+const TABLE: [Part; 17] = [
     Part { name: "access", ours: Only(&[]), never: &[JSON, TOKIO, CLOCKS, CHANCE, AXUM, HYPER, DATABASES, BROKERS] },
     Part { name: "protocol", ours: Only(&[]), never: &[TOKIO, AXUM, HYPER, DATABASES, BROKERS] },
     Part { name: "domain", ours: Only(&["access"]), never: &[JSON, TOKIO, CLOCKS, CHANCE, AXUM, HYPER, DATABASES, BROKERS] },
@@ -56,6 +56,7 @@ const TABLE: [Part; 16] = [
     Part { name: "broker-redis", ours: Only(&["broker", "protocol"]), never: &[DATABASES, AXUM, HYPER] },
     Part { name: "broker-nats", ours: Only(&["broker", "protocol"]), never: &[DATABASES, AXUM, HYPER] },
     Part { name: "engine", ours: Only(&["domain", "store", "broker", "protocol", "access"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
+    Part { name: "consumers", ours: Only(&["store", "protocol", "domain", "access"]), never: &[DATABASES, BROKERS, AXUM, HYPER] },
     Part { name: "hub", ours: Only(&["store", "broker", "protocol", "access"]), never: &[DATABASES, BROKERS, AXUM] },
     Part { name: "server", ours: Only(&["engine", "hub", "store", "protocol", "domain", "access"]), never: &[DATABASES, BROKERS] },
     Part { name: BINARY, ours: All, never: &[] },

@@ -6,12 +6,14 @@ use crate::ids::CustomerId;
 use crate::order::{Order, Queue};
 
 mod catalogue;
+mod consumers;
 mod money;
 mod orders;
 mod queue;
 mod work;
 
 pub use catalogue::CatalogueSet;
+pub use consumers::ConsumerSet;
 pub use money::MoneySet;
 pub use orders::{ActionRecord, KeyRecord, OrderLines, OrderSet};
 pub use queue::QueueSet;
@@ -30,6 +32,8 @@ pub struct WorkingSet {
     pub money: MoneySet,
     /// Leases and reports of workers.
     pub work: WorkSet,
+    /// Consumers of logs.
+    pub consumers: ConsumerSet,
     /// The present by the wall clock, in milliseconds since 1970, which times that people name go by.
     pub wall_ms: i64,
     /// Steady time, in milliseconds, which waits and leases go by: it stands still while nobody could be heard.

@@ -156,6 +156,7 @@ impl Shard {
         }
         if let Some(head) = self.port.mailbox.follow(log) {
             self.feeds[log.index()].skip_to(&head);
+            self.on_unheard(log);
         }
     }
 

@@ -17,6 +17,7 @@ use super::ticket::PageTicket;
 use super::{Letter, PageLetter, Shard};
 use crate::counters::Counter;
 use crate::pages::{PageRequest, ReadPage, Wanted};
+use crate::redacted::Heard;
 use crate::slab::Key;
 use crate::subscription::{Extent, Page, PageVerdict, conflate};
 
@@ -144,10 +145,11 @@ impl Shard {
             return;
         };
         let known = self.feeds[log.index()].known();
-        let port = Arc::clone(&self.port);
+        let (port, heard) = (Arc::clone(&self.port), self.redacted[log.index()].heard());
         if view != View::All || !(known.floor..known.head).contains(&after) {
             let on_page = move |page: ReadPage| {
-                let letter = PageLetter { key, subscription, log, after, page: page.map(|page| page.map(Page::of)) };
+                let letter =
+                    PageLetter { key, subscription, log, after, heard, page: page.map(|page| page.map(Page::of)) };
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
             };
@@ -169,7 +171,7 @@ impl Shard {
             let on_page = move |page: ReadPage| {
                 let page = page.map(|page| page.map(Page::of));
                 // A shard that has ended has no use for pages.
-                let _ = port.mailbox.push(Letter::SharedPage(log, from, Box::new(page)));
+                let _ = port.mailbox.push(Letter::SharedPage((log, from), heard, Box::new(page)));
             };
             let on_page = Box::new(on_page);
             self.request_page(PageRequest { log, view, after: from, with_topics: false, wanted, on_page });
@@ -177,10 +179,15 @@ impl Shard {
     }
 
     /// A page that several may wait for.
-    pub(super) fn on_shared_page(&mut self, log: Log, from: u64, page: Option<Result<Page, StoreError>>) {
+    pub(super) fn on_shared_page(
+        &mut self,
+        (log, from): (Log, u64),
+        heard: Heard,
+        page: Option<Result<Page, StoreError>>,
+    ) {
         let waiters = self.page_waiters.remove(&(log, from)).unwrap_or_default().waiting;
-        let Some(page) = page else {
-            // Nobody wanted it when its turn came. Who came afterwards asks again.
+        let Some(page) = page.and_then(|page| self.without_redacted(log, heard, page)) else {
+            // Nobody wanted it when its turn came, or it is outdated. Subscribers that wait for it ask again.
             for PageWaiter { key, subscription, .. } in waiters {
                 self.with(key, |_, subscriber| {
                     subscriber.is_back(subscription);
@@ -249,12 +256,12 @@ impl Shard {
     }
 
     pub(super) fn on_page(&mut self, letter: PageLetter) {
-        let PageLetter { key, subscription, log, after, page } = letter;
+        let PageLetter { key, subscription, log, after, heard, page } = letter;
         self.with(key, |shard, subscriber| {
             if !subscriber.is_back(subscription) {
                 return;
             }
-            let Some(page) = page else {
+            let Some(page) = page.and_then(|page| shard.without_redacted(log, heard, page)) else {
                 return;
             };
             shard.tally.add(Counter::PagesRead, 1);
@@ -367,6 +374,7 @@ impl Shard {
         for log in Log::ALL {
             if let Some(after) = self.feeds[log.index()].repair() {
                 self.tally.add(Counter::Repairs, 1);
+                self.on_unheard(log);
                 let port = Arc::clone(&self.port);
                 let on_page = move |page: ReadPage| {
                     // A page that everybody needs is always read. A shard that has ended has no use for pages.
@@ -386,6 +394,8 @@ impl Shard {
             self.tally.add(Counter::Errors, 1);
             tracing::warn!(%error, log = log.name(), "cannot read what was not announced; trying again");
         });
+        // Between the question and the answer more may have been missed.
+        self.on_unheard(log);
         let result = self.feeds[log.index()].on_page(page.ok());
         if let (Err(crate::feed::Broken), Some(state)) = (result, state) {
             self.on_broken_log(&state);
@@ -397,7 +407,9 @@ impl Shard {
             if self.index.is_idle(state.log) {
                 // Nobody is owed what is missing.
                 let head = Position { epoch: state.epoch.clone(), offset: state.head };
-                self.feeds[state.log.index()].skip_to(&head);
+                if self.feeds[state.log.index()].skip_to(&head) {
+                    self.on_unheard(state.log);
+                }
             }
             if self.feeds[state.log.index()].on_look(state).is_err() {
                 self.on_broken_log(state);

@@ -15,10 +15,11 @@ use ordercast_hub::session::{
     Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
 };
 use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
-use ordercast_protocol::channel::{Channel, Log, Retention, Source};
+use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Epoch, Position};
+use ordercast_protocol::redaction::tombstone;
 use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs, Start, StoredEvent};
@@ -39,8 +40,8 @@ struct Logs {
     pages_read: usize,
 }
 
-/// Logs in memory. Pages are read while nobody holds the gate.
-pub(crate) struct MemoryLogs(Mutex<Logs>, tokio::sync::RwLock<()>);
+/// Logs in memory. Pages are read while nobody holds the first gate, and come while nobody holds the second.
+pub(crate) struct MemoryLogs(Mutex<Logs>, tokio::sync::RwLock<()>, tokio::sync::RwLock<()>);
 
 impl MemoryLogs {
     fn state(logs: &Logs, log: Log) -> LogState {
@@ -67,6 +68,11 @@ impl MemoryLogs {
         self.1.blocking_write()
     }
 
+    /// Holds every page back that was read, for as long as the guard lives.
+    pub(crate) fn hold_answers(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.2.blocking_write()
+    }
+
     /// How many pages were read so far.
     pub(crate) fn pages_read(&self) -> usize {
         self.0.lock().unwrap().pages_read
@@ -74,20 +80,60 @@ impl MemoryLogs {
 
     /// Appends without telling anybody.
     pub(crate) fn append(&self, log: Log, events: &[(String, Option<&str>, Option<&str>)]) -> Arc<Announcement> {
+        let topics = |order_id: &Option<&str>, customer_id: &Option<&str>| {
+            let order = order_id.map(|id| Topic::new(TopicKind::Order, id));
+            let customer = customer_id.map(|id| Topic::new(TopicKind::Customer, id));
+            order.into_iter().chain(customer).collect()
+        };
+        let events = events.iter().map(|(body, order, customer)| (body.clone(), topics(order, customer)));
+        Arc::new(self.append_about(log, events.collect(), &[]))
+    }
+
+    /// As [`MemoryLogs::append`], with any topics; the bodies of earlier events are removed.
+    pub(crate) fn append_about(&self, log: Log, events: Vec<(String, Topics)>, redacted: &[u64]) -> Announcement {
         let mut logs = self.0.lock().unwrap();
         let epoch = logs.epoch.clone();
         let stored = &mut logs.events[log.index()];
         let first = stored.len() as u64 + 1;
         let mut announced = Vec::new();
-        for ((body, order_id, customer_id), offset) in events.iter().zip(first..) {
-            let body = Bytes::from(body.clone());
-            let order = order_id.map(|id| Topic::new(TopicKind::Order, id));
-            let customer = customer_id.map(|id| Topic::new(TopicKind::Customer, id));
-            let topics: Topics = order.into_iter().chain(customer).collect();
+        for offset in redacted {
+            stored[*offset as usize - 1].body = tombstone();
+        }
+        for ((body, topics), offset) in events.into_iter().zip(first..) {
+            let body = Bytes::from(body);
             announced.push(AnnouncedEvent { body: body.clone(), topics: topics.clone() });
             stored.push(StoredEvent { offset, at_ms: 0, body, topics });
         }
-        Arc::new(Announcement { log, epoch, first, events: announced })
+        Announcement { log, epoch, first, events: announced, redacted: redacted.to_vec() }
+    }
+
+    fn read(&self, query: PageQuery) -> Result<LogPage, StoreError> {
+        let PageQuery { log, view, start, limit, .. } = query;
+        let Start::After(after) = start else { panic!("the hub reads forwards") };
+        let mut logs = self.0.lock().unwrap();
+        logs.pages_read += 1;
+        if logs.failures > 0 {
+            logs.failures -= 1;
+            return Err(StoreError::Failed("as the test wants".to_owned()));
+        }
+        let state = Self::state(&logs, log);
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let mut read_to = state.head;
+        let start = (after.max(state.floor) as usize).min(logs.events[log.index()].len());
+        for event in &logs.events[log.index()][start..] {
+            let is_wanted = event.offset > after.max(state.floor) && view.holds(&event.topics);
+            if !is_wanted {
+                continue;
+            }
+            bytes += event.body.len();
+            events.push(event.clone());
+            if events.len() >= limit.events || bytes >= limit.bytes {
+                read_to = event.offset;
+                break;
+            }
+        }
+        Ok(LogPage { events, read_to, state })
     }
 }
 
@@ -101,33 +147,10 @@ impl ReadLogs for MemoryLogs {
 
     fn log_page(&self, query: PageQuery) -> ReadFuture<'_, LogPage> {
         Box::pin(async move {
-            let PageQuery { log, view, start, limit, .. } = query;
-            let Start::After(after) = start else { panic!("the hub reads forwards") };
             let _gate = self.1.read().await;
-            let mut logs = self.0.lock().unwrap();
-            logs.pages_read += 1;
-            if logs.failures > 0 {
-                logs.failures -= 1;
-                return Err(StoreError::Failed("as the test wants".to_owned()));
-            }
-            let state = Self::state(&logs, log);
-            let mut events = Vec::new();
-            let mut bytes = 0;
-            let mut read_to = state.head;
-            let start = (after.max(state.floor) as usize).min(logs.events[log.index()].len());
-            for event in &logs.events[log.index()][start..] {
-                let is_wanted = event.offset > after.max(state.floor) && view.holds(&event.topics);
-                if !is_wanted {
-                    continue;
-                }
-                bytes += event.body.len();
-                events.push(event.clone());
-                if events.len() >= limit.events || bytes >= limit.bytes {
-                    read_to = event.offset;
-                    break;
-                }
-            }
-            Ok(LogPage { events, read_to, state })
+            let page = self.read(query);
+            let _gate = self.2.read().await;
+            page
         })
     }
 }
@@ -172,12 +195,16 @@ impl Stage {
     }
 }
 
-/// A channel by name; those that begin with `room:` keep their last ten publications in memory.
+/// A channel by name; those that begin with `room:` keep their last ten publications in memory, those that begin with
+/// `kept:` keep them in the log of publications, which is a channel here too.
 pub(crate) fn channel(name: &str) -> Channel {
-    match name.starts_with("room:") {
-        true => Channel { name: name.into(), source: Source::Memory(Retention { events: 10, age_s: 0 }) },
-        false => Channel::parse(name).unwrap(),
-    }
+    let source = match name {
+        "publications" => Source::Log(Log::Publications, View::All),
+        _ if name.starts_with("room:") => Source::Memory(Retention { events: 10, age_s: 0 }),
+        _ if name.starts_with("kept:") => return Channel::durable(name).unwrap(),
+        _ => return Channel::parse(name).unwrap(),
+    };
+    Channel { name: name.into(), source }
 }
 
 /// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
@@ -322,7 +349,7 @@ impl Rig {
             failures: 0,
             pages_read: 0,
         };
-        let logs = Arc::new(MemoryLogs(Mutex::new(logs), tokio::sync::RwLock::new(())));
+        let logs = Arc::new(MemoryLogs(Mutex::new(logs), Default::default(), Default::default()));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
         let hub = runtime.block_on(start).unwrap();

@@ -110,7 +110,7 @@ fn leaves_the_batch_itself(writer: &mut dyn WriteStore, reader: &dyn ReadStore) 
     let order = Trim { max_events: Some(0), before_ms: Some(i64::MAX), ..ANY };
     let committed = run(writer, Keys::default(), |_, _| {
         let events = (0..3).map(|n| super::publications::event("a", &n.to_string())).collect();
-        Writes { logs: LogWrites { events, trims: vec![order] }, ..Writes::default() }
+        Writes { logs: LogWrites { events, trims: vec![order], ..LogWrites::default() }, ..Writes::default() }
     });
     assert_eq!((committed.logs[0].first, committed.logs[0].count), (13, 3));
     assert_eq!(committed.trimmed, [Trimmed { log: LOG, floor: 12, count: 1 }]);

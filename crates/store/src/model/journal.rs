@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::redaction::tombstone;
 use ordercast_protocol::topic::Topics;
 
 use crate::log::{LogPage, LogState, PageQuery, Start, StoredEvent};
@@ -31,6 +32,14 @@ impl Journal {
             body: event.body,
             topics: event.topics,
         });
+    }
+
+    /// Removes the body of an event, if it is here.
+    pub(super) fn redact(&mut self, offset: u64) {
+        let index = offset.checked_sub(self.floor + 1).and_then(|index| usize::try_from(index).ok());
+        if let Some(event) = index.and_then(|index| self.events.get_mut(index)) {
+            event.body = tombstone();
+        }
     }
 
     /// Removes what has passed a bound.

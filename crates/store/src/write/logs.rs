@@ -4,6 +4,7 @@ use bytes::Bytes;
 use ordercast_domain::order::OrderSeq;
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
+use ordercast_protocol::redaction::Redaction;
 use ordercast_protocol::topic::Topics;
 
 use super::Writes;
@@ -44,6 +45,10 @@ pub struct Trim {
 pub struct LogWrites {
     /// Events, in the order of their offsets.
     pub events: Vec<EventInsert>,
+    /// Events whose bodies are replaced by the tombstone; each keeps its offset, its time and its topics. An event that is
+    /// not in the log before the batch, or no longer, is passed over. The batch's side announces them and not the store: of a
+    /// commit that was looked up by its id, a store knows the offsets of its own events only.
+    pub redactions: Vec<Redaction>,
     /// What may be removed, at most one for a log.
     pub trims: Vec<Trim>,
 }
@@ -52,8 +57,20 @@ impl LogWrites {
     /// Whether nothing changes, unless there is something to be removed: trims are limits, and whether any event passes one
     /// is the store's to find out.
     pub fn is_empty(&self) -> bool {
-        let Self { events, trims: _ } = self;
-        events.is_empty()
+        let Self { events, redactions, trims: _ } = self;
+        events.is_empty() && redactions.is_empty()
+    }
+
+    /// Asserts what holds of every batch. Stores call it before they write.
+    ///
+    /// # Panics
+    /// When a body of a log is removed without an event of that log. Readers learn of removals with the next event of the
+    /// log: one who missed the event sees a hole in the offsets, and then believes nothing that it keeps.
+    pub fn check(&self) {
+        for redaction in &self.redactions {
+            let is_told = self.events.iter().any(|event| event.log == redaction.log());
+            assert!(is_told, "a body of {} is removed, and no event of that log tells of it", redaction.log().name());
+        }
     }
 }
 
@@ -84,5 +101,31 @@ pub struct Trimmed {
 impl From<LogWrites> for Writes {
     fn from(logs: LogWrites) -> Self {
         Self { logs, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redaction(events: Vec<EventInsert>) -> LogWrites {
+        let redactions = Redaction::new(Log::Publications, 1).into_iter().collect();
+        LogWrites { events, redactions, ..LogWrites::default() }
+    }
+
+    fn event(log: Log) -> EventInsert {
+        EventInsert { log, order: None, topics: Topics::default(), body: Bytes::new() }
+    }
+
+    #[test]
+    fn a_redaction_is_a_change() {
+        assert!(!redaction(Vec::new()).is_empty());
+        redaction(vec![event(Log::Products), event(Log::Publications)]).check();
+    }
+
+    #[test]
+    #[should_panic(expected = "a body of publications is removed, and no event of that log tells of it")]
+    fn a_redaction_is_told_in_its_log() {
+        redaction(vec![event(Log::Products)]).check();
     }
 }
