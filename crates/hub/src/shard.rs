@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mio::{Events, Poll, Token};
 use ordercast_access::Origin;
-use ordercast_broker::Announcement;
+use ordercast_broker::history::Page;
+use ordercast_broker::{Announcement, SentSignal};
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::close;
 use ordercast_protocol::position::{Epoch, Position};
@@ -31,10 +32,9 @@ use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
 use crate::registry;
-use crate::session::{Connection, Question, ReplyPath, Session, Signal};
+use crate::session::{Connection, Question, ReplyPath, Session};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
-use crate::subscription::Page;
 use crate::wheel::Wheel;
 use crate::ws::Inflater;
 
@@ -94,17 +94,6 @@ pub(crate) enum Content {
     Session(Box<dyn Session>, Bytes),
 }
 
-/// For whom something is meant that is told to sessions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Every connection.
-    All,
-    /// Every connection of a user.
-    User(Arc<str>),
-    /// One connection, by its name.
-    Client(Arc<str>),
-}
-
 /// A page for a subscription.
 pub(crate) struct PageLetter {
     key: Key,
@@ -124,8 +113,9 @@ pub(crate) enum Letter {
     /// Publications of the channel did not wait, because too much waited.
     Behind(Arc<MemoryChannel>),
     Changes(Arc<Changes>),
-    Signal(Audience, Signal),
-    SignalTo(Key, Signal),
+    Signal(Arc<SentSignal>),
+    /// An answer waits for the session in [`crate::session::Answers`].
+    Answer(Key),
     /// A message of a client that reads a stream.
     Message(Key, Bytes),
     Reply(Key, Vec<u8>),
@@ -137,6 +127,8 @@ pub(crate) enum Letter {
     SharedPage(Log, u64, Box<Option<Result<Page, StoreError>>>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
     Look(Arc<Vec<LogState>>),
+    /// As a look, after the broker has lost messages.
+    Lost(Arc<Vec<LogState>>),
     Drained(Key),
     Gone(Key),
     Drain(Duration),
@@ -164,7 +156,7 @@ impl Port {
     /// Passes a publication on; called with the channel locked.
     pub(crate) fn hear_publication(&self, channel: &Arc<MemoryChannel>, offset: u64, body: &Bytes, is_kept: bool) {
         let letter = || Letter::Publication(Arc::clone(channel), offset, body.clone());
-        if self.mailbox.push_bounded(body.len(), letter) {
+        if self.mailbox.push_publication(body.len(), letter) {
             return;
         }
         let counter = if is_kept { Counter::CommitsSkipped } else { Counter::Dropped };
@@ -186,8 +178,8 @@ impl ReplyPath for Port {
         let _ = self.mailbox.push(Letter::Close(Key::from_u64(connection), code, reason));
     }
 
-    fn signal(&self, connection: u64, signal: Signal) {
-        let _ = self.mailbox.push(Letter::SignalTo(Key::from_u64(connection), signal));
+    fn answer(&self, connection: u64) {
+        let _ = self.mailbox.push(Letter::Answer(Key::from_u64(connection)));
     }
 
     fn ask(&self, connection: u64, question: Question) {
@@ -403,8 +395,8 @@ impl Shard {
             Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
             Letter::Behind(channel) => self.on_behind(&channel),
             Letter::Changes(changes) => self.deliver_changes(&changes),
-            Letter::Signal(audience, signal) => self.on_signal(&audience, &signal),
-            Letter::SignalTo(key, signal) => self.signal_to(key, &signal),
+            Letter::Signal(sent) => self.on_signal(&sent),
+            Letter::Answer(key) => self.on_answer(key),
             Letter::Message(key, message) => self.on_delivered(key, &message),
             Letter::Reply(key, message) => self.on_reply(key, &message),
             Letter::Ask(key, question) => self.with(key, |_, subscriber| subscriber.ask(question)),
@@ -416,6 +408,7 @@ impl Shard {
             Letter::SharedPage(log, from, page) => self.on_shared_page(log, from, *page),
             Letter::Repair(log, page) => self.on_repair(log, *page),
             Letter::Look(states) => self.on_look(&states),
+            Letter::Lost(states) => self.on_lost(&states),
             Letter::Drained(key) => self.with(key, |shard, subscriber| {
                 let heads = Heads { feeds: &shard.feeds, index: &shard.index };
                 subscriber.unpark(heads, &mut shard.tally);
@@ -497,25 +490,32 @@ impl Shard {
         self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64
     }
 
-    /// Tells sessions something of the rest of the program.
-    fn on_signal(&mut self, audience: &Audience, signal: &Signal) {
+    /// Passes a signal to the sessions that it may be for; they look closer themselves.
+    fn on_signal(&mut self, sent: &SentSignal) {
+        let SentSignal { target, signal, from: _ } = sent;
         for key in self.subscribers.keys().collect::<Vec<_>>() {
-            let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match audience {
-                Audience::All => true,
-                Audience::User(name) => subscriber.session.as_ref().is_some_and(|session| session.user() == &**name),
-                Audience::Client(id) => subscriber.entry.record().id() == &**id,
+            let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match &target.client {
+                Some(client) => subscriber.entry.record().id() == &**client,
+                // A user without an id has many names.
+                None if target.user.is_empty() => true,
+                None => subscriber.session.as_ref().is_some_and(|session| session.user() == &*target.user),
             });
             if is_meant {
-                self.signal_to(key, signal);
+                self.with_open(key, |session, connection| session.on_signal(target, signal, connection));
             }
         }
     }
 
-    fn signal_to(&mut self, key: Key, signal: &Signal) {
+    /// Has a session look at an answer that has come.
+    fn on_answer(&mut self, key: Key) {
+        self.with_open(key, |session, connection| session.on_answer(connection));
+    }
+
+    /// Calls the session of a connection that is not being closed.
+    fn with_open(&mut self, key: Key, call: impl FnOnce(&mut dyn Session, &mut dyn Connection)) {
         self.with(key, |shard, subscriber| {
             if subscriber.closing.is_none() {
-                let signal = &**signal;
-                shard.call_session(key, subscriber, |session, connection| session.on_signal(signal, connection));
+                shard.call_session(key, subscriber, call);
             }
         });
     }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use ordercast_hub::{Audience, EventStream, HistoryQuery, HubConfig, PresenceStats};
+use ordercast_hub::signal::{Signal, Target};
+use ordercast_hub::{EventStream, HistoryQuery, HubConfig, PresenceStats};
 use ordercast_protocol::envelope::Wire;
 use rig::{Client, DEADLINE, Frame, Rig, WordSession, channel, config};
 
@@ -159,8 +160,12 @@ fn sessions_are_woken_and_told() {
     let mut client = rig.connect();
     client.say("wake 50");
     assert_eq!(client.next(), Frame::Text("awake".to_owned()));
-    rig.hub.signal(Audience::User("nobody".into()), Arc::new("not you"));
-    rig.hub.signal(Audience::User("local".into()), Arc::new("you"));
+    let tell = |user: &str, reason: &str| {
+        let target = Target { user: user.into(), ..Target::default() };
+        rig.hub.signal(target, Signal::Disconnect { code: 3000, reason: reason.into(), kept: Vec::new() });
+    };
+    tell("nobody", "not you");
+    tell("local", "you");
     assert_eq!(client.next(), Frame::Text("you".to_owned()));
 }
 

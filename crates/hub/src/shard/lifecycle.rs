@@ -174,7 +174,7 @@ impl Shard {
 
     fn end_subscriptions(&mut self, subscriber: &mut Subscriber) {
         for subscription in std::mem::take(&mut subscriber.subscriptions) {
-            self.leave(subscriber, &subscription);
+            self.leave(&subscription);
         }
         if std::mem::take(&mut subscriber.is_parked) {
             self.tally.add(Counter::ParkEnded, 1);

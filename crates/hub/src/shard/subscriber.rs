@@ -58,7 +58,7 @@ impl<'a> Heads<'a> {
     pub(super) fn of(self, channel: &Channel) -> u64 {
         match &channel.source {
             Source::Log(log, _) => self.feeds[log.index()].known().head,
-            Source::Memory(_) => self.index.memory.get(&channel.name).map_or(0, |local| local.head),
+            Source::Memory(_) => self.index.memory.get(&channel.name).map_or(0, |local| local.feed.head()),
         }
     }
 

@@ -14,7 +14,8 @@ use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Me
 use ordercast_hub::session::{
     Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
 };
-use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
+use ordercast_hub::signal::{Signal, Target};
+use ordercast_hub::{Hub, HubConfig, LimitReached, Seams, Upgraded};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
@@ -279,8 +280,9 @@ impl Session for WordSession {
         connection.send(b"awake");
     }
 
-    fn on_signal(&mut self, signal: &(dyn std::any::Any + Send + Sync), connection: &mut dyn Connection) {
-        connection.send(signal.downcast_ref::<&str>().unwrap().as_bytes());
+    fn on_signal(&mut self, _target: &Target, signal: &Signal, connection: &mut dyn Connection) {
+        let Signal::Disconnect { reason, .. } = signal else { panic!("no test sends it: {signal:?}") };
+        connection.send(reason.as_bytes());
     }
 
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
@@ -299,6 +301,7 @@ pub(crate) struct Rig {
     pub(crate) hub: Hub,
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) broker: Arc<dyn Broker>,
+    seams: Seams,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) stage: Arc<Stage>,
     listener: TcpListener,
@@ -315,6 +318,16 @@ impl Rig {
     }
 
     pub(crate) fn with_broker(config: HubConfig, broker: Arc<dyn Broker>) -> Self {
+        Self::with_seams(config, |config, logs| Seams::in_process(config, logs, broker))
+    }
+
+    /// Another node: the same broker, and its history of memory channels.
+    pub(crate) fn beside(&self, config: HubConfig) -> Self {
+        let Seams { broker, history, .. } = self.seams.clone();
+        Self::with_seams(config, |config, logs| Seams { history, ..Seams::in_process(config, logs, broker) })
+    }
+
+    fn with_seams(config: HubConfig, seams: impl FnOnce(&HubConfig, Arc<MemoryLogs>) -> Seams) -> Self {
         let logs = Logs {
             epoch: Epoch("e1".into()),
             floors: Default::default(),
@@ -324,10 +337,12 @@ impl Rig {
         };
         let logs = Arc::new(MemoryLogs(Mutex::new(logs), tokio::sync::RwLock::new(())));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
+        let seams = seams(&config, Arc::clone(&logs));
+        let start = Hub::start(config, seams.clone(), runtime.handle().clone());
         let hub = runtime.block_on(start).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { hub, logs, broker, runtime, stage: Arc::default(), listener }
+        let broker = Arc::clone(&seams.broker);
+        Self { hub, logs, broker, seams, runtime, stage: Arc::default(), listener }
     }
 
     /// Commits `count` orders without owner to the log `orders`, each `bytes` of padding long.

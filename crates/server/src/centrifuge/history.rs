@@ -72,7 +72,7 @@ impl CentrifugeSession {
         if verdict == Verdict::Denied {
             return Err(Error::PermissionDenied);
         }
-        if !self.app.hub.has_room_for(&channel) {
+        if !self.app.hub.has_capacity_for(&channel) {
             return Err(Error::LimitExceeded);
         }
         Ok((channel, verdict))

@@ -60,7 +60,7 @@ impl CentrifugeSession {
         }
         let found = self.app.config.channels.find(&request.channel);
         let (channel, namespace) = found.map_err(|_| Error::UnknownChannel)?;
-        if !self.app.hub.has_room_for(&channel) {
+        if !self.app.hub.has_capacity_for(&channel) {
             return Err(Error::LimitExceeded);
         }
         let subscription = self.subscriptions.get(&channel.name);

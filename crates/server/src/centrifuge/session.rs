@@ -1,12 +1,12 @@
 //! One client's conversation.
 
-use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ordercast_hub::session::{Connection, Farewell, Message, Session, Subscribed};
+use ordercast_hub::session::{Answers, Connection, Farewell, Message, Session, Subscribed};
+use ordercast_hub::signal::{Signal, Target};
 use ordercast_protocol::centrifuge::code::{Disconnect, Error};
 use ordercast_protocol::centrifuge::codec::{Encoding, append_encoded, append_reply, decode_commands};
 use ordercast_protocol::centrifuge::message::{Command, ErrorReply, Reply};
@@ -18,7 +18,7 @@ use ordercast_protocol::error::ErrorCode;
 
 use super::heartbeat::{Due, Heartbeat};
 use super::refusal::problem_of;
-use super::signal::{Signal, Target};
+use super::signal::options_of;
 use super::stage::{Profile, ReturnPath, Stage};
 use super::subscription::{Subscription, Subscriptions};
 use crate::app::App;
@@ -48,6 +48,7 @@ pub(super) struct CentrifugeSession {
     pub(super) profile: Profile,
     pub(super) subscriptions: Subscriptions,
     pub(super) heartbeat: Heartbeat,
+    pub(super) answers: Answers<OrderSeen>,
     /// When the connection ends unless its token is replaced.
     pub(super) expires: Option<Instant>,
     /// Whether the transport's own pings are used.
@@ -60,6 +61,13 @@ pub(super) struct CentrifugeSession {
     /// The end of the first stage, or of a refused connection.
     deadline: Option<Instant>,
     errors: Option<Box<Errors>>,
+}
+
+/// Whether an order that the client asked to follow is its own; `Err` when the store could not be read.
+#[derive(Debug)]
+pub(super) struct OrderSeen {
+    pub(super) channel: Arc<str>,
+    pub(super) is_own: Result<bool, ()>,
 }
 
 /// How often a client has erred lately.
@@ -87,6 +95,7 @@ impl CentrifugeSession {
             profile: Profile::unknown(),
             subscriptions: Subscriptions::default(),
             heartbeat: Heartbeat::default(),
+            answers: Answers::default(),
             expires: None,
             has_own_pings: false,
             wire,
@@ -314,22 +323,16 @@ impl CentrifugeSession {
 
     fn heed(&mut self, signal: &Signal, connection: &mut dyn Connection) {
         match signal {
-            Signal::OrderSeen { channel, is_own } => self.on_order_seen(channel, *is_own, connection),
-            Signal::Subscribe { target, channel, options, since } if self.is_meant(target, connection) => {
-                self.subscribe_by_server(channel, options, since.as_ref(), connection);
+            Signal::Subscribe { channel, terms, since } => {
+                self.subscribe_by_server(channel, options_of(terms), since.as_ref(), connection);
             }
-            Signal::Unsubscribe { target, channel, why } if self.is_meant(target, connection) => {
-                self.unsubscribe_by_server(channel, *why, connection);
+            Signal::Unsubscribe { channel, why } => self.unsubscribe_by_server(channel, *why, connection),
+            Signal::Disconnect { code, reason, kept } => {
+                if !kept.iter().any(|kept| **kept == *connection.id()) {
+                    self.close(*code, reason, connection);
+                }
             }
-            Signal::Disconnect { target, code, reason, kept }
-                if self.is_meant(target, connection) && !kept.iter().any(|kept| **kept == *connection.id()) =>
-            {
-                self.close(*code, reason, connection);
-            }
-            Signal::Refresh { target, expires_at } if self.is_meant(target, connection) => {
-                self.expires = expires_at.map(|at| self.give_up_at(at));
-            }
-            _ => {}
+            Signal::Refresh { expires_at } => self.expires = expires_at.map(|at| self.give_up_at(at)),
         }
     }
 }
@@ -378,11 +381,18 @@ impl Session for CentrifugeSession {
         self.run(connection);
     }
 
-    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
-        if let Some(signal) = signal.downcast_ref::<Signal>() {
+    fn on_signal(&mut self, target: &Target, signal: &Signal, connection: &mut dyn Connection) {
+        if self.is_meant(target, connection) {
             self.heed(signal, connection);
             self.run(connection);
         }
+    }
+
+    fn on_answer(&mut self, connection: &mut dyn Connection) {
+        for OrderSeen { channel, is_own } in self.answers.take() {
+            self.on_order_seen(&channel, is_own, connection);
+        }
+        self.run(connection);
     }
 
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {

@@ -13,8 +13,7 @@ use ordercast_protocol::limits::MAX_CHANNELS;
 use ordercast_protocol::position::{Epoch, Position};
 
 use super::connect::seconds;
-use super::session::{CentrifugeSession, unix_s};
-use super::signal::{Signal, Since};
+use super::session::{CentrifugeSession, OrderSeen, unix_s};
 use super::subscription::{Awaited, Subscription, Wish};
 use crate::access::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
 use crate::channels::Namespace;
@@ -119,11 +118,11 @@ impl CentrifugeSession {
         let (app, principal) = (Arc::clone(&self.app), connection.origin().principal.clone());
         let channel = wish.channel.clone();
         self.subscriptions.insert(Arc::clone(&channel.name), Subscription::held(wish));
-        let runtime = self.app.runtime.clone();
+        let (post, runtime) = (self.answers.post(|seen| seen), self.app.runtime.clone());
         let read = async move |replies: Replies| {
             let is_own = is_allowed(&app, &principal, Verdict::IfOwn, &channel).await;
             let is_own = is_own.map_err(|error| tracing::error!(%error, "a read failed"));
-            replies.signal(Arc::new(Signal::OrderSeen { channel: channel.name, is_own }));
+            post.send(OrderSeen { channel: channel.name, is_own }, &replies);
             drop(leave);
         };
         connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
@@ -147,7 +146,7 @@ impl CentrifugeSession {
 
     /// Starts a subscription that is allowed. It is answered when it has begun.
     pub(super) fn begin_subscription(&mut self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Error> {
-        if !self.app.hub.has_room_for(&wish.channel) {
+        if !self.app.hub.has_capacity_for(&wish.channel) {
             return Err(Error::LimitExceeded);
         }
         let mut subscription = Subscription::new(&wish);
@@ -267,8 +266,8 @@ impl CentrifugeSession {
     pub(super) fn subscribe_by_server(
         &mut self,
         channel: &str,
-        options: &ChannelOptions,
-        since: Option<&Since>,
+        options: ChannelOptions,
+        since: Option<&Position>,
         connection: &mut dyn Connection,
     ) {
         let is_full = self.subscriptions.len() >= MAX_CHANNELS;
@@ -279,9 +278,9 @@ impl CentrifugeSession {
         let wish = Wish {
             channel,
             namespace,
-            options: options.clone(),
+            options,
             awaited: Awaited::Push,
-            since: since.map(|since| (since.epoch.clone(), since.offset)),
+            since: since.map(|since| (since.epoch.to_string(), since.offset)),
             recoverable: true,
             positioned: true,
             join_leave: false,
