@@ -23,13 +23,13 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, HubStats};
+use crate::handler::ConnectionHandler;
 use crate::history::InProcessHistory;
 use crate::mailbox::Mailbox;
 use crate::memory::{MAX_SHARDS, MemoryChannels};
 use crate::pages::read_pages;
 use crate::presence::{ANNOUNCE_INTERVAL, Changes, InProcessPresence, PresenceTable};
 use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot};
-use crate::session::Session;
 use crate::shard::{Adoption, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
 use crate::slab::Key;
 use crate::steady;
@@ -63,7 +63,7 @@ struct Inner {
 pub struct Upgraded<'a> {
     /// The socket, which must neither block nor hold small segments back (`TCP_NODELAY`).
     pub stream: std::net::TcpStream,
-    /// The answer to the opening handshake if it has not been sent: it leaves with what the session says first.
+    /// The answer to the opening handshake if it has not been sent: it leaves with what the handler says first.
     pub answer: Bytes,
     /// What was read beyond the handshake.
     pub already_read: &'a [u8],
@@ -207,7 +207,7 @@ impl Hub {
         slot: Slot,
         upgraded: Upgraded<'_>,
         origin: Origin,
-        session: Box<dyn Session>,
+        handler: Box<dyn ConnectionHandler>,
     ) -> io::Result<()> {
         let Upgraded { stream, answer, already_read, max_message_bytes, compression } = upgraded;
         let (number, port) = self.next_connection();
@@ -220,7 +220,7 @@ impl Hub {
             max_message_bytes: max_message_bytes.unwrap_or(self.inner.config.max_message_bytes),
             is_compressed: compression,
             origin,
-            session,
+            handler,
         };
         // After a drain the socket is closed by dropping it.
         let _ = port.mailbox.push(Letter::Adopt(Box::new(adoption)));
@@ -232,17 +232,17 @@ impl Hub {
         self.open_content(slot, origin, Content::Channels(channels), None)
     }
 
-    /// Opens a stream that a session speaks on, which is sent `first` as its first message. Others reach it through
+    /// Opens a stream that a handler speaks on, which is sent `first` as its first message. Others reach it through
     /// [`Hub::deliver`] by `secret`, which nobody must be able to guess.
-    pub fn open_session(
+    pub fn open_handler(
         &self,
         slot: Slot,
         origin: Origin,
-        session: Box<dyn Session>,
+        handler: Box<dyn ConnectionHandler>,
         secret: Arc<str>,
         first: Bytes,
     ) -> EventStream {
-        self.open_content(slot, origin, Content::Session(session, first), Some(secret))
+        self.open_content(slot, origin, Content::ConnectionHandler(handler, first), Some(secret))
     }
 
     fn open_content(&self, slot: Slot, origin: Origin, content: Content, secret: Option<Arc<str>>) -> EventStream {
@@ -255,9 +255,9 @@ impl Hub {
         EventStream::new(pipe)
     }
 
-    /// Passes a message to the session that was opened with this secret; false when there is none.
+    /// Passes a message to the handler that was opened with this secret; false when there is none.
     pub fn deliver(&self, secret: &str, message: Bytes) -> bool {
-        let Some(Address { shard, key }) = self.inner.registry.session(secret) else {
+        let Some(Address { shard, key }) = self.inner.registry.handler(secret) else {
             return false;
         };
         self.inner.distributor.ports[shard].mailbox.push(Letter::Message(Key::from_u64(key), message)).is_ok()
@@ -458,7 +458,7 @@ impl Distributor {
 
     fn signal(&self, sent: &Arc<SentSignal>) {
         for port in &self.ports {
-            // One that has ended has no sessions.
+            // One that has ended has no handlers.
             let _ = port.mailbox.push(Letter::Signal(Arc::clone(sent)));
         }
     }

@@ -10,12 +10,13 @@
 //! slow one is parked on the log and reads on when it can. Nothing here believes the broker: offsets decide,
 //! and what is missing is read from the log.
 //!
-//! Absences: no SQL, no HTTP, no orders. What a client says is for a [`session::Session`] to understand.
+//! Absences: no SQL, no HTTP, no orders. What a client says is for a [`handler::ConnectionHandler`] to understand.
 
 mod config;
 mod counters;
 mod feed;
 mod frames;
+pub mod handler;
 mod history;
 mod hub;
 mod index;
@@ -27,7 +28,6 @@ mod pages;
 mod presence;
 mod recent;
 mod registry;
-pub mod session;
 mod shard;
 mod slab;
 mod steady;

@@ -1,5 +1,5 @@
 //! A thread that owns connections: it polls their sockets, delivers runs of events to them and calls their
-//! sessions.
+//! handlers.
 //!
 //! One turn: what the poll reports, what other threads sent, some reading of each ready socket, deadlines,
 //! and last one write for everybody to whom something was said. Whatever one connection does, a turn spends
@@ -25,6 +25,7 @@ use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, Tally};
 use crate::feed::Feed;
 use crate::frames::Wrapper;
+use crate::handler::{Connection, ConnectionHandler, Question, ReplyPath};
 use crate::index::Index;
 use crate::mailbox::{Heads as Skipped, Mailbox, Queueing};
 use crate::memory::{MemoryChannel, MemoryChannels};
@@ -32,7 +33,6 @@ use crate::pages::PageSender;
 use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
 use crate::registry;
-use crate::session::{Connection, Question, ReplyPath, Session};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
 use crate::wheel::Wheel;
@@ -75,7 +75,7 @@ pub(crate) struct Adoption {
     pub(crate) max_message_bytes: usize,
     pub(crate) is_compressed: bool,
     pub(crate) origin: Origin,
-    pub(crate) session: Box<dyn Session>,
+    pub(crate) handler: Box<dyn ConnectionHandler>,
 }
 
 /// A stream that has a reader.
@@ -90,8 +90,8 @@ pub(crate) struct Opening {
 pub(crate) enum Content {
     /// Events of these channels.
     Channels(Vec<(Channel, Option<Position>)>),
-    /// What a session says, which begins with a message.
-    Session(Box<dyn Session>, Bytes),
+    /// What a handler says, which begins with a message.
+    ConnectionHandler(Box<dyn ConnectionHandler>, Bytes),
 }
 
 /// A page for a subscription.
@@ -114,7 +114,7 @@ pub(crate) enum Letter {
     Behind(Arc<MemoryChannel>),
     Changes(Arc<Changes>),
     Signal(Arc<SentSignal>),
-    /// An answer waits for the session in [`crate::session::Answers`].
+    /// An answer waits for the handler in [`crate::handler::Answers`].
     Answer(Key),
     /// A message of a client that reads a stream.
     Message(Key, Bytes),
@@ -434,24 +434,24 @@ impl Shard {
         }
     }
 
-    /// Calls a session. One that panics loses its connection and nothing else.
-    fn call_session(
+    /// Calls a handler. One that panics loses its connection and nothing else.
+    fn call_handler(
         &mut self,
         key: Key,
         subscriber: &mut Subscriber,
-        call: impl FnOnce(&mut dyn Session, &mut dyn Connection),
+        call: impl FnOnce(&mut dyn ConnectionHandler, &mut dyn Connection),
     ) {
-        let Some(mut session) = subscriber.session.take() else {
+        let Some(mut handler) = subscriber.handler.take() else {
             return;
         };
         let path: Arc<dyn ReplyPath> = self.port.clone();
         let mut handle =
             Handle { key, subscriber, config: &self.config, tally: &mut self.tally, path, now_ms: self.now_ms };
-        match catch_unwind(AssertUnwindSafe(|| call(&mut *session, &mut handle))) {
-            Ok(()) => subscriber.session = Some(session),
+        match catch_unwind(AssertUnwindSafe(|| call(&mut *handler, &mut handle))) {
+            Ok(()) => subscriber.handler = Some(handler),
             Err(_) => {
                 self.tally.add(Counter::Errors, 1);
-                tracing::error!(connection = subscriber.entry.record().id(), "a session panicked");
+                tracing::error!(connection = subscriber.entry.record().id(), "a handler panicked");
                 subscriber.wanted_close = Some((close::INTERNAL, "internal error".into()));
             }
         }
@@ -490,7 +490,7 @@ impl Shard {
         self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64
     }
 
-    /// Passes a signal to the sessions that it may be for; they look closer themselves.
+    /// Passes a signal to the handlers that it may be for; they look closer themselves.
     fn on_signal(&mut self, sent: &SentSignal) {
         let SentSignal { target, signal, from: _ } = sent;
         for key in self.subscribers.keys().collect::<Vec<_>>() {
@@ -498,24 +498,24 @@ impl Shard {
                 Some(client) => subscriber.entry.record().id() == &**client,
                 // A user without an id has many names.
                 None if target.user.is_empty() => true,
-                None => subscriber.session.as_ref().is_some_and(|session| session.user() == &*target.user),
+                None => subscriber.handler.as_ref().is_some_and(|handler| handler.user() == &*target.user),
             });
             if is_meant {
-                self.with_open(key, |session, connection| session.on_signal(target, signal, connection));
+                self.with_open(key, |handler, connection| handler.on_signal(target, signal, connection));
             }
         }
     }
 
-    /// Has a session look at an answer that has come.
+    /// Has a handler look at an answer that has come.
     fn on_answer(&mut self, key: Key) {
-        self.with_open(key, |session, connection| session.on_answer(connection));
+        self.with_open(key, |handler, connection| handler.on_answer(connection));
     }
 
-    /// Calls the session of a connection that is not being closed.
-    fn with_open(&mut self, key: Key, call: impl FnOnce(&mut dyn Session, &mut dyn Connection)) {
+    /// Calls the handler of a connection that is not being closed.
+    fn with_open(&mut self, key: Key, call: impl FnOnce(&mut dyn ConnectionHandler, &mut dyn Connection)) {
         self.with(key, |shard, subscriber| {
             if subscriber.closing.is_none() {
-                shard.call_session(key, subscriber, call);
+                shard.call_handler(key, subscriber, call);
             }
         });
     }

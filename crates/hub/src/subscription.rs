@@ -14,8 +14,8 @@ use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::{LogPage, LogState};
 
 use crate::frames::Form;
+use crate::handler::Subscribed;
 use crate::presence::MemberGuard;
-use crate::session::Subscribed;
 
 /// How a subscription gets its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

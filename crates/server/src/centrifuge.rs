@@ -1,12 +1,12 @@
 //! The Centrifuge client protocol: every Centrifuge SDK can connect.
 //!
-//! [`endpoints`] opens transports. [`session`] is one client's conversation on any of them: it takes commands in
+//! [`endpoints`] opens transports. [`handler`] is one client's conversation on any of them: it takes commands in
 //! their order, and each kind has a file of its own. What a client may do is decided by the
 //! policy, as for every entrance. Other parts of the server reach sessions by a [`signal`].
 
 pub(crate) mod endpoints;
 
-mod session;
+mod handler;
 mod stage;
 
 mod begun;

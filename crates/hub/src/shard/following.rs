@@ -12,15 +12,15 @@ use super::Shard;
 use super::subscriber::{Action, Sink, Subscriber};
 use crate::counters::Counter;
 use crate::frames::{Form, message_frame};
+use crate::handler::{Pace, Subscribe, Subscribed};
 use crate::index::Member;
 use crate::memory::MemoryChannel;
 use crate::memory_feed::{Gap, Heard};
-use crate::session::{Pace, Subscribe, Subscribed};
 use crate::slab::Key;
 use crate::subscription::{Cursor, Options, Subscription, extent_of};
 
 impl Shard {
-    /// Does what the session asked for, until it asks for nothing more.
+    /// Does what the handler asked for, until it asks for nothing more.
     pub(super) fn apply_actions(&mut self, key: Key, subscriber: &mut Subscriber) {
         loop {
             if let Some((code, reason)) = subscriber.wanted_close.take() {
@@ -229,9 +229,9 @@ impl Shard {
         id: &str,
     ) {
         match &subscriber.sink {
-            _ if subscriber.form.wire.has_session() => {
-                self.call_session(key, subscriber, |session, connection| {
-                    session.on_subscribed(channel, answer, connection);
+            _ if subscriber.form.wire.has_handler() => {
+                self.call_handler(key, subscriber, |handler, connection| {
+                    handler.on_subscribed(channel, answer, connection);
                 });
             }
             Sink::Socket(_) => {}
@@ -247,7 +247,7 @@ impl Shard {
         }
     }
 
-    /// A message of a session that answers later.
+    /// A message of a handler that answers later.
     pub(super) fn on_reply(&mut self, key: Key, message: &[u8]) {
         self.with(key, |shard, subscriber| {
             let frame = message_frame(subscriber.form.wire, message);

@@ -14,8 +14,8 @@ use super::subscriber::{Closing, Sink, Socket, Subscriber};
 use super::{Adoption, Content, Opening, Shard};
 use crate::counters::Counter;
 use crate::frames::{Form, message_frame};
+use crate::handler::Farewell;
 use crate::outbox::Outbox;
-use crate::session::Farewell;
 use crate::slab::Key;
 use crate::ws::{self, Decoder};
 
@@ -47,14 +47,14 @@ pub(super) struct Draining {
 }
 
 impl Shard {
-    /// Takes a socket over and lets its session speak first.
+    /// Takes a socket over and lets its handler speak first.
     pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, origin, session } =
+        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, origin, handler } =
             adoption;
         if self.draining.is_some() {
             return;
         }
-        let wire = match session.wire() {
+        let wire = match handler.wire() {
             // Events of streams are not frames; nobody could read them from a socket.
             wire if wire.carrier() == Carrier::Stream => Wire::PlainJson,
             wire => wire,
@@ -67,7 +67,7 @@ impl Shard {
         let subscriber = Subscriber::new(Sink::Socket(socket), entry, origin, form, self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
         self.with(key, |shard, subscriber| {
-            subscriber.session = Some(session);
+            subscriber.handler = Some(handler);
             if let Sink::Socket(socket) = &mut subscriber.sink {
                 let (token, interest) = (Token(key.to_u64() as usize), Interest::READABLE | Interest::WRITABLE);
                 if let Err(error) = shard.poll.registry().register(&mut socket.stream, token, interest) {
@@ -76,7 +76,7 @@ impl Shard {
                     return;
                 }
             }
-            shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
+            shard.call_handler(key, subscriber, |handler, connection| handler.on_open(connection));
             shard.apply_actions(key, subscriber);
             if !already_read.is_empty() {
                 shard.on_bytes(key, subscriber, &mut already_read);
@@ -93,7 +93,7 @@ impl Shard {
         }
         let wire = match &content {
             Content::Channels(_) => Wire::ServerSentEvents,
-            Content::Session(session, _) => session.wire(),
+            Content::ConnectionHandler(handler, _) => handler.wire(),
         };
         let subscriber = Subscriber::new(Sink::Stream(pipe), entry, origin, Form::plain(wire), self.now_ms);
         let key = self.subscribers.insert(Box::new(subscriber));
@@ -106,10 +106,10 @@ impl Shard {
                     subscriber.push_control(Bytes::from_static(STREAM_RETRY));
                     shard.subscribe_stream(key, subscriber, channels);
                 }
-                Content::Session(session, first) => {
-                    subscriber.session = Some(session);
+                Content::ConnectionHandler(handler, first) => {
+                    subscriber.handler = Some(handler);
                     subscriber.entry.give_address(shard.number, key.to_u64());
-                    shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
+                    shard.call_handler(key, subscriber, |handler, connection| handler.on_open(connection));
                     shard.apply_actions(key, subscriber);
                     shard.on_message(key, subscriber, subscriber.form.message(&first));
                 }
@@ -122,12 +122,12 @@ impl Shard {
         if subscriber.closing.is_some() {
             return;
         }
-        let goodbye = subscriber.session.as_mut().map(|session| session.farewell(code, reason));
+        let goodbye = subscriber.handler.as_mut().map(|handler| handler.farewell(code, reason));
         let Farewell { code, reason, message } =
             goodbye.unwrap_or_else(|| Farewell { code, reason: reason.into(), message: None });
         if let Some(message) = message {
             subscriber.push_control(message_frame(subscriber.form.wire, &message));
-        } else if code == close::GOING_AWAY && !subscriber.form.wire.has_session() {
+        } else if code == close::GOING_AWAY && !subscriber.form.wire.has_handler() {
             subscriber.push_control(format!("retry: {}\n\n", reconnect_after_ms(key)).into());
         }
         self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), &reason), flush);
@@ -209,8 +209,8 @@ impl Shard {
             // Closing the socket, next, takes it out of the poll as well.
             let _ = self.poll.registry().deregister(&mut socket.stream);
         }
-        if let Some(mut session) = subscriber.session.take() {
-            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.on_closed()));
+        if let Some(mut handler) = subscriber.handler.take() {
+            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.on_closed()));
             if closed.is_err() {
                 self.tally.add(Counter::Errors, 1);
             }

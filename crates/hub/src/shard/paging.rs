@@ -69,11 +69,11 @@ impl Shard {
             let Some((id, channel, after)) = wanting else {
                 return;
             };
-            let has_room = match &subscriber.sink {
+            let has_capacity = match &subscriber.sink {
                 Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
                 Sink::Stream(pipe) => pipe.want_drained(),
             };
-            if !has_room {
+            if !has_capacity {
                 return;
             }
             if !self.take_from_memory(key, subscriber, id, &channel, after) {
@@ -321,7 +321,7 @@ impl Shard {
     }
 
     fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &Page) {
-        // The answer may have made the session unsubscribe or close.
+        // The answer may have made the handler unsubscribe or close.
         if page.events.is_empty() || subscriber.closing.is_some() {
             return;
         }

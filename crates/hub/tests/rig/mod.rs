@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_access::{Origin, Principal};
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
-use ordercast_hub::session::{
-    Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
+use ordercast_hub::handler::{
+    Connection, ConnectionHandler, Farewell, Message as Received, Pace, Presence, Replies, Subscribe, Subscribed,
 };
 use ordercast_hub::signal::{Signal, Target};
 use ordercast_hub::{Hub, HubConfig, LimitReached, Seams, Upgraded};
@@ -133,14 +133,14 @@ impl ReadLogs for MemoryLogs {
     }
 }
 
-/// What the sessions of a rig share.
+/// What the handlers of a rig share.
 #[derive(Default)]
 pub(crate) struct Stage {
     /// Sent after `hello` when it is not empty.
     greeting: Mutex<Bytes>,
     /// Questions whose turn has come.
     pub(crate) asked: Mutex<Vec<(String, Replies)>>,
-    /// Whether a session holds its shard, and whether it is to let go.
+    /// Whether a handler holds its shard, and whether it is to let go.
     hold: Mutex<(bool, bool)>,
     moved: Condvar,
 }
@@ -159,7 +159,7 @@ impl Stage {
         hold.0 = false;
     }
 
-    /// Waits until a session that was told to `hold` has stopped its shard.
+    /// Waits until a handler that was told to `hold` has stopped its shard.
     pub(crate) fn wait_held(&self) {
         let hold = self.hold.lock().unwrap();
         let (_hold, timeout) = self.moved.wait_timeout_while(hold, DEADLINE, |hold| !hold.0).unwrap();
@@ -184,9 +184,9 @@ pub(crate) fn channel(name: &str) -> Channel {
 /// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
 /// `delta CHANNEL`, `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
 /// `later TEXT`, `ask TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
-pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
+pub(crate) struct WordHandler(pub(crate) Arc<Stage>, pub(crate) Wire);
 
-impl Session for WordSession {
+impl ConnectionHandler for WordHandler {
     fn user(&self) -> &str {
         "local"
     }
@@ -361,12 +361,16 @@ impl Rig {
 
     pub(crate) fn try_connect(&self, already_read: &[u8]) -> Result<Client, LimitReached> {
         let mut client =
-            self.connect_with(already_read, Box::new(WordSession(Arc::clone(&self.stage), Wire::PlainJson)))?;
+            self.connect_with(already_read, Box::new(WordHandler(Arc::clone(&self.stage), Wire::PlainJson)))?;
         assert_eq!(client.next(), Frame::Text("hello".to_owned()));
         Ok(client)
     }
 
-    pub(crate) fn connect_with(&self, already_read: &[u8], session: Box<dyn Session>) -> Result<Client, LimitReached> {
+    pub(crate) fn connect_with(
+        &self,
+        already_read: &[u8],
+        handler: Box<dyn ConnectionHandler>,
+    ) -> Result<Client, LimitReached> {
         let slot = self.hub.reserve()?;
         let stream = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -375,7 +379,7 @@ impl Rig {
         accepted.set_nonblocking(true).unwrap();
         let answer = Bytes::new();
         let upgraded = Upgraded { stream: accepted, answer, already_read, max_message_bytes: None, compression: false };
-        self.hub.adopt(slot, upgraded, local(), session).unwrap();
+        self.hub.adopt(slot, upgraded, local(), handler).unwrap();
         Ok(Client { stream, buffer: Vec::new() })
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ordercast_hub::session::{Connection, Subscribed};
+use ordercast_hub::handler::{Connection, Subscribed};
 use ordercast_protocol::centrifuge::code::{Disconnect, Error, Unsubscribe};
 use ordercast_protocol::centrifuge::fossil;
 use ordercast_protocol::centrifuge::message::{Publication, Reply, SubscribePush, SubscribeResult};
@@ -11,10 +11,10 @@ use ordercast_protocol::centrifuge::push::{push_publication, push_subscribe, pus
 use ordercast_protocol::channel::Channel;
 
 use super::connect::seconds;
-use super::session::{CentrifugeSession, unix_s};
+use super::handler::{CentrifugeHandler, unix_s};
 use super::subscription::{Awaited, Subscription};
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     /// A subscription has begun, or has lost its place.
     pub(super) fn on_begun(&mut self, channel: &Channel, begun: &Subscribed, connection: &mut dyn Connection) {
         let Some(subscription) = self.subscriptions.get_mut(&channel.name) else { return };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ordercast_access::Principal;
-use ordercast_hub::session::Connection;
+use ordercast_hub::handler::Connection;
 use ordercast_protocol::centrifuge::code::{Disconnect, Error};
 use ordercast_protocol::centrifuge::message::{
     ConnectRequest, ConnectResult, RefreshRequest, RefreshResult, Reply, SubscribeResult, SubscribedChannel,
@@ -12,7 +12,7 @@ use ordercast_protocol::centrifuge::message::{
 use ordercast_protocol::limits::MAX_CHANNELS;
 use ordercast_store::clock::wall_now_ms;
 
-use super::session::{CentrifugeSession, unix_s};
+use super::handler::{CentrifugeHandler, unix_s};
 use super::stage::{Connecting, Profile, Stage, no_user};
 use super::subscription::{Awaited, Wish};
 use crate::access::authenticate::{by_token, principal_of};
@@ -21,7 +21,7 @@ use crate::access::tokens::{ChannelOptions, ConnectionClaims, TokenError};
 /// What the server calls itself.
 const VERSION: &str = concat!("ordercast ", env!("CARGO_PKG_VERSION"));
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn connect(&mut self, id: u32, request: ConnectRequest, connection: &mut dyn Connection) {
         let (access, users) = (&self.app.config.access, self.app.engine.customers());
         let (principal, claims) = match by_token(access, users, &request.token, unix_s()) {

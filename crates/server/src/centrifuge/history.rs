@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_access::{Right, Verdict};
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_hub::{HistoryQuery, Hub};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
@@ -15,7 +15,7 @@ use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
 use ordercast_store::log::{PageLimit, PageQuery, StoredEvent};
 
-use super::session::CentrifugeSession;
+use super::handler::CentrifugeHandler;
 use crate::app::App;
 use crate::operations::permission::{in_channel, is_allowed};
 
@@ -26,7 +26,7 @@ const MAX_BYTES: usize = 128 * 1024;
 /// Most pages that are read for one answer.
 const MAX_PAGES: usize = 32;
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn history(&mut self, id: u32, request: HistoryRequest, connection: &mut dyn Connection) {
         let (channel, verdict) = match self.may_read(&request.channel, connection) {
             Ok(found) => found,

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use ordercast_access::{Right, Verdict};
 use ordercast_hub::Hub;
-use ordercast_hub::session::Connection;
+use ordercast_hub::handler::Connection;
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::message::{
     ClientInfo, PresenceRequest, PresenceResult, PresenceStatsRequest, PresenceStatsResult, Reply,
 };
 
-use super::session::CentrifugeSession;
+use super::handler::CentrifugeHandler;
 use crate::operations::permission::in_channel;
 
 /// Most clients that are listed; the counts know them all.
 const MAX_LISTED: usize = 1_000;
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn presence(&mut self, id: u32, request: &PresenceRequest, connection: &mut dyn Connection) {
         match self.may_see(&request.channel, connection) {
             Ok(()) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use ordercast_access::{Right, Verdict};
 use ordercast_engine::CommandError;
-use ordercast_hub::session::Connection;
+use ordercast_hub::handler::Connection;
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::encode_reply;
 use ordercast_protocol::centrifuge::message::{ClientInfo, PublishRequest, PublishResult, Reply};
@@ -14,11 +14,11 @@ use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::position::Position;
 use ordercast_store::clock::wall_now_ms;
 
-use super::session::CentrifugeSession;
+use super::handler::CentrifugeHandler;
 use crate::operations::permission::in_channel;
 use crate::operations::publishing;
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn publish(&mut self, id: u32, request: &PublishRequest, connection: &mut dyn Connection) {
         let (channel, body) = match self.publication(request, connection) {
             Ok(publication) => publication,

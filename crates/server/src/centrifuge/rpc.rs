@@ -9,7 +9,7 @@ use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_domain::transition::ActionName;
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_protocol::call::{CallRequest, parse_call};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
@@ -17,7 +17,7 @@ use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, Rpc
 use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_store::read::OrderQuery;
 
-use super::session::CentrifugeSession;
+use super::handler::CentrifugeHandler;
 use crate::app::App;
 use crate::http::parameters::number;
 use crate::operations::actions::request_of;
@@ -52,7 +52,7 @@ impl Query {
     }
 }
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     /// Carries out a call. Its answer comes when it is known; calls may overtake each other.
     pub(super) fn call(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
         let query = match request.method.as_str() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_access::{Right, Verdict};
-use ordercast_hub::session::{Connection, Presence, Replies, Subscribe, SubscribeError};
+use ordercast_hub::handler::{Connection, Presence, Replies, Subscribe, SubscribeError};
 use ordercast_protocol::centrifuge::code::{Error, Unsubscribe};
 use ordercast_protocol::centrifuge::message::{
     ClientInfo, Reply, SubRefreshRequest, SubRefreshResult, SubscribeRequest, UnsubscribeRequest, UnsubscribeResult,
@@ -13,7 +13,7 @@ use ordercast_protocol::limits::MAX_CHANNELS;
 use ordercast_protocol::position::{Epoch, Position};
 
 use super::connect::seconds;
-use super::session::{CentrifugeSession, OrderSeen, unix_s};
+use super::handler::{CentrifugeHandler, OrderSeen, unix_s};
 use super::subscription::{Awaited, Subscription, Wish};
 use crate::access::tokens::{ChannelOptions, SubscriptionClaims, TokenError};
 use crate::channels::Namespace;
@@ -22,7 +22,7 @@ use crate::operations::permission::{in_channel, is_allowed};
 /// The one kind of delta.
 const FOSSIL: &str = "fossil";
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn subscribe(&mut self, id: u32, request: SubscribeRequest, connection: &mut dyn Connection) {
         let wish = match self.wish(id, request, connection) {
             Ok(wish) => wish,

@@ -27,7 +27,7 @@ use tower_service::Service;
 use super::routes::routes;
 use crate::app::{App, ServerConfig};
 use crate::operations::drafts::{Entrance, draft_of};
-use crate::plain::session::PlainSession;
+use crate::plain::handler::PlainHandler;
 use crate::resources::events;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -141,7 +141,7 @@ impl Client {
         let (stream, _) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let channels = channels.iter().map(|name| app.config.channels.resolve(name).unwrap()).collect();
-        let session = Box::new(PlainSession::new(Arc::clone(app), channels));
+        let session = Box::new(PlainHandler::new(Arc::clone(app), channels));
         let upgraded =
             Upgraded { stream, answer: Bytes::new(), already_read: &[], max_message_bytes: None, compression: false };
         app.hub.adopt(app.hub.reserve().unwrap(), upgraded, origin, session).unwrap();

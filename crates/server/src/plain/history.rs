@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_hub::HistoryQuery;
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;

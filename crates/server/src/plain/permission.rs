@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_access::{Right, Verdict};
-use ordercast_hub::session::{Connection, Post, Subscribe};
+use ordercast_hub::handler::{Connection, Post, Subscribe};
 use ordercast_protocol::channel::Channel;
 
 use crate::app::App;
@@ -62,7 +62,7 @@ pub(super) struct Judged {
     pub(super) outcome: Result<(), Problem>,
 }
 
-/// Checks a request. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the session as a [`Judged`].
+/// Checks a request. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the handler as a [`Judged`].
 pub(super) fn judge(
     app: &Arc<App>,
     wish: Wish,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_engine::encode;
-use ordercast_hub::session::{Connection, Post, Subscribe};
+use ordercast_hub::handler::{Connection, Post, Subscribe};
 use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
@@ -27,7 +27,7 @@ const MAX_ORDERS: usize = 1_000;
 /// Orders read at once, so that no reader is kept from others for long.
 const PAGE_ORDERS: usize = 250;
 
-/// A page on its way to the session that asked.
+/// A page on its way to the handler that asked.
 pub(crate) struct Snapshot {
     channel: Channel,
     options: Subscribe,
@@ -36,7 +36,7 @@ pub(crate) struct Snapshot {
     outcome: Result<Arc<SnapshotPage>, Problem>,
 }
 
-/// Reads how things stand, and has the session go on with [`Snapshot::go_on`].
+/// Reads how things stand, and has the handler go on with [`Snapshot::go_on`].
 pub(crate) fn begin(
     app: &Arc<App>,
     connection: &mut dyn Connection,

@@ -1,6 +1,6 @@
 //! What speaks over a connection, without knowing what carries it.
 //!
-//! A [`Session`] is the codec and the state of one client; the hub calls it on the thread of the shard that
+//! A [`ConnectionHandler`] is the codec and the state of one client; the hub calls it on the thread of the shard that
 //! owns the socket. It must return at once: what takes time is handed to the engine, and the answer comes
 //! back by a [`Replies`] handle.
 
@@ -35,7 +35,7 @@ impl<'a> Message<'a> {
 }
 
 /// One client's side of the conversation.
-pub trait Session: Send {
+pub trait ConnectionHandler: Send {
     /// The connection is open and nothing has been read from it.
     fn on_open(&mut self, connection: &mut dyn Connection);
 
@@ -57,13 +57,13 @@ pub trait Session: Send {
         let _ = (target, signal, connection);
     }
 
-    /// Something waits in the [`Answers`] that this session made.
+    /// Something waits in the [`Answers`] that this handler made.
     fn on_answer(&mut self, connection: &mut dyn Connection) {
         let _ = connection;
     }
 
     /// How this protocol says goodbye. Called once, when the server begins to close, with a code of
-    /// [`ordercast_protocol::close`] or the one that the session gave.
+    /// [`ordercast_protocol::close`] or the one that the handler gave.
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
         Farewell { code, reason: reason.into(), message: None }
     }
@@ -165,7 +165,7 @@ impl fmt::Display for SubscribeError {
 
 impl std::error::Error for SubscribeError {}
 
-/// What a session can do with its connection.
+/// What a handler can do with its connection.
 pub trait Connection {
     /// The connection's name, unique among all connections of this and other hubs.
     fn id(&self) -> &str;
@@ -179,7 +179,7 @@ pub trait Connection {
     /// Whether there is a subscription to the channel of this name.
     fn is_subscribed(&self, channel: &str) -> bool;
 
-    /// Sends one message, framed as the session's wire wants it, on the control lane: it overtakes events that
+    /// Sends one message, framed as the handler's wire wants it, on the control lane: it overtakes events that
     /// wait, and replies keep their order.
     fn send(&mut self, message: &[u8]);
 
@@ -198,7 +198,7 @@ pub trait Connection {
     /// Ends a subscription, and drops what waits for it. False when there was none.
     fn unsubscribe(&mut self, channel: &str) -> bool;
 
-    /// Has [`Session::on_wake`] called after `delay`, with a precision of a tenth of a second; replaces what was
+    /// Has [`ConnectionHandler::on_wake`] called after `delay`, with a precision of a tenth of a second; replaces what was
     /// set before.
     fn wake_after(&mut self, delay: Duration);
 
@@ -230,7 +230,7 @@ pub trait ReplyPath: Send + Sync {
     /// Closes the connection after the replies that wait.
     fn close(&self, connection: u64, code: u16, reason: &'static str);
 
-    /// Has the session of the connection look at its answers.
+    /// Has the handler of the connection look at its answers.
     fn answer(&self, connection: u64);
 
     /// As [`Connection::ask`].
@@ -240,10 +240,10 @@ pub trait ReplyPath: Send + Sync {
     fn answered(&self, connection: u64);
 }
 
-/// Answers on their way to a session from other threads, of a type that only the session knows.
+/// Answers on their way to a handler from other threads, of a type that only the handler knows.
 ///
-/// The session makes a [`Post`] for each question; whoever has the answer sends it, and [`Session::on_answer`] takes it. Holds
-/// no memory while no question is under way.
+/// The handler makes a [`Post`] for each question, the task that finds the answer sends it, and
+/// [`ConnectionHandler::on_answer`] takes it. No memory is held while no question is under way.
 #[derive(Debug)]
 pub struct Answers<T>(Option<Arc<Mutex<Vec<T>>>>);
 
@@ -254,12 +254,12 @@ impl<T> Default for Answers<T> {
 }
 
 impl<T: Send + 'static> Answers<T> {
-    /// What an answer is sent with; `kind` makes it one of the answers of this session.
+    /// What an answer is sent with; `kind` makes it one of the answers of this handler.
     pub fn post<A: 'static>(&mut self, kind: impl FnOnce(A) -> T + Send + 'static) -> Post<A> {
         let inbox = Arc::clone(self.0.get_or_insert_with(|| Arc::new(Mutex::new(Vec::new()))));
         Post(Box::new(move |answer, replies| {
             inbox.lock().unwrap_or_else(PoisonError::into_inner).push(kind(answer));
-            // Dropped first, so that the session can free the memory when it takes the answer.
+            // Dropped first, so that the handler can free the memory when it takes the answer.
             drop(inbox);
             replies.path.answer(replies.connection);
         }))
@@ -282,13 +282,13 @@ impl<T: Send + 'static> Answers<T> {
     }
 }
 
-/// Sends one answer to the session that asked.
+/// Sends one answer to the handler that asked.
 pub struct Post<A>(Deliver<A>);
 
 type Deliver<A> = Box<dyn FnOnce(A, &Replies) + Send>;
 
 impl<A> Post<A> {
-    /// Sends the answer, and has [`Session::on_answer`] called. Does nothing when the connection is gone.
+    /// Sends the answer, and has [`ConnectionHandler::on_answer`] called. Does nothing when the connection is gone.
     pub fn send(self, answer: A, replies: &Replies) {
         (self.0)(answer, replies);
     }

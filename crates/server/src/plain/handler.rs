@@ -8,7 +8,9 @@ use ordercast_domain::draft::Draft;
 use ordercast_domain::ids::{OrderId, Sku};
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Answers, Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
+use ordercast_hub::handler::{
+    Answers, Connection, ConnectionHandler, Farewell, Message, Pace, Replies, Subscribe, Subscribed,
+};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close::{GOING_AWAY, POLICY};
 use ordercast_protocol::envelope::Wire;
@@ -40,7 +42,7 @@ const MAX_RECONNECT_MS: u64 = 5_000;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
 
 /// One client's conversation in plain JSON.
-pub struct PlainSession {
+pub struct PlainHandler {
     app: Arc<App>,
     channels: Vec<Channel>,
     errors: u32,
@@ -48,8 +50,8 @@ pub struct PlainSession {
     answers: Answers<Answered>,
 }
 
-impl PlainSession {
-    /// A session that begins with subscriptions to `channels`, from now on.
+impl PlainHandler {
+    /// A handler that begins with subscriptions to `channels`, from now on.
     pub fn new(app: Arc<App>, channels: Vec<Channel>) -> Self {
         Self { app, channels, errors: 0, errors_since: None, answers: Answers::default() }
     }
@@ -152,7 +154,7 @@ impl PlainSession {
     }
 }
 
-/// What took time, and comes back to the session.
+/// What took time, and comes back to the handler.
 enum Answered {
     /// The client has taken the products up to this SKU.
     MoreProducts(Sku),
@@ -177,7 +179,7 @@ fn pace_of(policy: Policy) -> Pace {
     }
 }
 
-impl Session for PlainSession {
+impl ConnectionHandler for PlainHandler {
     fn on_open(&mut self, connection: &mut dyn Connection) {
         let mut frame = Vec::with_capacity(64);
         write_connect(connection.id(), &mut frame);

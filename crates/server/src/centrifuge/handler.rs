@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ordercast_hub::session::{Answers, Connection, Farewell, Message, Session, Subscribed};
+use ordercast_hub::handler::{Answers, Connection, ConnectionHandler, Farewell, Message, Subscribed};
 use ordercast_hub::signal::{Signal, Target};
 use ordercast_protocol::centrifuge::code::{Disconnect, Error};
 use ordercast_protocol::centrifuge::codec::{Encoding, append_encoded, append_reply, decode_commands};
@@ -38,8 +38,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 86_400);
 /// How long a client whose connect was refused has to leave by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The session of one client on any transport.
-pub(super) struct CentrifugeSession {
+/// The side of the server in the conversation with one client on any transport.
+pub(super) struct CentrifugeHandler {
     pub(super) app: Arc<App>,
     pub(super) encoding: Encoding,
     /// For streams.
@@ -85,7 +85,7 @@ struct Waiting {
     replies: Vec<u8>,
 }
 
-impl CentrifugeSession {
+impl CentrifugeHandler {
     pub(super) fn new(app: Arc<App>, wire: Wire) -> Self {
         Self {
             app,
@@ -337,7 +337,7 @@ impl CentrifugeSession {
     }
 }
 
-impl Session for CentrifugeSession {
+impl ConnectionHandler for CentrifugeHandler {
     fn on_open(&mut self, connection: &mut dyn Connection) {
         self.deadline = Some(Instant::now() + self.app.config.centrifuge.stale_timeout);
         self.set_alarm(connection);
