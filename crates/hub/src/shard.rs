@@ -39,10 +39,12 @@ use crate::wheel::Wheel;
 use crate::ws::Inflater;
 
 mod asking;
+mod closing;
 mod fanout;
 mod following;
 mod handle;
-mod lifecycle;
+mod leaving;
+mod opening;
 mod paging;
 mod questions;
 mod reading;
@@ -50,8 +52,8 @@ mod subscriber;
 mod ticket;
 mod timing;
 
+use closing::Draining;
 use handle::Handle;
-use lifecycle::Draining;
 use paging::PageWaiters;
 use subscriber::{Heads, Sink, Subscriber};
 
