@@ -573,10 +573,10 @@ async fn tell_changes(presence: Arc<PresenceTable>, distributor: Weak<Distributo
         ticks.tick().await;
         steady::look();
         if renewed.elapsed() >= RENEW_INTERVAL {
-            presence.renew();
             renewed = Instant::now();
+            presence.renew();
+            presence.expire(steady::now_ms());
         }
-        presence.expire(steady::now_ms());
         let Some(distributor) = distributor.upgrade() else {
             return;
         };

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -155,6 +156,8 @@ pub(crate) struct PresenceTable {
     /// Not held, because the broker holds the listener that has this table.
     broker: Weak<dyn Broker>,
     sender: Sender,
+    /// Whether other nodes have ever had members, whose leases may end.
+    has_others: AtomicBool,
     changed: Mutex<HashMap<Arc<str>, Changes>>,
 }
 
@@ -180,7 +183,13 @@ impl Drop for MemberGuard {
 
 impl PresenceTable {
     pub(crate) fn new(store: Arc<dyn PresenceStore>, broker: &Arc<dyn Broker>, sender: Sender) -> Self {
-        Self { store, broker: Arc::downgrade(broker), sender, changed: Mutex::default() }
+        Self {
+            store,
+            broker: Arc::downgrade(broker),
+            sender,
+            has_others: AtomicBool::new(false),
+            changed: Mutex::default(),
+        }
     }
 
     /// A connection of this node is in the channel for as long as the guard lives.
@@ -205,6 +214,7 @@ impl PresenceTable {
         }
         match change {
             MemberChange::Join(presence) | MemberChange::Renew(presence) => {
+                self.has_others.store(true, Ordering::Relaxed);
                 let until_ms = steady::now_ms() + MEMBER_LEASE.as_millis() as u64;
                 self.add(channel, client, presence.clone(), Home::Elsewhere { until_ms });
             }
@@ -226,8 +236,11 @@ impl PresenceTable {
         }
     }
 
-    /// Removes the members of other nodes whose lease has ended.
+    /// Removes the members of other nodes whose lease has ended. Looks at all members, but on a single node at none.
     pub(crate) fn expire(&self, now_ms: u64) {
+        if !self.has_others.load(Ordering::Relaxed) {
+            return;
+        }
         for presence::Member { channel, presence, client: _ } in self.store.expire(now_ms) {
             self.note(&channel, false, presence);
         }
