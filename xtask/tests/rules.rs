@@ -62,6 +62,11 @@ fn module_cycles() {
         "module-cycles",
         &[
             (
+                "crates/access/src/left.rs:6",
+                "`crate::left` uses `crate::right` at crates/access/src/left.rs:6, \
+                 `crate::right` uses `crate::left` at crates/access/src/right.rs:6;",
+            ),
+            (
                 "crates/broker/src/left.rs:1",
                 "`crate::left` uses `crate::right` at crates/broker/src/left.rs:1, \
                  `crate::right` uses `crate::left` at crates/broker/src/right.rs:3;",

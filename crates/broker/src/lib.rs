@@ -1,106 +1,54 @@
-//! Announcing commits, and passing on what is never stored.
+//! Carrying messages between the engine and the hubs of all nodes.
 //!
-//! A broker wakes the hubs after a commit and carries the bodies along. It is never the truth: it may lose,
-//! repeat or reorder, and hubs repair from the log. What it must not do is announce what is not durable (the
-//! engine calls it after the commit is synced) or block the caller.
+//! A broker wakes the hubs after a commit and carries the bodies along; it also carries what is in no log: publications of
+//! memory channels, signals for connections, presence, typing. It is never the truth: it may lose, repeat or reorder
+//! messages, and hubs repair from the log. What it must not do is announce what is not durable (the engine calls it after
+//! the commit is synced) or block the caller.
+//!
+//! The traits that a driver for a server beside the process implements are all here: [`Broker`], and for the state of
+//! memory channels [`history::MemoryHistory`] and [`presence::PresenceStore`].
 
-use std::sync::{Arc, PoisonError, RwLock};
-
-use bytes::Bytes;
-use ordercast_protocol::channel::Log;
-use ordercast_protocol::position::Epoch;
-use ordercast_protocol::topic::Topics;
+mod health;
+mod in_process;
+mod message;
+mod sender;
 
 pub mod conformance;
+pub mod history;
+pub mod presence;
+pub mod signal;
 
-/// One event of a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnnouncedEvent {
-    /// The body, the same bytes as on disk.
-    pub body: Bytes,
-    /// What it is about.
-    pub topics: Topics,
-}
+pub use health::{Health, Reason};
+pub use in_process::InProcessBroker;
+pub use message::{AnnouncedEvent, Announcement, Ephemeral, Message, Publication, SentSignal};
+pub use sender::Sender;
 
-/// The events that one commit added to one log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// Which log.
-    pub log: Log,
-    /// The log's life.
-    pub epoch: Epoch,
-    /// The offset of the first event; the others follow without a gap.
-    pub first: u64,
-    /// The events; never empty.
-    pub events: Vec<AnnouncedEvent>,
-    /// The offsets of earlier events of the log whose bodies the commit removed: nobody serves them any more.
-    pub redacted: Vec<u64>,
-}
-
-impl Announcement {
-    /// The offset of the last event.
-    pub fn last(&self) -> u64 {
-        self.first + self.events.len() as u64 - 1
-    }
-}
-
-/// What a broker carries.
-#[derive(Clone, Debug)]
-pub enum Message {
-    /// A durable commit.
-    Commit(Arc<Announcement>),
-    /// Something that is told once and never stored, for a channel by name.
-    Ephemeral {
-        /// The channel.
-        channel: Arc<str>,
-        /// A JSON object.
-        body: Bytes,
-    },
-}
-
-/// Called for every message, on the announcing thread: it must return at once.
+/// Called for every message, on a thread of the broker's choice, the announcing one included. It must return at once,
+/// must not panic, and must not call the broker.
 pub type Listener = Box<dyn Fn(&Message) + Send + Sync>;
 
 /// Carries messages to every hub, this process's included.
 pub trait Broker: Send + Sync + 'static {
-    /// Passes a message on. Never blocks; what cannot be delivered is lost.
+    /// Starts to carry messages, and calls `listener` for every message from now on until [`Broker::stop`]. May be called
+    /// several times: then each listener hears every message. A broker that cannot reach its server starts all the
+    /// same, says so in [`Broker::health`], and says [`Message::Lost`] once it can.
+    ///
+    /// # Errors
+    /// [`Reason::Stopped`] after [`Broker::stop`], and [`Reason::Refused`] when no attempt can succeed.
+    fn start(&self, listener: Listener) -> Result<(), Reason>;
+
+    /// Sends a message to every listener of every node, those of this process included. Never blocks; what cannot be
+    /// delivered is lost.
     fn announce(&self, message: Message);
 
-    /// Calls `listener` for every message from now on, for as long as the broker lives.
-    fn listen(&self, listener: Listener);
-}
+    /// Whether other hubs than the one that asks may hear what it announces. If not, a hub need not announce what it has
+    /// delivered to its own subscribers. Cheap: asked for every publication.
+    fn reaches_others(&self) -> bool;
 
-/// The broker of a single node: it calls its listeners, in the order they came.
-#[derive(Default)]
-pub struct InProcessBroker {
-    listeners: RwLock<Vec<Listener>>,
-}
+    /// Whether messages are carried now. Never blocks.
+    fn health(&self) -> Health;
 
-impl InProcessBroker {
-    /// A broker without listeners.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl Broker for InProcessBroker {
-    fn announce(&self, message: Message) {
-        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            listener(&message);
-        }
-    }
-
-    fn listen(&self, listener: Listener) {
-        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_in_process_broker_conforms() {
-        conformance::check(&InProcessBroker::new());
-    }
+    /// Stops: joins the broker's threads and tasks, and waits for listeners that are being called. No listener is called
+    /// afterwards, what is announced is dropped, and a second call does nothing. Must not be called by a listener.
+    fn stop(&self);
 }

@@ -334,11 +334,12 @@ mod tests {
         let broker = InProcessBroker::new();
         let heard: Arc<Mutex<Vec<Arc<Announcement>>>> = Arc::default();
         let hears = Arc::clone(&heard);
-        broker.listen(Box::new(move |message| {
+        let listener = move |message: &Message| {
             if let Message::Commit(announcement) = message {
                 hears.lock().unwrap().push(Arc::clone(announcement));
             }
-        }));
+        };
+        broker.start(Box::new(listener)).unwrap();
         let range = |log| LogRange { log, epoch: Epoch("e".into()), first: 7, count: 1 };
         let event = |log| (log, AnnouncedEvent { body: "{}".into(), topics: Topics::default() });
         let logs = [Log::Orders, Log::Publications];

@@ -73,7 +73,7 @@ fn idle_connections() {
     rig.commit(1, 100);
     rig.wait("delivered", |hub| hub.stats().events_delivered == CONNECTIONS);
     let bytes = resident_bytes() - before;
-    println!("{} bytes resident per idle connection with a session and one subscription", bytes / CONNECTIONS);
+    println!("{} bytes resident per idle connection with a handler and one subscription", bytes / CONNECTIONS);
     drop(warm);
 }
 

@@ -159,7 +159,7 @@ pub struct HubStats {
     pub resumed: u64,
     /// Ephemeral messages that slow subscribers did not get.
     pub dropped: u64,
-    /// Broken protocols, failed page reads, panics of sessions.
+    /// Broken protocols, failed page reads, panics of handlers.
     pub errors: u64,
     /// Pages read from logs.
     pub pages_read: u64,

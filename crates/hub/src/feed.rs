@@ -227,6 +227,11 @@ impl Feed {
         Ok(())
     }
 
+    /// The broker has lost messages: what is known to be durable and not here need not be waited for.
+    pub(crate) fn on_lost(&mut self) {
+        self.is_due |= self.durable > self.accepted;
+    }
+
     /// Announcements up to this position were not queued for the shard, and nothing else will bring them.
     pub(crate) fn on_skipped(&mut self, head: &Position) {
         if head.epoch == self.known.epoch {

@@ -8,8 +8,8 @@ use ordercast_protocol::centrifuge::publication::data_of;
 use ordercast_protocol::envelope::{Carrier, Wire};
 
 use crate::counters::Backlog;
+use crate::handler::Message;
 use crate::presence::Changes;
-use crate::session::Message;
 use crate::ws::{self, Deflater, Opcode};
 
 /// Subscribers of one channel and one form get the same bytes.
@@ -192,7 +192,7 @@ impl Wrapper {
     }
 }
 
-/// A message of a session as the wire's carrier wants it.
+/// A message of a handler as the wire's carrier wants it.
 pub(crate) fn message_frame(wire: Wire, message: &[u8]) -> Bytes {
     match wire.carrier() {
         Carrier::TextFrames => ws::text_frame(message),

@@ -6,27 +6,31 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mio::{Poll, Waker};
 use ordercast_access::Origin;
-use ordercast_broker::{Broker, Message};
+use ordercast_broker::history::{History, HistoryQuery, MemoryHistory};
+use ordercast_broker::presence::{PresenceStats, PresenceStore, RENEW_INTERVAL};
+use ordercast_broker::signal::{Signal, Target};
+use ordercast_broker::{Broker, Ephemeral, Message, Publication, Sender, SentSignal};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::{LogState, ReadLogs};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, HubStats};
+use crate::handler::ConnectionHandler;
+use crate::history::InProcessHistory;
 use crate::mailbox::Mailbox;
-use crate::memory::{History, HistoryQuery, MAX_SHARDS, MemoryChannels};
+use crate::memory::{MAX_SHARDS, MemoryChannels};
 use crate::pages::read_pages;
-use crate::presence::{ANNOUNCE_INTERVAL, Changes, PresenceStats, PresenceTable};
+use crate::presence::{ANNOUNCE_INTERVAL, Changes, InProcessPresence, PresenceTable};
 use crate::registry::{Address, ConnectionInfo, LimitReached, Protocol, Registry, Slot};
-use crate::session::{Session, Signal};
-use crate::shard::{Adoption, Audience, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
+use crate::shard::{Adoption, Content, Letter, MAILBOX_TOKEN, Opening, Parts, Port, Shard};
 use crate::slab::Key;
 use crate::steady;
 use crate::stream::{EventStream, Inlet, Pipe};
@@ -46,6 +50,7 @@ struct Inner {
     memory: Arc<MemoryChannels>,
     presence: Arc<PresenceTable>,
     distributor: Arc<Distributor>,
+    broker: Arc<dyn Broker>,
     counters: Arc<Counters>,
     /// Numbers connections, and spreads them over the shards.
     next_connection: AtomicU64,
@@ -58,7 +63,7 @@ struct Inner {
 pub struct Upgraded<'a> {
     /// The socket, which must neither block nor hold small segments back (`TCP_NODELAY`).
     pub stream: std::net::TcpStream,
-    /// The answer to the opening handshake if it has not been sent: it leaves with what the session says first.
+    /// The answer to the opening handshake if it has not been sent: it leaves with what the handler says first.
     pub answer: Bytes,
     /// What was read beyond the handshake.
     pub already_read: &'a [u8],
@@ -66,6 +71,32 @@ pub struct Upgraded<'a> {
     pub max_message_bytes: Option<usize>,
     /// Whether permessage-deflate was agreed upon (see [`crate::ws::negotiate`]).
     pub compression: bool,
+}
+
+/// What a hub reads from, and what carries its messages and the state of memory channels.
+#[derive(Clone)]
+pub struct Seams {
+    /// The logs.
+    pub logs: Arc<dyn ReadLogs>,
+    /// Carries messages from the engine and between hubs.
+    pub broker: Arc<dyn Broker>,
+    /// The history of memory channels.
+    pub history: Arc<dyn MemoryHistory>,
+    /// The presence of all channels.
+    pub presence: Arc<dyn PresenceStore>,
+}
+
+impl Seams {
+    /// History and presence in the memory of this process, with the bounds of `config`.
+    pub fn in_process(config: &HubConfig, logs: Arc<dyn ReadLogs>, broker: Arc<dyn Broker>) -> Self {
+        let history = Arc::new(InProcessHistory::new(random(), config.memory_channels, config.memory_bytes));
+        Self { logs, broker, history, presence: Arc::new(InProcessPresence::default()) }
+    }
+}
+
+/// A number that no other start of a hub draws.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// What is joined when the hub is drained.
@@ -80,28 +111,38 @@ struct Distributor {
     ports: Vec<Arc<Port>>,
     known: Mutex<Vec<LogState>>,
     memory: Arc<MemoryChannels>,
+    presence: Arc<PresenceTable>,
+    sender: Sender,
+    /// The broker has said that it lost messages.
+    loss: Arc<Notify>,
 }
 
 impl Hub {
-    /// Listens to the broker, reads where the logs end, and starts the shards.
+    /// Starts to listen to the broker, reads where the logs end, and starts the shards.
     ///
     /// # Errors
-    /// When the logs cannot be read or do not exist, or when the system gives no poll or thread.
-    pub async fn start(
-        config: HubConfig,
-        logs: Arc<dyn ReadLogs>,
-        broker: &dyn Broker,
-        runtime: Handle,
-    ) -> io::Result<Self> {
+    /// When the broker does not start, when the logs cannot be read or do not exist, or when the system gives no poll or
+    /// thread.
+    pub async fn start(config: HubConfig, seams: Seams, runtime: Handle) -> io::Result<Self> {
+        let Seams { logs, broker, history, presence } = seams;
         let config = Arc::new(config);
         let counters = Arc::new(Counters::default());
         let (polls, ports) = open_ports(config.shards.clamp(1, MAX_SHARDS), &counters)?;
-        let boot = RandomState::new().build_hasher().finish();
-        let (memory, presence) = (memory_channels(boot, &config), Arc::new(PresenceTable::default()));
-        let distributor = Arc::new(Distributor { ports, known: Mutex::default(), memory: Arc::clone(&memory) });
+        let boot = random();
+        let sender = Sender(format!("{boot:016x}").into());
+        let memory = Arc::new(MemoryChannels::new(history));
+        let presence = Arc::new(PresenceTable::new(presence, &broker, sender.clone()));
+        let distributor = Arc::new(Distributor {
+            ports,
+            known: Mutex::default(),
+            memory: Arc::clone(&memory),
+            presence: Arc::clone(&presence),
+            sender,
+            loss: Arc::default(),
+        });
         // Before the logs are read, so that no commit falls between.
         let listener = Arc::clone(&distributor);
-        broker.listen(Box::new(move |message| listener.hear(message)));
+        broker.start(Box::new(move |message| listener.hear(message))).map_err(io::Error::other)?;
         let states = read_states(&*logs).await.inspect_err(|_| distributor.close())?;
         *distributor.known.lock().unwrap_or_else(PoisonError::into_inner) = states.clone();
 
@@ -125,12 +166,22 @@ impl Hub {
             let name = format!("hub-{}", running.shards.len());
             running.shards.push(std::thread::Builder::new().name(name).spawn(move || run_shard(parts))?);
         }
-        let look = look_at_logs(logs, Arc::downgrade(&distributor), config.log_poll_interval);
+        let look =
+            look_at_logs(logs, Arc::downgrade(&distributor), Arc::clone(&distributor.loss), config.log_poll_interval);
         running.tasks.push(runtime.spawn(look));
         running.tasks.push(runtime.spawn(tell_changes(Arc::clone(&presence), Arc::downgrade(&distributor))));
-        let (next_connection, running) = (AtomicU64::new(0), Mutex::new(running));
-        let inner =
-            Inner { registry, config, memory, presence, distributor, counters, next_connection, running, runtime };
+        let inner = Inner {
+            registry,
+            config,
+            memory,
+            presence,
+            distributor,
+            broker,
+            counters,
+            next_connection: AtomicU64::new(0),
+            running: Mutex::new(running),
+            runtime,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -156,7 +207,7 @@ impl Hub {
         slot: Slot,
         upgraded: Upgraded<'_>,
         origin: Origin,
-        session: Box<dyn Session>,
+        handler: Box<dyn ConnectionHandler>,
     ) -> io::Result<()> {
         let Upgraded { stream, answer, already_read, max_message_bytes, compression } = upgraded;
         let (number, port) = self.next_connection();
@@ -169,7 +220,7 @@ impl Hub {
             max_message_bytes: max_message_bytes.unwrap_or(self.inner.config.max_message_bytes),
             is_compressed: compression,
             origin,
-            session,
+            handler,
         };
         // After a drain the socket is closed by dropping it.
         let _ = port.mailbox.push(Letter::Adopt(Box::new(adoption)));
@@ -181,17 +232,17 @@ impl Hub {
         self.open_content(slot, origin, Content::Channels(channels), None)
     }
 
-    /// Opens a stream that a session speaks on, which is sent `first` as its first message. Others reach it through
+    /// Opens a stream that a handler speaks on, which is sent `first` as its first message. Others reach it through
     /// [`Hub::deliver`] by `secret`, which nobody must be able to guess.
-    pub fn open_session(
+    pub fn open_handler(
         &self,
         slot: Slot,
         origin: Origin,
-        session: Box<dyn Session>,
+        handler: Box<dyn ConnectionHandler>,
         secret: Arc<str>,
         first: Bytes,
     ) -> EventStream {
-        self.open_content(slot, origin, Content::Session(session, first), Some(secret))
+        self.open_content(slot, origin, Content::ConnectionHandler(handler, first), Some(secret))
     }
 
     fn open_content(&self, slot: Slot, origin: Origin, content: Content, secret: Option<Arc<str>>) -> EventStream {
@@ -204,20 +255,22 @@ impl Hub {
         EventStream::new(pipe)
     }
 
-    /// Passes a message to the session that was opened with this secret; false when there is none.
+    /// Passes a message to the handler that was opened with this secret; false when there is none.
     pub fn deliver(&self, secret: &str, message: Bytes) -> bool {
-        let Some(Address { shard, key }) = self.inner.registry.session(secret) else {
+        let Some(Address { shard, key }) = self.inner.registry.handler(secret) else {
             return false;
         };
         self.inner.distributor.ports[shard].mailbox.push(Letter::Message(Key::from_u64(key), message)).is_ok()
     }
 
-    /// Tells sessions something; what, they know themselves (see [`Session::on_signal`]).
-    pub fn signal(&self, audience: Audience, signal: Signal) {
-        for port in &self.inner.distributor.ports {
-            // One that has ended has no sessions.
-            let _ = port.mailbox.push(Letter::Signal(audience.clone(), Arc::clone(&signal)));
+    /// Passes a signal to the connections that it is for, on every node.
+    pub fn signal(&self, target: Target, signal: Signal) {
+        let Inner { distributor, broker, .. } = &*self.inner;
+        let sent = Arc::new(SentSignal { from: distributor.sender.clone(), target, signal });
+        if broker.reaches_others() {
+            broker.announce(Message::Signal(Arc::clone(&sent)));
         }
+        distributor.signal(&sent);
     }
 
     /// This boot's name; part of every connection's.
@@ -232,13 +285,24 @@ impl Hub {
         let Source::Memory(retention) = channel.source else {
             return None;
         };
-        Some(self.inner.distributor.publish(&channel.name, retention, &body))
+        let Inner { distributor, broker, .. } = &*self.inner;
+        let position = distributor.publish(&channel.name, retention, &body);
+        if broker.reaches_others() {
+            // Not under the channel's lock: brokers may call the listeners of other hubs at once. Those put publications
+            // that overtake each other back in order.
+            let (from, channel) = (distributor.sender.clone(), Arc::clone(&channel.name));
+            broker.announce(match retention {
+                Retention::NONE => Message::Ephemeral(Ephemeral { from, channel, body }),
+                _ => Message::Publication(Publication { from, channel, position: position.clone(), body }),
+            });
+        }
+        Some(position)
     }
 
     /// Whether the channel may be used: not when it would be one more in memory than there may be. Whoever uses channels
     /// by names that clients choose asks first.
-    pub fn has_room_for(&self, channel: &Channel) -> bool {
-        matches!(channel.source, Source::Log(..)) || self.inner.memory.has_room_for(&channel.name)
+    pub fn has_capacity_for(&self, channel: &Channel) -> bool {
+        matches!(channel.source, Source::Log(..)) || self.inner.memory.has_capacity_for(&channel.name)
     }
 
     /// The past of a memory channel.
@@ -267,8 +331,8 @@ impl Hub {
         self.inner.memory.subscribed()
     }
 
-    /// Tells something to the live subscribers of a memory channel that keeps nothing. Slow subscribers do not get
-    /// it.
+    /// Delivers something to the live subscribers that this node has of a memory channel that keeps nothing. Slow
+    /// subscribers do not get it.
     pub fn publish_ephemeral(&self, channel: &str, body: &Bytes) {
         self.inner.distributor.publish(&channel.into(), Retention::NONE, body);
     }
@@ -381,9 +445,30 @@ impl Distributor {
                     port.hear(announcement);
                 }
             }
-            Message::Ephemeral { channel, body } => {
-                self.publish(channel, Retention::NONE, body);
+            Message::Publication(publication) if publication.from != self.sender => self.relay(publication),
+            Message::Ephemeral(ephemeral) if ephemeral.from != self.sender => {
+                self.publish(&ephemeral.channel, Retention::NONE, &ephemeral.body);
             }
+            Message::Signal(sent) if sent.from != self.sender => self.signal(sent),
+            Message::Publication(_) | Message::Ephemeral(_) | Message::Signal(_) => {}
+            Message::Presence(change) => self.presence.on_change(change),
+            Message::Lost => self.loss.notify_one(),
+        }
+    }
+
+    fn signal(&self, sent: &Arc<SentSignal>) {
+        for port in &self.ports {
+            // One that has ended has no handlers.
+            let _ = port.mailbox.push(Letter::Signal(Arc::clone(sent)));
+        }
+    }
+
+    /// Delivers what another hub has published to the subscribers here.
+    fn relay(&self, publication: &Publication) {
+        if let Some(channel) = self.memory.find(&publication.channel) {
+            channel.relay(&publication.position, |shard, offset| {
+                self.ports[shard].hear_publication(&channel, offset, &publication.body, true);
+            });
         }
     }
 
@@ -395,8 +480,8 @@ impl Distributor {
         })
     }
 
-    /// Passes on where the logs really are.
-    fn look(&self, states: Vec<LogState>) {
+    /// Passes on where the logs really are; after a loss shards read at once what they miss.
+    fn look(&self, states: Vec<LogState>, is_after_loss: bool) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for (known, state) in known.iter_mut().zip(&states) {
             let head = if known.epoch == state.epoch { known.head.max(state.head) } else { state.head };
@@ -405,7 +490,8 @@ impl Distributor {
         drop(known);
         let states = Arc::new(states);
         for port in &self.ports {
-            let _ = port.mailbox.push(Letter::Look(Arc::clone(&states)));
+            let states = Arc::clone(&states);
+            let _ = port.mailbox.push(if is_after_loss { Letter::Lost(states) } else { Letter::Look(states) });
         }
     }
 
@@ -422,10 +508,6 @@ impl Distributor {
             port.mailbox.close();
         }
     }
-}
-
-fn memory_channels(boot: u64, config: &HubConfig) -> Arc<MemoryChannels> {
-    Arc::new(MemoryChannels::new(boot, config.memory_channels, config.memory_bytes))
 }
 
 /// A shard that panics has lost its connections; they come back, and others take them.
@@ -459,31 +541,42 @@ async fn read_states(logs: &dyn ReadLogs) -> io::Result<Vec<LogState>> {
     Log::ALL.into_iter().map(state).collect()
 }
 
-/// Looks at the logs every `interval`, which finds what the broker lost even when nothing follows it.
-async fn look_at_logs(logs: Arc<dyn ReadLogs>, distributor: Weak<Distributor>, interval: Duration) {
+/// Looks at the logs every `interval`, which finds what the broker lost even when nothing follows it, and at once when the
+/// broker says that it lost messages.
+async fn look_at_logs(logs: Arc<dyn ReadLogs>, distributor: Weak<Distributor>, loss: Arc<Notify>, interval: Duration) {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_after_loss = false;
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = loss.notified() => is_after_loss = true,
+        }
         let states = read_states(&*logs).await;
         let Some(distributor) = distributor.upgrade() else {
             return;
         };
         distributor.memory.sweep(steady::now_ms());
         match states {
-            Ok(states) => distributor.look(states),
+            Ok(states) => distributor.look(states, std::mem::take(&mut is_after_loss)),
             Err(error) => tracing::warn!(%error, "cannot look at the logs; trying again"),
         }
     }
 }
 
-/// Tells who came and went, a few times a second.
+/// Tells who came and went, a few times a second; renews the members of this node, and lets those of others expire.
 async fn tell_changes(presence: Arc<PresenceTable>, distributor: Weak<Distributor>) {
     let mut ticks = tokio::time::interval(ANNOUNCE_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut renewed = Instant::now();
     loop {
         ticks.tick().await;
         steady::look();
+        if renewed.elapsed() >= RENEW_INTERVAL {
+            renewed = Instant::now();
+            presence.renew();
+            presence.expire(steady::now_ms());
+        }
         let Some(distributor) = distributor.upgrade() else {
             return;
         };

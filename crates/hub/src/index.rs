@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::topic::Topic;
 
 use crate::frames::Form;
 use crate::memory::MemoryChannel;
+use crate::memory_feed::MemoryFeed;
 use crate::slab::Key;
 
 /// One subscription of one connection.
@@ -69,23 +69,8 @@ impl Group {
 
 /// A memory channel as a shard sees it.
 pub(crate) struct LocalChannel {
-    pub(crate) channel: Arc<MemoryChannel>,
+    pub(crate) feed: MemoryFeed,
     pub(crate) group: Group,
-    /// Whether what is published can be read again.
-    pub(crate) is_kept: bool,
-    /// Delivered up to here.
-    pub(crate) head: u64,
-    /// What comes next, without a gap.
-    pub(crate) ready: Vec<(u64, Bytes)>,
-    /// The last publication that was delivered, from which the next may differ.
-    pub(crate) previous: Option<(u64, Bytes)>,
-}
-
-impl LocalChannel {
-    /// The last offset that is delivered or ready to be.
-    pub(crate) fn accepted(&self) -> u64 {
-        self.ready.last().map_or(self.head, |(offset, _)| *offset)
-    }
 }
 
 /// The groups of one log.
@@ -126,9 +111,9 @@ impl Index {
             let (memory, head) = open();
             let group = Group::new(channel);
             let is_kept = channel.source != Source::Memory(Retention::NONE);
-            LocalChannel { channel: memory, group, is_kept, head, ready: Vec::new(), previous: None }
+            LocalChannel { feed: MemoryFeed::new(memory, head, is_kept), group }
         });
-        local.channel.enter();
+        local.feed.channel().enter();
         local.group.add(form, member)
     }
 
@@ -149,10 +134,10 @@ impl Index {
             Source::Memory(_) => {
                 let local = self.memory.get_mut(&channel.name);
                 if local.is_some_and(|local| {
-                    local.channel.exit();
+                    local.feed.channel().exit();
                     leave(&mut local.group)
                 }) {
-                    return (None, self.memory.remove(&channel.name).map(|local| local.channel));
+                    return (None, self.memory.remove(&channel.name).map(|local| Arc::clone(local.feed.channel())));
                 }
             }
             Source::Log(log, view) => {
@@ -225,6 +210,7 @@ mod tests {
     use ordercast_protocol::envelope::Wire;
 
     use super::*;
+    use crate::history::InProcessHistory;
     use crate::memory::MemoryChannels;
     use crate::slab::Slab;
 
@@ -241,7 +227,7 @@ mod tests {
     #[test]
     fn whoever_leaves_takes_nobody_along() {
         const SUBSCRIBERS: usize = 10_000;
-        let memory = MemoryChannels::new(0, 100, 1 << 20);
+        let memory = MemoryChannels::new(Arc::new(InProcessHistory::new(0, 100, 1 << 20)));
         let mut slab = Slab::new();
         let mut index = Index::default();
         let channels = ["orders", "order:a", "orders:c", "stats"].map(|name| Channel::parse(name).unwrap());

@@ -10,23 +10,25 @@
 //! slow one is parked on the log and reads on when it can. Nothing here believes the broker: offsets decide,
 //! and what is missing is read from the log.
 //!
-//! Absences: no SQL, no HTTP, no orders. What a client says is for a [`session::Session`] to understand.
+//! Absences: no SQL, no HTTP, no orders. What a client says is for a [`handler::ConnectionHandler`] to understand.
 
 mod config;
 mod counters;
 mod feed;
 mod frames;
+pub mod handler;
+mod history;
 mod hub;
 mod index;
 mod mailbox;
 mod memory;
+mod memory_feed;
 mod outbox;
 mod pages;
 mod presence;
 mod recent;
 mod redacted;
 mod registry;
-pub mod session;
 mod shard;
 mod slab;
 mod steady;
@@ -37,9 +39,11 @@ pub mod ws;
 
 pub use config::HubConfig;
 pub use counters::HubStats;
-pub use hub::{Hub, Upgraded};
-pub use memory::{History, HistoryQuery};
-pub use presence::PresenceStats;
+pub use history::InProcessHistory;
+pub use hub::{Hub, Seams, Upgraded};
+pub use ordercast_broker::history::{History, HistoryQuery};
+pub use ordercast_broker::presence::PresenceStats;
+pub use ordercast_broker::signal;
+pub use presence::InProcessPresence;
 pub use registry::{ConnectionInfo, LimitReached, Protocol, Slot};
-pub use shard::Audience;
 pub use stream::EventStream;

@@ -68,15 +68,12 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
-    /// Adds a message that takes so many bytes, unless too many wait.
-    pub(crate) fn push_bounded(&self, bytes: usize, message: impl FnOnce() -> M) -> bool {
+    /// Adds a publication of a channel that the shard follows, unless too much waits; true when it was added.
+    pub(crate) fn push_publication(&self, body_bytes: usize, message: impl FnOnce() -> M) -> bool {
         let mut inner = self.lock();
-        let bytes = bytes + EVENT_BYTES;
-        let is_full = inner.commit_bytes > 0 && inner.commit_bytes + bytes > MAX_COMMIT_BYTES;
-        if inner.closed || is_full {
+        if inner.closed || !inner.admit(body_bytes + EVENT_BYTES) {
             return false;
         }
-        inner.commit_bytes += bytes;
         inner.letters.push(message());
         self.wake_first(inner);
         true
@@ -95,12 +92,10 @@ impl<M> Mailbox<M> {
         }
         let events: usize = announcement.events.iter().map(|event| event.body.len() + EVENT_BYTES).sum();
         let bytes = events + size_of_val(&announcement.redacted[..]);
-        // A single larger one passes: some limit of the write side made it, and the shard is not behind.
-        if inner.commit_bytes > 0 && inner.commit_bytes + bytes > MAX_COMMIT_BYTES {
+        if !inner.admit(bytes) {
             inner.note(announcement);
             return Queueing::Skipped;
         }
-        inner.commit_bytes += bytes;
         inner.letters.push(message());
         self.wake_first(inner);
         Queueing::Queued
@@ -162,6 +157,16 @@ impl<M> Mailbox<M> {
 }
 
 impl<M> Letters<M> {
+    /// Counts the bytes of a commit or publication, unless they are too many beside those that wait. A single larger one
+    /// passes: some limit of the write side made it, and the shard is not behind.
+    fn admit(&mut self, bytes: usize) -> bool {
+        let is_full = self.commit_bytes > 0 && self.commit_bytes + bytes > MAX_COMMIT_BYTES;
+        if !is_full {
+            self.commit_bytes += bytes;
+        }
+        !is_full
+    }
+
     /// The highest offset of a log's life; the broker may reorder.
     fn note(&mut self, announcement: &Announcement) {
         let last = announcement.last();

@@ -67,8 +67,8 @@ pub(crate) struct Registry {
     refused: AtomicU64,
     by_protocol: [AtomicUsize; 2],
     records: Mutex<HashMap<u64, Arc<Record>>>,
-    /// Where the sessions over streams are, by the secret that their clients send with their messages.
-    sessions: Mutex<HashMap<Arc<str>, Address>>,
+    /// Where the handlers over streams are, by the secret that their clients send with their messages.
+    handlers: Mutex<HashMap<Arc<str>, Address>>,
 }
 
 /// Where a connection is.
@@ -132,12 +132,12 @@ pub(crate) struct Entry {
     slot: Slot,
     number: u64,
     record: Arc<Record>,
-    /// By which the session is found, if it is over a stream.
+    /// By which the handler is found, if it is over a stream.
     secret: Option<Arc<str>>,
 }
 
 impl Entry {
-    /// Lets messages for the session find it.
+    /// Lets messages for the handler find it.
     pub(crate) fn give_address(&self, shard: usize, key: u64) {
         if let Some(secret) = &self.secret {
             self.slot.registry.lock_sessions().insert(Arc::clone(secret), Address { shard, key });
@@ -163,18 +163,18 @@ impl Registry {
             refused: AtomicU64::new(0),
             by_protocol: Default::default(),
             records: Mutex::default(),
-            sessions: Mutex::default(),
+            handlers: Mutex::default(),
         })
     }
 
     pub(crate) fn reserve(self: &Arc<Self>) -> Result<Slot, LimitReached> {
-        let room = |active: usize| (active < self.limit).then_some(active + 1);
+        let capacity = |active: usize| (active < self.limit).then_some(active + 1);
         let reserved = if self.is_closed.load(Ordering::Acquire) {
             Err(LimitReached::Connections)
         } else if self.is_over_ceiling() {
             Err(LimitReached::WaitingBytes)
         } else {
-            let reserved = self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, room);
+            let reserved = self.active.fetch_update(Ordering::AcqRel, Ordering::Acquire, capacity);
             reserved.map_err(|_| LimitReached::Connections)
         };
         let before = reserved.inspect_err(|_| {
@@ -205,13 +205,13 @@ impl Registry {
         records.values().take(limit).map(|record| record.info()).collect()
     }
 
-    /// Where the session is that a secret belongs to.
-    pub(crate) fn session(&self, secret: &str) -> Option<Address> {
+    /// Where the handler is that a secret belongs to.
+    pub(crate) fn handler(&self, secret: &str) -> Option<Address> {
         self.lock_sessions().get(secret).copied()
     }
 
     fn lock_sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Address>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This boot's name.

@@ -1,5 +1,5 @@
 //! A thread that owns connections: it polls their sockets, delivers runs of events to them and calls their
-//! sessions.
+//! handlers.
 //!
 //! One turn: what the poll reports, what other threads sent, some reading of each ready socket, deadlines,
 //! and last one write for everybody to whom something was said. Whatever one connection does, a turn spends
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mio::{Events, Poll, Token};
 use ordercast_access::Origin;
-use ordercast_broker::Announcement;
+use ordercast_broker::history::Page;
+use ordercast_broker::{Announcement, SentSignal};
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::close;
 use ordercast_protocol::position::{Epoch, Position};
@@ -24,6 +25,7 @@ use crate::config::HubConfig;
 use crate::counters::{Counter, Counters, Tally};
 use crate::feed::Feed;
 use crate::frames::Wrapper;
+use crate::handler::{Connection, ConnectionHandler, Question, ReplyPath};
 use crate::index::Index;
 use crate::mailbox::{Heads as Skipped, Mailbox, Queueing};
 use crate::memory::{MemoryChannel, MemoryChannels};
@@ -32,18 +34,18 @@ use crate::presence::{Changes, PresenceTable};
 use crate::recent::Recent;
 use crate::redacted::{Heard, Redacted};
 use crate::registry;
-use crate::session::{Connection, Question, ReplyPath, Session, Signal};
 use crate::slab::{Key, Slab};
 use crate::stream::{Inlet, Upstream};
-use crate::subscription::Page;
 use crate::wheel::Wheel;
 use crate::ws::Inflater;
 
 mod asking;
+mod closing;
 mod fanout;
 mod following;
 mod handle;
-mod lifecycle;
+mod leaving;
+mod opening;
 mod paging;
 mod questions;
 mod reading;
@@ -52,8 +54,8 @@ mod subscriber;
 mod ticket;
 mod timing;
 
+use closing::Draining;
 use handle::Handle;
-use lifecycle::Draining;
 use paging::PageWaiters;
 use subscriber::{Heads, Sink, Subscriber};
 
@@ -77,7 +79,7 @@ pub(crate) struct Adoption {
     pub(crate) max_message_bytes: usize,
     pub(crate) is_compressed: bool,
     pub(crate) origin: Origin,
-    pub(crate) session: Box<dyn Session>,
+    pub(crate) handler: Box<dyn ConnectionHandler>,
 }
 
 /// A stream that has a reader.
@@ -92,19 +94,8 @@ pub(crate) struct Opening {
 pub(crate) enum Content {
     /// Events of these channels.
     Channels(Vec<(Channel, Option<Position>)>),
-    /// What a session says, which begins with a message.
-    Session(Box<dyn Session>, Bytes),
-}
-
-/// For whom something is meant that is told to sessions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Every connection.
-    All,
-    /// Every connection of a user.
-    User(Arc<str>),
-    /// One connection, by its name.
-    Client(Arc<str>),
+    /// What a handler says, which begins with a message.
+    ConnectionHandler(Box<dyn ConnectionHandler>, Bytes),
 }
 
 /// A page for a subscription.
@@ -128,8 +119,9 @@ pub(crate) enum Letter {
     /// Publications of the channel did not wait, because too much waited.
     Behind(Arc<MemoryChannel>),
     Changes(Arc<Changes>),
-    Signal(Audience, Signal),
-    SignalTo(Key, Signal),
+    Signal(Arc<SentSignal>),
+    /// An answer waits for the handler in [`crate::handler::Answers`].
+    Answer(Key),
     /// A message of a client that reads a stream.
     Message(Key, Bytes),
     Reply(Key, Vec<u8>),
@@ -141,6 +133,8 @@ pub(crate) enum Letter {
     SharedPage((Log, u64), Heard, Box<Option<Result<Page, StoreError>>>),
     Repair(Log, Box<Result<LogPage, StoreError>>),
     Look(Arc<Vec<LogState>>),
+    /// As a look, after the broker has lost messages.
+    Lost(Arc<Vec<LogState>>),
     Drained(Key),
     Gone(Key),
     Drain(Duration),
@@ -168,7 +162,7 @@ impl Port {
     /// Passes a publication on; called with the channel locked.
     pub(crate) fn hear_publication(&self, channel: &Arc<MemoryChannel>, offset: u64, body: &Bytes, is_kept: bool) {
         let letter = || Letter::Publication(Arc::clone(channel), offset, body.clone());
-        if self.mailbox.push_bounded(body.len(), letter) {
+        if self.mailbox.push_publication(body.len(), letter) {
             return;
         }
         let counter = if is_kept { Counter::CommitsSkipped } else { Counter::Dropped };
@@ -190,8 +184,8 @@ impl ReplyPath for Port {
         let _ = self.mailbox.push(Letter::Close(Key::from_u64(connection), code, reason));
     }
 
-    fn signal(&self, connection: u64, signal: Signal) {
-        let _ = self.mailbox.push(Letter::SignalTo(Key::from_u64(connection), signal));
+    fn answer(&self, connection: u64) {
+        let _ = self.mailbox.push(Letter::Answer(Key::from_u64(connection)));
     }
 
     fn ask(&self, connection: u64, question: Question) {
@@ -410,8 +404,8 @@ impl Shard {
             Letter::Publication(channel, offset, body) => self.on_publication(&channel, offset, body),
             Letter::Behind(channel) => self.on_behind(&channel),
             Letter::Changes(changes) => self.deliver_changes(&changes),
-            Letter::Signal(audience, signal) => self.on_signal(&audience, &signal),
-            Letter::SignalTo(key, signal) => self.signal_to(key, &signal),
+            Letter::Signal(sent) => self.on_signal(&sent),
+            Letter::Answer(key) => self.on_answer(key),
             Letter::Message(key, message) => self.on_delivered(key, &message),
             Letter::Reply(key, message) => self.on_reply(key, &message),
             Letter::Ask(key, question) => self.with(key, |_, subscriber| subscriber.ask(question)),
@@ -423,6 +417,7 @@ impl Shard {
             Letter::SharedPage(place, heard, page) => self.on_shared_page(place, heard, *page),
             Letter::Repair(log, page) => self.on_repair(log, *page),
             Letter::Look(states) => self.on_look(&states),
+            Letter::Lost(states) => self.on_lost(&states),
             Letter::Drained(key) => self.with(key, |shard, subscriber| {
                 let heads = Heads { feeds: &shard.feeds, index: &shard.index };
                 subscriber.unpark(heads, &mut shard.tally);
@@ -448,24 +443,24 @@ impl Shard {
         }
     }
 
-    /// Calls a session. One that panics loses its connection and nothing else.
-    fn call_session(
+    /// Calls a handler. One that panics loses its connection and nothing else.
+    fn call_handler(
         &mut self,
         key: Key,
         subscriber: &mut Subscriber,
-        call: impl FnOnce(&mut dyn Session, &mut dyn Connection),
+        call: impl FnOnce(&mut dyn ConnectionHandler, &mut dyn Connection),
     ) {
-        let Some(mut session) = subscriber.session.take() else {
+        let Some(mut handler) = subscriber.handler.take() else {
             return;
         };
         let path: Arc<dyn ReplyPath> = self.port.clone();
         let mut handle =
             Handle { key, subscriber, config: &self.config, tally: &mut self.tally, path, now_ms: self.now_ms };
-        match catch_unwind(AssertUnwindSafe(|| call(&mut *session, &mut handle))) {
-            Ok(()) => subscriber.session = Some(session),
+        match catch_unwind(AssertUnwindSafe(|| call(&mut *handler, &mut handle))) {
+            Ok(()) => subscriber.handler = Some(handler),
             Err(_) => {
                 self.tally.add(Counter::Errors, 1);
-                tracing::error!(connection = subscriber.entry.record().id(), "a session panicked");
+                tracing::error!(connection = subscriber.entry.record().id(), "a handler panicked");
                 subscriber.wanted_close = Some((close::INTERNAL, "internal error".into()));
             }
         }
@@ -504,25 +499,32 @@ impl Shard {
         self.port.counters.backlog.bytes() > self.config.waiting_bytes as u64
     }
 
-    /// Tells sessions something of the rest of the program.
-    fn on_signal(&mut self, audience: &Audience, signal: &Signal) {
+    /// Passes a signal to the handlers that it may be for; they look closer themselves.
+    fn on_signal(&mut self, sent: &SentSignal) {
+        let SentSignal { target, signal, from: _ } = sent;
         for key in self.subscribers.keys().collect::<Vec<_>>() {
-            let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match audience {
-                Audience::All => true,
-                Audience::User(name) => subscriber.session.as_ref().is_some_and(|session| session.user() == &**name),
-                Audience::Client(id) => subscriber.entry.record().id() == &**id,
+            let is_meant = self.subscribers.get_mut(key).is_some_and(|subscriber| match &target.client {
+                Some(client) => subscriber.entry.record().id() == &**client,
+                // A user without an id has many names.
+                None if target.user.is_empty() => true,
+                None => subscriber.handler.as_ref().is_some_and(|handler| handler.user() == &*target.user),
             });
             if is_meant {
-                self.signal_to(key, signal);
+                self.with_open(key, |handler, connection| handler.on_signal(target, signal, connection));
             }
         }
     }
 
-    fn signal_to(&mut self, key: Key, signal: &Signal) {
+    /// Has a handler look at an answer that has come.
+    fn on_answer(&mut self, key: Key) {
+        self.with_open(key, |handler, connection| handler.on_answer(connection));
+    }
+
+    /// Calls the handler of a connection that is not being closed.
+    fn with_open(&mut self, key: Key, call: impl FnOnce(&mut dyn ConnectionHandler, &mut dyn Connection)) {
         self.with(key, |shard, subscriber| {
             if subscriber.closing.is_none() {
-                let signal = &**signal;
-                shard.call_session(key, subscriber, |session, connection| session.on_signal(signal, connection));
+                shard.call_handler(key, subscriber, call);
             }
         });
     }

@@ -7,13 +7,15 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use ordercast_broker::history::{Extent, Page};
 use ordercast_protocol::channel::{Channel, Retention, Source, View};
 use ordercast_protocol::event::subject;
 use ordercast_protocol::position::{Epoch, Position};
 use ordercast_store::log::{LogPage, LogState};
 
 use crate::frames::Form;
-use crate::session::Subscribed;
+use crate::handler::Subscribed;
+use crate::presence::MemberGuard;
 
 /// How a subscription gets its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,36 +31,15 @@ pub(crate) enum State {
     Parked,
 }
 
-/// What can be read of a log or a memory channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
-    pub(crate) epoch: Epoch,
-    /// The last offset.
-    pub(crate) head: u64,
-    /// The last offset that is gone.
-    pub(crate) floor: u64,
+/// What can be read of a log.
+pub(crate) fn extent_of(state: &LogState) -> Extent {
+    Extent { epoch: state.epoch.clone(), head: state.head, floor: state.floor }
 }
 
-impl Extent {
-    pub(crate) fn of(state: &LogState) -> Self {
-        Self { epoch: state.epoch.clone(), head: state.head, floor: state.floor }
-    }
-}
-
-/// Consecutive events for one subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) events: Vec<(u64, Bytes)>,
-    /// Everything up to here has been looked at.
-    pub(crate) read_to: u64,
-    pub(crate) extent: Extent,
-}
-
-impl Page {
-    pub(crate) fn of(page: LogPage) -> Self {
-        let events = page.events.into_iter().map(|event| (event.offset, event.body)).collect();
-        Self { events, read_to: page.read_to, extent: Extent::of(&page.state) }
-    }
+/// A page of a log without what only the store needs.
+pub(crate) fn page_of(page: LogPage) -> Page {
+    let events = page.events.into_iter().map(|event| (event.offset, event.body)).collect();
+    Page { events, read_to: page.read_to, extent: extent_of(&page.state) }
 }
 
 /// Where a subscription stands in a log or a view.
@@ -222,6 +203,8 @@ pub(crate) struct Subscription {
     pub(crate) place: u32,
     /// The last publication that was sent to it, from which the next may differ; 0 for none.
     pub(crate) delta_base: u64,
+    /// Its membership in the presence of the channel, if it appears there.
+    pub(crate) _member: Option<Box<MemberGuard>>,
     /// What was asked for beside the events.
     pub(crate) options: Options,
     /// Nothing is delivered before, in milliseconds of the shard's clock; for those that are paced.
@@ -232,7 +215,6 @@ pub(crate) struct Subscription {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) first_page: bool,
-    pub(crate) is_present: bool,
     pub(crate) join_leave: bool,
     /// Least time between two deliveries, in milliseconds.
     pub(crate) interval_ms: u32,

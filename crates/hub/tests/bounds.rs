@@ -6,11 +6,11 @@ mod rig;
 
 use std::sync::Arc;
 
-use ordercast_hub::session::{MAX_WAITING_QUESTIONS, Replies};
+use ordercast_hub::handler::{MAX_WAITING_QUESTIONS, Replies};
 use ordercast_hub::{HubConfig, LimitReached};
 use ordercast_protocol::channel::Log;
 use ordercast_protocol::envelope::Wire;
-use rig::{Frame, Rig, WordSession, config};
+use rig::{Frame, Rig, WordHandler, config};
 
 /// Takes the question whose turn has come.
 fn begun(rig: &Rig) -> (String, Replies) {
@@ -175,15 +175,15 @@ fn messages_that_are_not_whole_count_and_large_ones_are_given_up_beyond_the_ceil
 #[test]
 fn replies_on_a_stream_that_nobody_reads_have_the_bound_of_those_on_a_socket() {
     let rig = Rig::start(config());
-    let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeLines));
+    let handler = Box::new(WordHandler(Arc::clone(&rig.stage), Wire::CentrifugeLines));
     let slot = rig.hub.reserve().unwrap();
-    let stream = rig.hub.open_session(slot, rig::local(), session, "secret".into(), "say hi".into());
+    let stream = rig.hub.open_handler(slot, rig::local(), handler, "secret".into(), "say hi".into());
     // Below the bound nothing happens.
-    rig.wait("the session is there", |hub| hub.deliver("secret", "burst 5 20000".into()));
+    rig.wait("the handler is there", |hub| hub.deliver("secret", "burst 5 20000".into()));
     rig.wait("the replies wait", |hub| hub.stats().waiting_reply_bytes >= 100_000);
     assert_eq!(rig.hub.stats().streams, 1);
     assert!(rig.hub.deliver("secret", "burst 40 20000".into()));
-    rig.wait("the session is given up", |hub| !hub.deliver("secret", "x".into()));
+    rig.wait("the handler is given up", |hub| !hub.deliver("secret", "x".into()));
     rig.wait("what it was owed counts no more", |hub| hub.stats().waiting_reply_bytes == 0);
     drop(stream);
 }

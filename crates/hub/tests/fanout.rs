@@ -7,7 +7,7 @@ mod rig;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ordercast_broker::{Broker, Listener, Message};
+use ordercast_broker::{Broker, Ephemeral, Health, Listener, Message, Reason, Sender};
 use ordercast_hub::HubConfig;
 use ordercast_protocol::channel::Log;
 use ordercast_store::log::PageLimit;
@@ -109,8 +109,21 @@ impl Broker for HostileBroker {
         }
     }
 
-    fn listen(&self, listener: Listener) {
+    fn start(&self, listener: Listener) -> Result<(), Reason> {
         self.listeners.lock().unwrap().push(listener);
+        Ok(())
+    }
+
+    fn reaches_others(&self) -> bool {
+        false
+    }
+
+    fn health(&self) -> Health {
+        Health::Ready
+    }
+
+    fn stop(&self) {
+        self.listeners.lock().unwrap().clear();
     }
 }
 
@@ -274,7 +287,11 @@ fn ephemeral_messages_are_told_to_who_is_there() {
     rig.hub.publish_ephemeral("stats", &"{\"n\":1}".into());
     client.say("sub stats");
     client.text();
-    rig.broker.announce(Message::Ephemeral { channel: "stats".into(), body: "{\"n\":2}".into() });
+    rig.broker.announce(Message::Ephemeral(Ephemeral {
+        from: Sender("elsewhere".into()),
+        channel: "stats".into(),
+        body: "{\"n\":2}".into(),
+    }));
     rig.hub.publish_ephemeral("stats", &"{\"n\":3}".into());
     client.expect("stats", [2, 3]);
 }

@@ -1,4 +1,4 @@
-//! Memory channels: publications, their past, presence; and sessions over streams.
+//! Memory channels: publications, their past, presence; and handlers over streams.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use ordercast_hub::{Audience, EventStream, HistoryQuery, HubConfig, PresenceStats};
+use ordercast_hub::signal::{Signal, Target};
+use ordercast_hub::{EventStream, HistoryQuery, HubConfig, PresenceStats};
 use ordercast_protocol::envelope::Wire;
-use rig::{Client, DEADLINE, Frame, Rig, WordSession, channel, config};
+use rig::{Client, DEADLINE, Frame, Rig, WordHandler, channel, config};
 
 fn publish(rig: &Rig, name: &str, numbers: std::ops::RangeInclusive<u64>) -> String {
     let mut epoch = String::new();
@@ -154,13 +155,17 @@ fn presence_follows_subscriptions() {
 }
 
 #[test]
-fn sessions_are_woken_and_told() {
+fn handlers_are_woken_and_told() {
     let rig = Rig::start(config());
     let mut client = rig.connect();
     client.say("wake 50");
     assert_eq!(client.next(), Frame::Text("awake".to_owned()));
-    rig.hub.signal(Audience::User("nobody".into()), Arc::new("not you"));
-    rig.hub.signal(Audience::User("local".into()), Arc::new("you"));
+    let tell = |user: &str, reason: &str| {
+        let target = Target { user: user.into(), ..Target::default() };
+        rig.hub.signal(target, Signal::Disconnect { code: 3000, reason: reason.into(), kept: Vec::new() });
+    };
+    tell("nobody", "not you");
+    tell("local", "you");
     assert_eq!(client.next(), Frame::Text("you".to_owned()));
 }
 
@@ -171,11 +176,11 @@ fn next_item(rig: &Rig, stream: &mut EventStream) -> Option<String> {
 }
 
 #[test]
-fn a_session_speaks_over_a_stream() {
+fn a_handler_speaks_over_a_stream() {
     let rig = Rig::start(config());
-    let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeLines));
+    let handler = Box::new(WordHandler(Arc::clone(&rig.stage), Wire::CentrifugeLines));
     let slot = rig.hub.reserve().unwrap();
-    let mut stream = rig.hub.open_session(slot, rig::local(), session, "secret".into(), "say hi".into());
+    let mut stream = rig.hub.open_handler(slot, rig::local(), handler, "secret".into(), "say hi".into());
     assert!(!rig.hub.deliver("guess", "say x".into()));
     let mut said = String::new();
     while !said.contains("hi\n") {
@@ -193,7 +198,7 @@ fn a_session_speaks_over_a_stream() {
     }
     assert_eq!(rest, "bye\nfarewell 3000\n");
     drop(stream);
-    rig.wait("the end of the session", |hub| !hub.deliver("secret", "x".into()) && hub.stats().streams == 0);
+    rig.wait("the end of the handler", |hub| !hub.deliver("secret", "x".into()) && hub.stats().streams == 0);
 }
 
 /// Whole to whoever has nothing yet, as a difference to whoever has the one before.
@@ -201,8 +206,8 @@ fn a_session_speaks_over_a_stream() {
 fn differences_are_sent_to_whom_they_help() {
     let rig = Rig::start(config());
     let subscribe = || {
-        let session = Box::new(WordSession(Arc::clone(&rig.stage), Wire::CentrifugeJson));
-        let mut client = rig.connect_with(b"", session).unwrap();
+        let handler = Box::new(WordHandler(Arc::clone(&rig.stage), Wire::CentrifugeJson));
+        let mut client = rig.connect_with(b"", handler).unwrap();
         assert_eq!(client.text(), "hello");
         client.say("delta room:a");
         client.text();

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use ordercast_hub::session::{Connection, Message, Session, Subscribed};
+use ordercast_hub::handler::{Connection, ConnectionHandler, Message, Subscribed};
 use ordercast_hub::{EventStream, HubConfig};
 use ordercast_protocol::channel::{Channel, Log};
 use ordercast_protocol::envelope::Wire;
@@ -162,7 +162,7 @@ fn an_answer_to_a_stream_that_retention_overtook_has_no_id() {
 /// Takes its shard along.
 struct DeadlySession;
 
-impl Session for DeadlySession {
+impl ConnectionHandler for DeadlySession {
     fn on_open(&mut self, _: &mut dyn Connection) {}
     fn on_message(&mut self, _: Message<'_>, _: &mut dyn Connection) {}
     fn on_subscribed(&mut self, _: &Channel, _: &Subscribed, _: &mut dyn Connection) {}

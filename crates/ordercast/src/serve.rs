@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ordercast_broker::{Broker, InProcessBroker};
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
-use ordercast_hub::{Hub, HubConfig};
+use ordercast_hub::{Hub, HubConfig, Seams};
 use ordercast_server::access::Access;
 use ordercast_server::access::tokens::Tokens;
 use ordercast_server::{App, ServerConfig, serve};
@@ -73,7 +73,8 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
             return ExitCode::FAILURE;
         }
     };
-    let app = match start_parts(settings, writer, reader).await {
+    let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
+    let app = match start_parts(settings, (writer, reader), Arc::clone(&broker)).await {
         Ok(app) => app,
         Err(error) => return give_up(&error),
     };
@@ -89,6 +90,7 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
         }
     };
     let served = serve::serve(Arc::clone(&app), listener, stop).await;
+    broker.stop();
     if let Some(generator) = generator {
         generator.abort();
     }
@@ -111,13 +113,18 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
     }
 }
 
-async fn start_parts(settings: &Settings, writer: SqliteWriter, reader: SqliteReader) -> Result<Arc<App>, StoreError> {
-    let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
+async fn start_parts(
+    settings: &Settings,
+    (writer, reader): (SqliteWriter, SqliteReader),
+    broker: Arc<dyn Broker>,
+) -> Result<Arc<App>, StoreError> {
     let reader: Arc<SqliteReader> = Arc::new(reader);
     let logs: Arc<dyn ReadLogs> = Arc::<SqliteReader>::clone(&reader);
     let store: Arc<dyn ReadStore> = reader;
     // The hub first: what recovery changes is told like everything else.
-    let hub = Hub::start(hub_config(settings), logs, &*broker, tokio::runtime::Handle::current())
+    let hub_config = hub_config(settings);
+    let seams = Seams::in_process(&hub_config, logs, Arc::clone(&broker));
+    let hub = Hub::start(hub_config, seams, tokio::runtime::Handle::current())
         .await
         .map_err(|error| StoreError::Failed(format!("the hub cannot start: {error}")))?;
     let config = EngineConfig {

@@ -65,7 +65,7 @@ impl Wire {
     }
 
     /// Whether somebody else than the hub speaks on it: a session that answers.
-    pub fn has_session(self) -> bool {
+    pub fn has_handler(self) -> bool {
         self != Self::ServerSentEvents
     }
 

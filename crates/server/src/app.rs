@@ -150,9 +150,9 @@ pub struct App {
     pub(crate) errors: ErrorCounts,
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
-    /// Room for bodies that are on their way.
+    /// Capacity for bodies that are on their way.
     pub(crate) bodies: BodyCapacity,
-    /// Room for answers to bulk requests, in units of [`BULK_ANSWER_UNIT`].
+    /// Capacity for answers to bulk requests, in units of [`BULK_ANSWER_UNIT`].
     pub(crate) bulk_answers: Arc<Semaphore>,
     /// Turns for bulk requests.
     pub(crate) bulk_requests: Arc<Semaphore>,

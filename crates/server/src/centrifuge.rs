@@ -1,12 +1,14 @@
 //! The Centrifuge client protocol: every Centrifuge SDK can connect.
 //!
-//! [`endpoints`] opens transports. [`session`] is one client's conversation on any of them: it takes commands in
-//! their order, and each kind has a file of its own. What a client may do is decided by the
-//! policy, as for every entrance. Other parts of the server reach sessions by a [`signal`].
+//! [`endpoints`] opens transports. [`handler`] is one client's conversation on any of them: it takes commands in
+//! their order, and each kind has a module of its own that works on the [`client`]. What a client may do is decided by the
+//! policy, as for every entrance. Other parts of the server reach clients by a [`signal`].
 
 pub(crate) mod endpoints;
 
-mod session;
+mod handler;
+
+mod client;
 mod stage;
 
 mod begun;
@@ -20,6 +22,7 @@ mod subscription;
 
 mod heartbeat;
 mod refusal;
+mod times;
 
 pub(crate) mod signal;
 

@@ -1,7 +1,7 @@
 //! The plain JSON protocol of `/ws`.
 
 pub(crate) mod endpoint;
+pub mod handler;
 pub(crate) mod history;
 mod permission;
-pub mod session;
 pub(crate) mod snapshot;

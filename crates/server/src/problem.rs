@@ -7,7 +7,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBS
 use ordercast_domain::Violation;
 use ordercast_domain::decide::Refusal;
 use ordercast_engine::CommandError;
-use ordercast_hub::session::SubscribeError;
+use ordercast_hub::handler::SubscribeError;
 use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_protocol::excerpt::cut;
 use ordercast_protocol::frame::write_error;

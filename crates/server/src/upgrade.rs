@@ -20,7 +20,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use ordercast_access::Origin;
-use ordercast_hub::session::Session;
+use ordercast_hub::handler::ConnectionHandler;
 use ordercast_hub::{LimitReached, Slot, Upgraded, ws};
 use ordercast_protocol::error::ErrorCode;
 use sha1::{Digest, Sha1};
@@ -32,13 +32,13 @@ use crate::problem::Problem;
 /// The constant that RFC 6455 §1.3 appends to the client's key.
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Room for the answer to a handshake; most have about 130 bytes.
+/// Capacity for the answer to a handshake; most have about 130 bytes.
 const ANSWER_BYTES: usize = 192;
 
 /// What is to speak over a WebSocket.
 pub(crate) struct Opening {
-    /// The session.
-    pub(crate) session: Box<dyn Session>,
+    /// Speaks with the client.
+    pub(crate) handler: Box<dyn ConnectionHandler>,
     /// Who is connected, as far as that is known, and from where.
     pub(crate) origin: Origin,
     /// Which of the offered subprotocols is spoken.
@@ -106,10 +106,10 @@ impl Granted {
     /// Hands the socket to the hub: `answer` is what is still to be sent of the handshake, `already_read` what was
     /// read beyond it.
     pub(crate) fn adopt(self, app: &App, peer: SocketAddr, stream: TcpStream, answer: Bytes, already_read: &[u8]) {
-        let Self { slot, opening: Opening { session, origin, max_message_bytes, .. }, extensions, .. } = self;
+        let Self { slot, opening: Opening { handler, origin, max_message_bytes, .. }, extensions, .. } = self;
         let compression = extensions.is_some();
         let upgraded = Upgraded { stream, answer, already_read, max_message_bytes, compression };
-        if let Err(error) = app.hub.adopt(slot, upgraded, origin, session) {
+        if let Err(error) = app.hub.adopt(slot, upgraded, origin, handler) {
             tracing::debug!(%peer, %error, "a socket broke before it was taken over");
         }
     }

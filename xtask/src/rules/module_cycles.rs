@@ -1,7 +1,9 @@
 //! No cycle among the modules of a crate.
 //!
 //! A child may use its parent and a parent its children: that is what a module tree is. What must not
-//! be is two siblings whose subtrees refer to each other, at any level of the tree.
+//! be is two siblings whose subtrees refer to each other, at any level of the tree. A method call refers to the
+//! file that has the method, so a type whose methods lie in several files and call each other is a cycle as well: it
+//! wants to be several types that own their fields.
 
 use std::collections::BTreeMap;
 

@@ -77,11 +77,12 @@ pub(crate) async fn start(
     let broker = InProcessBroker::new();
     let announced: Arc<Mutex<Vec<Arc<Announcement>>>> = Arc::default();
     let heard = Arc::clone(&announced);
-    broker.listen(Box::new(move |message| {
+    let listener = move |message: &Message| {
         if let Message::Commit(announcement) = message {
             heard.lock().expect("no panic holds it").push(Arc::clone(announcement));
         }
-    }));
+    };
+    broker.start(Box::new(listener)).expect("the broker starts");
     let mut config = EngineConfig::new(rules());
     change(&mut config);
     let parts = EngineParts {

@@ -8,7 +8,7 @@ use ordercast_protocol::close;
 use super::Shard;
 use super::subscriber::{Sink, Subscriber};
 use crate::counters::Counter;
-use crate::session::{Question, Replies, ReplyPath};
+use crate::handler::{Question, Replies, ReplyPath};
 use crate::slab::Key;
 
 /// How soon a question is tried again that found too many bytes waiting for all connections, in milliseconds.

@@ -26,6 +26,8 @@ type ViewEvents<'a> = (&'a Group, Vec<(u64, &'a Bytes)>);
 struct Span {
     head: u64,
     last: u64,
+    /// Whether subscribers who miss them can read them.
+    is_kept: bool,
 }
 
 /// What delivering needs of a shard.
@@ -49,45 +51,41 @@ impl Shard {
             }
         }
         for name in std::mem::take(&mut self.pending) {
-            self.deliver_memory(&name);
+            self.deliver_publications(&name);
         }
     }
 
     fn deliver_run(&mut self, log: Log, run: &Run) {
-        let span = Span { head: self.feeds[log.index()].known().head, last: run.last };
+        let span = Span { head: self.feeds[log.index()].known().head, last: run.last, is_kept: true };
         let (wrapper, mut delivery) = self.delivery();
         let index = delivery.heads.index;
         for group in index.all(log) {
-            delivery.tell_group(span, group, |form| wrapper.wrap(form, &group.name, run.bodies()));
+            delivery.tell_group(span, group, None, |form, _| wrapper.wrap(form, &group.name, run.bodies()));
         }
         if !index.has_views(log) {
             return;
         }
         for (group, events) in view_events(index, log, run) {
             let events = || events.iter().copied();
-            delivery.tell_group(span, group, |form| wrapper.wrap(form, &group.name, events()));
+            delivery.tell_group(span, group, None, |form, _| wrapper.wrap(form, &group.name, events()));
         }
     }
 
     /// Delivers what a memory channel has ready.
-    fn deliver_memory(&mut self, name: &str) {
-        let Some(local) = self.index.memory.get_mut(name) else {
-            return;
-        };
-        let events = std::mem::take(&mut local.ready);
-        let Some((last, _)) = events.last().cloned() else {
+    fn deliver_publications(&mut self, name: &str) {
+        let run = self.index.memory.get_mut(name).and_then(|local| local.feed.take_run());
+        let Some((run, last)) = run.and_then(|run| run.last().map(|(last, _)| *last).map(|last| (run, last))) else {
             return;
         };
         let (wrapper, mut delivery) = self.delivery();
-        if let Some(local) = delivery.heads.index.memory.get(name) {
-            let span = Span { head: local.head, last };
-            let bodies = || events.iter().map(|(offset, body)| (*offset, body));
-            let wrap = |form, base: Option<&Bytes>| wrapper.wrap_publications(form, &local.group.name, bodies(), base);
-            delivery.tell_local(span, local, wrap);
+        if let Some(LocalChannel { feed, group }) = delivery.heads.index.memory.get(name) {
+            let span = Span { head: feed.head(), last, is_kept: feed.is_kept() };
+            let bodies = || run.iter().map(|(offset, body)| (*offset, body));
+            let wrap = |form, base: Option<&Bytes>| wrapper.wrap_publications(form, &group.name, bodies(), base);
+            delivery.tell_group(span, group, feed.previous(), wrap);
         }
         if let Some(local) = self.index.memory.get_mut(name) {
-            local.head = last;
-            local.previous = events.into_iter().last();
+            local.feed.delivered(run);
         }
     }
 
@@ -142,52 +140,16 @@ fn view_events<'a>(index: &'a Index, log: Log, run: &'a Run) -> Vec<ViewEvents<'
 }
 
 impl Delivery<'_> {
-    /// Wraps once for each form that is spoken in the group.
-    fn tell_group(&mut self, span: Span, group: &Group, mut wrap: impl FnMut(Form) -> Frames) {
+    /// Delivers a run to a group, wrapped once for each form that is spoken in it. Subscribers who take differences get
+    /// them when they have `base`, which came before.
+    fn tell_group(
+        &mut self,
+        span: Span,
+        group: &Group,
+        base: Option<&(u64, Bytes)>,
+        mut wrap: impl FnMut(Form, Option<&Bytes>) -> Frames,
+    ) {
         for (form, members) in group.by_form() {
-            if form.is_paced {
-                members.iter().for_each(|member| self.hold_back(span, *member));
-                continue;
-            }
-            let frames = Arc::new(wrap(form));
-            for member in members {
-                self.tell_member(span, *member, &frames);
-            }
-        }
-    }
-
-    /// Lets a subscriber take the newest when it can.
-    fn hold_back(&mut self, span: Span, member: Member) {
-        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
-            return;
-        };
-        if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
-            subscription.cursor.fall_back(span.head);
-        }
-        if !std::mem::replace(&mut subscriber.is_dirty, true) {
-            self.dirty.push(member.subscriber);
-        }
-    }
-
-    fn tell_member(&mut self, span: Span, member: Member, frames: &Arc<Frames>) {
-        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
-            return;
-        };
-        let cursor = subscriber.subscription_mut(member.subscription).map(|subscription| &mut subscription.cursor);
-        let Some(before) = cursor.and_then(|cursor| cursor.take_run(span.head, span.last)) else {
-            return;
-        };
-        let start = if before == span.head { 0 } else { frames.start_after(before) };
-        if start < frames.len() {
-            let telling = Telling { frames, start, before, is_ephemeral: false };
-            tell(subscriber, member, &telling, self.heads, self.most_bytes, self.tally, self.dirty);
-        }
-    }
-
-    /// As [`Delivery::tell_group`]. Those who take differences get them when they have what came before.
-    fn tell_local(&mut self, span: Span, local: &LocalChannel, mut wrap: impl FnMut(Form, Option<&Bytes>) -> Frames) {
-        let base = local.previous.as_ref();
-        for (form, members) in local.group.by_form() {
             if form.is_paced {
                 members.iter().for_each(|member| self.hold_back(span, *member));
                 continue;
@@ -203,23 +165,35 @@ impl Delivery<'_> {
                 let Some(before) = subscription.cursor.take_run(span.head, span.last) else {
                     continue;
                 };
-                let is_ephemeral = subscription.is_ephemeral();
-                let has_base = form.is_delta && base.is_some_and(|(offset, _)| subscription.delta_base == *offset);
-                subscription.delta_base = span.last;
-                let frames = match base.filter(|_| has_base && before == span.head) {
+                let own_base = std::mem::replace(&mut subscription.delta_base, span.last);
+                let base = base.filter(|(offset, _)| form.is_delta && before == span.head && own_base == *offset);
+                let frames = match base {
                     Some((_, base)) => different.get_or_insert_with(|| Arc::new(wrap(form, Some(base)))),
                     None => whole.get_or_insert_with(|| Arc::new(wrap(form, None))),
                 };
-                if is_ephemeral {
+                if !span.is_kept {
                     self.tell_ephemeral(*member, frames);
                     continue;
                 }
                 let start = if before == span.head { 0 } else { frames.start_after(before) };
                 if start < frames.len() {
-                    let telling = Telling { frames, start, before, is_ephemeral };
+                    let telling = Telling { frames, start, before, is_ephemeral: false };
                     tell(subscriber, *member, &telling, self.heads, self.most_bytes, self.tally, self.dirty);
                 }
             }
+        }
+    }
+
+    /// Lets a subscriber take the newest when it can.
+    fn hold_back(&mut self, span: Span, member: Member) {
+        let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
+            return;
+        };
+        if let Some(subscription) = subscriber.subscription_mut(member.subscription) {
+            subscription.cursor.fall_back(span.head);
+        }
+        if !std::mem::replace(&mut subscriber.is_dirty, true) {
+            self.dirty.push(member.subscriber);
         }
     }
 

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ordercast_broker::history::Extent;
 use ordercast_protocol::channel::{Channel, Log, Retention, Source};
 use ordercast_protocol::frame::write_subscribed;
 use ordercast_protocol::position::{Position, encode_positions};
 
 use super::Shard;
 use super::subscriber::{Action, Sink, Subscriber};
-use crate::counters::Counter;
 use crate::frames::{Form, message_frame};
+use crate::handler::{Pace, Subscribe, Subscribed};
 use crate::index::Member;
 use crate::memory::MemoryChannel;
-use crate::session::{Pace, Subscribe, Subscribed};
+use crate::memory_feed::{Gap, Heard};
 use crate::slab::Key;
-use crate::subscription::{Cursor, Extent, Options, Subscription};
+use crate::subscription::{Cursor, Options, Subscription, extent_of};
 
 impl Shard {
-    /// Does what the session asked for, until it asks for nothing more.
+    /// Does what the handler asked for, until it asks for nothing more.
     pub(super) fn apply_actions(&mut self, key: Key, subscriber: &mut Subscriber) {
         loop {
             if let Some((code, reason)) = subscriber.wanted_close.take() {
@@ -64,14 +65,13 @@ impl Shard {
             Source::Log(log, view) => {
                 self.follow(*log);
                 let place = self.index.add(*log, view, channel, form, member);
-                (place, Extent::of(self.feeds[log.index()].known()))
+                (place, extent_of(self.feeds[log.index()].known()))
             }
             Source::Memory(retention) => self.join_memory(channel, *retention, form, member),
         };
         let (cursor, answer) = Cursor::start(options.since.as_ref(), &extent, options.first_page);
         let own = Options {
             first_page: options.first_page,
-            is_present: options.presence.is_some(),
             join_leave: options.join_leave,
             interval_ms: match options.pace {
                 Pace::All | Pace::Latest => 0,
@@ -79,11 +79,19 @@ impl Shard {
             },
         };
         let channel = channel.clone();
-        if let Some(presence) = options.presence {
-            self.presence.join(&channel, subscriber.entry.record().shared_id(), presence);
-        }
-        let subscription =
-            Subscription { id, form, channel, cursor, place, delta_base: 0, options: own, paced_until_ms: 0 };
+        let client = subscriber.entry.record().shared_id();
+        let member = options.presence.map(|presence| Box::new(self.presence.join(&channel, client, presence)));
+        let subscription = Subscription {
+            id,
+            form,
+            channel,
+            cursor,
+            place,
+            delta_base: 0,
+            _member: member,
+            options: own,
+            paced_until_ms: 0,
+        };
         // Most connections have one for long, and a list grows to four at once.
         subscriber.subscriptions.reserve_exact(1);
         subscriber.subscriptions.push(subscription);
@@ -102,7 +110,7 @@ impl Shard {
             opened = Some(extent);
             (memory, head)
         });
-        let present = || self.index.memory.get(&channel.name).map(|local| local.channel.extent());
+        let present = || self.index.memory.get(&channel.name).map(|local| local.feed.channel().extent());
         let extent = opened.or_else(present);
         (place, extent.unwrap_or(Extent { epoch: self.boot_epoch.clone(), head: 0, floor: 0 }))
     }
@@ -179,40 +187,6 @@ impl Shard {
         }
     }
 
-    fn unsubscribe(&mut self, subscriber: &mut Subscriber, name: &str) {
-        let place = subscriber.subscriptions.iter().position(|subscription| &*subscription.channel.name == name);
-        let Some(place) = place else {
-            return;
-        };
-        let subscription = subscriber.subscriptions.remove(place);
-        self.leave(subscriber, &subscription);
-        if let Some(ticket) = &mut subscriber.page_in_flight {
-            // It stays the one page in flight until it is back: who subscribes and leaves in a loop has one read.
-            ticket.give_up(subscription.id);
-        }
-        if let Sink::Socket(socket) = &mut subscriber.sink {
-            let dropped = socket.outbox.drop_subscription(subscription.id);
-            self.tally.add(Counter::Dropped, dropped.ephemeral);
-        }
-    }
-
-    /// Takes a subscription, which its subscriber no longer has, out of everything else.
-    pub(super) fn leave(&mut self, subscriber: &Subscriber, subscription: &Subscription) {
-        let (moved, left) = self.index.remove(&subscription.channel, subscription.form, subscription.place);
-        if let Some(moved) = moved
-            && let Some(other) = self.subscribers.get_mut(moved.subscriber)
-            && let Some(other) = other.subscription_mut(moved.subscription)
-        {
-            other.place = subscription.place;
-        }
-        if let Some(memory) = left {
-            memory.unlisten(self.number);
-        }
-        if subscription.options.is_present {
-            self.presence.leave(&subscription.channel, subscriber.entry.record().id());
-        }
-    }
-
     /// Tells where a subscription begins, before any event of it. The answer overtakes events: a stream's `id`
     /// line must not be ahead of those that wait, and is empty when some may.
     pub(super) fn answer(
@@ -224,9 +198,9 @@ impl Shard {
         id: &str,
     ) {
         match &subscriber.sink {
-            _ if subscriber.form.wire.has_session() => {
-                self.call_session(key, subscriber, |session, connection| {
-                    session.on_subscribed(channel, answer, connection);
+            _ if subscriber.form.wire.has_handler() => {
+                self.call_handler(key, subscriber, |handler, connection| {
+                    handler.on_subscribed(channel, answer, connection);
                 });
             }
             Sink::Socket(_) => {}
@@ -242,7 +216,7 @@ impl Shard {
         }
     }
 
-    /// A message of a session that answers later.
+    /// A message of a handler that answers later.
     pub(super) fn on_reply(&mut self, key: Key, message: &[u8]) {
         self.with(key, |shard, subscriber| {
             let frame = message_frame(subscriber.form.wire, message);
@@ -256,50 +230,39 @@ impl Shard {
         let Some(local) = self.index.memory.get_mut(channel.name()) else {
             return;
         };
-        // Another life of a channel that everybody left in between.
-        if !Arc::ptr_eq(&local.channel, channel) || offset <= local.accepted() {
-            return;
+        let was_ready = local.feed.is_ready();
+        match local.feed.announce(channel, offset, body) {
+            Heard::Nothing => return,
+            Heard::Ready => {}
+            Heard::Hole => self.repair(channel.name()),
         }
-        if local.ready.is_empty() {
+        if !was_ready {
             self.pending.push(Arc::clone(channel.name()));
-        }
-        // What is not kept is lost when it did not wait.
-        if offset == local.accepted() + 1 || !local.is_kept {
-            local.ready.push((offset, body));
-        } else {
-            self.fill(channel);
         }
     }
 
-    /// Reads what was not queued, because too much waited.
+    /// Publications did not come, because too much waited here or because the broker lost them.
     pub(super) fn on_behind(&mut self, channel: &Arc<MemoryChannel>) {
         channel.catch_up(self.number);
-        let is_known = self
-            .index
-            .memory
-            .get(channel.name())
-            .is_some_and(|local| local.ready.is_empty() && Arc::ptr_eq(&local.channel, channel));
-        if is_known {
+        let local = self.index.memory.get(channel.name());
+        let Some(local) = local.filter(|local| Arc::ptr_eq(local.feed.channel(), channel)) else {
+            return;
+        };
+        if !local.feed.is_ready() {
             self.pending.push(Arc::clone(channel.name()));
         }
-        self.fill(channel);
+        self.repair(channel.name());
     }
 
     /// Takes over what a memory channel still has of what this shard missed. Subscribers for whom that does not
     /// reach back far enough read a page, and are told.
-    fn fill(&mut self, channel: &MemoryChannel) {
-        let Some(local) = self.index.memory.get_mut(channel.name()) else {
+    fn repair(&mut self, name: &str) {
+        let Some(local) = self.index.memory.get_mut(name) else {
             return;
         };
-        let page =
-            channel.page(local.accepted(), ordercast_store::log::PageLimit { events: usize::MAX, bytes: usize::MAX });
-        if page.extent.floor <= local.accepted() {
-            local.ready.extend(page.events);
+        let Err(Gap { head }) = local.feed.repair() else {
             return;
-        }
-        local.ready.clear();
-        let head = std::mem::replace(&mut local.head, page.extent.head);
-        local.previous = None;
+        };
         let members: Vec<_> = local.group.by_form().flat_map(|(_, members)| members.to_vec()).collect();
         for member in members {
             self.with(member.subscriber, |shard, subscriber| {

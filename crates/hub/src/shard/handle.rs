@@ -1,4 +1,4 @@
-//! A connection as its session sees it.
+//! A connection as its handler sees it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::subscriber::{Action, Sink, Subscriber};
 use crate::config::HubConfig;
 use crate::counters::Tally;
 use crate::frames::message_frame;
-use crate::session::{Connection, Message, Question, Replies, ReplyPath, Subscribe, SubscribeError};
+use crate::handler::{Connection, Message, Question, Replies, ReplyPath, Subscribe, SubscribeError};
 use crate::slab::Key;
 use crate::ws;
 
@@ -21,7 +21,7 @@ use crate::ws;
 /// Ends of subscriptions need no bound of their own: each has a beginning.
 const ACTIONS_PER_CHANNEL: usize = 2;
 
-/// Lent to a session while it is called.
+/// Lent to a handler while it is called.
 pub(super) struct Handle<'a> {
     pub(super) key: Key,
     pub(super) subscriber: &'a mut Subscriber,
@@ -120,7 +120,7 @@ impl Connection for Handle<'_> {
         if self.subscriber.closing.is_some() || self.subscriber.wanted_close.is_some() {
             return Err(SubscribeError::Closing);
         }
-        // Before the list is searched: the work of one message is bounded, whatever its session does with it.
+        // Before the list is searched: the work of one message is bounded, whatever its handler does with it.
         if self.subscriber.actions.len() >= self.config.max_channels.saturating_mul(ACTIONS_PER_CHANNEL) {
             return Err(SubscribeError::TooMany);
         }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use ordercast_broker::history::{Extent, Page};
 use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::close;
 use ordercast_protocol::position::Position;
@@ -16,10 +17,11 @@ use super::subscriber::{Heads, Sink, Subscriber, Telling};
 use super::ticket::PageTicket;
 use super::{Letter, PageLetter, Shard};
 use crate::counters::Counter;
+use crate::feed::Feed;
 use crate::pages::{PageRequest, ReadPage, Wanted};
 use crate::redacted::Heard;
 use crate::slab::Key;
-use crate::subscription::{Extent, Page, PageVerdict, conflate};
+use crate::subscription::{PageVerdict, conflate, extent_of, page_of};
 
 /// First wait before a page is read again, in milliseconds; doubled after each failure in a row.
 const FIRST_RETRY_MS: u64 = 50;
@@ -68,11 +70,11 @@ impl Shard {
             let Some((id, channel, after)) = wanting else {
                 return;
             };
-            let has_room = match &subscriber.sink {
+            let has_capacity = match &subscriber.sink {
                 Sink::Socket(socket) => socket.outbox.data_bytes() <= self.config.low_water_bytes(),
                 Sink::Stream(pipe) => pipe.want_drained(),
             };
-            if !has_room {
+            if !has_capacity {
                 return;
             }
             if !self.take_from_memory(key, subscriber, id, &channel, after) {
@@ -101,13 +103,13 @@ impl Shard {
                 let Some(local) = self.index.memory.get(&channel.name) else {
                     return true;
                 };
-                let page = local.channel.page(after, self.config.page);
+                let page = local.feed.channel().page(after, self.config.page);
                 self.take_page(key, subscriber, id, after, page);
                 return true;
             }
         };
         let known = self.feeds[log.index()].known();
-        let (head, extent) = (known.head, Extent::of(known));
+        let (head, extent) = (known.head, extent_of(known));
         if !(known.floor..head).contains(&after) {
             return false;
         }
@@ -149,7 +151,7 @@ impl Shard {
         if view != View::All || !(known.floor..known.head).contains(&after) {
             let on_page = move |page: ReadPage| {
                 let letter =
-                    PageLetter { key, subscription, log, after, heard, page: page.map(|page| page.map(Page::of)) };
+                    PageLetter { key, subscription, log, after, heard, page: page.map(|page| page.map(page_of)) };
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::Page(Box::new(letter)));
             };
@@ -169,7 +171,7 @@ impl Shard {
         if waiting.len() == 1 {
             let wanted = Some(Arc::clone(wanted));
             let on_page = move |page: ReadPage| {
-                let page = page.map(|page| page.map(Page::of));
+                let page = page.map(|page| page.map(page_of));
                 // A shard that has ended has no use for pages.
                 let _ = port.mailbox.push(Letter::SharedPage((log, from), heard, Box::new(page)));
             };
@@ -326,7 +328,7 @@ impl Shard {
     }
 
     fn send_page(&mut self, subscriber: &mut Subscriber, id: u32, channel: &Channel, after: u64, page: &Page) {
-        // The answer may have made the session unsubscribe or close.
+        // The answer may have made the handler unsubscribe or close.
         if page.events.is_empty() || subscriber.closing.is_some() {
             return;
         }
@@ -355,7 +357,7 @@ impl Shard {
         let connection = subscriber.entry.record().id();
         tracing::error!(%error, connection, after, "an event cannot be delivered; its reader is told of a gap");
         let known = self.feeds[log.index()].known();
-        let extent = Extent { floor: known.head, ..Extent::of(known) };
+        let extent = Extent { floor: known.head, ..extent_of(known) };
         let page = Page { events: Vec::new(), read_to: after, extent };
         self.take_page(key, subscriber, subscription, after, page);
     }
@@ -414,6 +416,16 @@ impl Shard {
             if self.feeds[state.log.index()].on_look(state).is_err() {
                 self.on_broken_log(state);
             }
+        }
+    }
+
+    /// The broker has lost messages: whatever the logs and the histories have beyond what was delivered here is read now.
+    pub(super) fn on_lost(&mut self, states: &[LogState]) {
+        self.on_look(states);
+        self.feeds.iter_mut().for_each(Feed::on_lost);
+        let kept = self.index.memory.values().filter(|local| local.feed.is_kept());
+        for channel in kept.map(|local| Arc::clone(local.feed.channel())).collect::<Vec<_>>() {
+            self.on_behind(&channel);
         }
     }
 

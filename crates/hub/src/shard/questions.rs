@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::session::{MAX_WAITING_QUESTIONS, Question};
+use crate::handler::{MAX_WAITING_QUESTIONS, Question};
 
 /// What one connection has asked.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! From the bytes of a socket to the messages of a session.
+//! From the bytes of a socket to the messages of a handler.
 
 use std::io::{ErrorKind, Read};
 
@@ -9,7 +9,7 @@ use ordercast_protocol::close;
 use super::subscriber::{Sink, Subscriber};
 use super::{SCRATCH_BYTES, Shard};
 use crate::counters::Counter;
-use crate::session::Message;
+use crate::handler::Message;
 use crate::slab::Key;
 use crate::ws::{self, Flow, Item, Violation};
 
@@ -67,7 +67,7 @@ impl Shard {
         !subscriber.leave_unread()
     }
 
-    /// Decodes bytes and calls the session for each message.
+    /// Decodes bytes and calls the handler for each message.
     pub(super) fn on_bytes(&mut self, key: Key, subscriber: &mut Subscriber, bytes: &mut [u8]) {
         self.tally.add(Counter::BytesIn, bytes.len());
         subscriber.active_at_ms = self.now_ms;
@@ -128,7 +128,7 @@ impl Shard {
 
     pub(super) fn on_message(&mut self, key: Key, subscriber: &mut Subscriber, message: Message<'_>) {
         if subscriber.closing.is_none() {
-            self.call_session(key, subscriber, |session, connection| session.on_message(message, connection));
+            self.call_handler(key, subscriber, |handler, connection| handler.on_message(message, connection));
             self.apply_actions(key, subscriber);
         }
     }

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use ordercast_broker::Announcement;
+use ordercast_broker::history::Page;
 use ordercast_protocol::channel::Log;
 use ordercast_store::StoreError;
 
 use super::Shard;
 use crate::redacted::Heard;
-use crate::subscription::Page;
 
 impl Shard {
     /// A commit: first what it removed, then what it added.

@@ -14,10 +14,10 @@ use super::ticket::PageTicket;
 use crate::counters::{Backlog, Counter, Tally};
 use crate::feed::Feed;
 use crate::frames::{Form, Frames};
+use crate::handler::{ConnectionHandler, Subscribe};
 use crate::index::Index;
 use crate::outbox::{Entry, Outbox, Positions, Sent};
 use crate::registry;
-use crate::session::{Session, Subscribe};
 use crate::stream::Inlet;
 use crate::subscription::Subscription;
 use crate::ws::Decoder;
@@ -41,7 +41,7 @@ pub(super) enum Sink {
     Stream(Inlet),
 }
 
-/// What a session asked for, done when it has returned.
+/// What a handler asked for, done when it has returned.
 pub(super) enum Action {
     Subscribe(Box<(Channel, Subscribe)>),
     Unsubscribe(Arc<str>),
@@ -58,7 +58,7 @@ impl<'a> Heads<'a> {
     pub(super) fn of(self, channel: &Channel) -> u64 {
         match &channel.source {
             Source::Log(log, _) => self.feeds[log.index()].known().head,
-            Source::Memory(_) => self.index.memory.get(&channel.name).map_or(0, |local| local.head),
+            Source::Memory(_) => self.index.memory.get(&channel.name).map_or(0, |local| local.feed.head()),
         }
     }
 
@@ -91,7 +91,7 @@ pub(super) struct Closing {
 pub(super) struct Subscriber {
     pub(super) sink: Sink,
     /// None for streams, and while it is being called.
-    pub(super) session: Option<Box<dyn Session>>,
+    pub(super) handler: Option<Box<dyn ConnectionHandler>>,
     pub(super) entry: registry::Entry,
     pub(super) origin: Origin,
     pub(super) form: Form,
@@ -113,7 +113,7 @@ pub(super) struct Subscriber {
     pub(super) page_failures: u32,
     /// No page is read before, in milliseconds of the shard's clock; 0 when there was no failure.
     pub(super) retry_at_ms: u64,
-    /// When the session is to be woken, in milliseconds of the shard's clock; 0 for never.
+    /// When the handler is to be woken, in milliseconds of the shard's clock; 0 for never.
     pub(super) wake_at_ms: u64,
     /// When the wheel has it looked at next, in milliseconds of the shard's clock; 0 for never.
     pub(super) armed_ms: u64,
@@ -133,7 +133,7 @@ impl Subscriber {
     pub(super) fn new(sink: Sink, entry: registry::Entry, origin: Origin, form: Form, now_ms: u64) -> Self {
         Self {
             sink,
-            session: None,
+            handler: None,
             entry,
             origin,
             form,

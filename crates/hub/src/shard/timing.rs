@@ -1,4 +1,4 @@
-//! What happens by the clock: pings, deadlines, heartbeats, wake-ups of sessions, reads tried again.
+//! What happens by the clock: pings, deadlines, heartbeats, wake-ups of handlers, reads tried again.
 //!
 //! A connection is in the wheel once, at the earliest time at which anything may be due. Activity only moves times
 //! away, so it touches no timer: whoever is looked at too early is set again.
@@ -33,7 +33,7 @@ impl Shard {
         }
         if subscriber.wake_at_ms != 0 && subscriber.wake_at_ms <= self.now_ms && subscriber.closing.is_none() {
             subscriber.wake_at_ms = 0;
-            self.call_session(key, subscriber, |session, connection| session.on_wake(connection));
+            self.call_handler(key, subscriber, |handler, connection| handler.on_wake(connection));
         }
     }
 
@@ -81,7 +81,7 @@ impl Subscriber {
     }
 
     fn heartbeat_at_ms(&self, config: &HubConfig) -> Option<u64> {
-        let is_plain = !self.form.wire.has_session();
+        let is_plain = !self.form.wire.has_handler();
         is_plain.then(|| self.active_at_ms + config.stream_heartbeat.as_millis() as u64)
     }
 

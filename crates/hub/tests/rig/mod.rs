@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ordercast_access::{Origin, Principal};
 use ordercast_broker::{AnnouncedEvent, Announcement, Broker, InProcessBroker, Message};
-use ordercast_hub::session::{
-    Connection, Farewell, Message as Received, Pace, Presence, Replies, Session, Subscribe, Subscribed,
+use ordercast_hub::handler::{
+    Connection, ConnectionHandler, Farewell, Message as Received, Pace, Presence, Replies, Subscribe, Subscribed,
 };
-use ordercast_hub::{Hub, HubConfig, LimitReached, Upgraded};
+use ordercast_hub::signal::{Signal, Target};
+use ordercast_hub::{Hub, HubConfig, LimitReached, Seams, Upgraded};
 use ordercast_protocol::channel::{Channel, Log, Retention, Source, View};
 use ordercast_protocol::envelope::{Carrier, Wire};
 use ordercast_protocol::frame::write_subscribed;
@@ -155,14 +156,14 @@ impl ReadLogs for MemoryLogs {
     }
 }
 
-/// What the sessions of a rig share.
+/// What the handlers of a rig share.
 #[derive(Default)]
 pub(crate) struct Stage {
     /// Sent after `hello` when it is not empty.
     greeting: Mutex<Bytes>,
     /// Questions whose turn has come.
     pub(crate) asked: Mutex<Vec<(String, Replies)>>,
-    /// Whether a session holds its shard, and whether it is to let go.
+    /// Whether a handler holds its shard, and whether it is to let go.
     hold: Mutex<(bool, bool)>,
     moved: Condvar,
 }
@@ -181,7 +182,7 @@ impl Stage {
         hold.0 = false;
     }
 
-    /// Waits until a session that was told to `hold` has stopped its shard.
+    /// Waits until a handler that was told to `hold` has stopped its shard.
     pub(crate) fn wait_held(&self) {
         let hold = self.hold.lock().unwrap();
         let (_hold, timeout) = self.moved.wait_timeout_while(hold, DEADLINE, |hold| !hold.0).unwrap();
@@ -210,9 +211,9 @@ pub(crate) fn channel(name: &str) -> Channel {
 /// Understands a few words: `sub CHANNEL [EPOCH OFFSET [first]]`, `join CHANNEL USER`,
 /// `delta CHANNEL`, `latest CHANNEL`, `sample CHANNEL MS`, `wake MS`, `subs CHANNEL COUNT`, `unsub CHANNEL`, `say TEXT`,
 /// `later TEXT`, `ask TEXT`, `burst COUNT BYTES`, `answers COUNT BYTES`, `hold`, `close CODE`, `panic`.
-pub(crate) struct WordSession(pub(crate) Arc<Stage>, pub(crate) Wire);
+pub(crate) struct WordHandler(pub(crate) Arc<Stage>, pub(crate) Wire);
 
-impl Session for WordSession {
+impl ConnectionHandler for WordHandler {
     fn user(&self) -> &str {
         "local"
     }
@@ -306,8 +307,9 @@ impl Session for WordSession {
         connection.send(b"awake");
     }
 
-    fn on_signal(&mut self, signal: &(dyn std::any::Any + Send + Sync), connection: &mut dyn Connection) {
-        connection.send(signal.downcast_ref::<&str>().unwrap().as_bytes());
+    fn on_signal(&mut self, _target: &Target, signal: &Signal, connection: &mut dyn Connection) {
+        let Signal::Disconnect { reason, .. } = signal else { panic!("no test sends it: {signal:?}") };
+        connection.send(reason.as_bytes());
     }
 
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
@@ -326,6 +328,7 @@ pub(crate) struct Rig {
     pub(crate) hub: Hub,
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) broker: Arc<dyn Broker>,
+    seams: Seams,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) stage: Arc<Stage>,
     listener: TcpListener,
@@ -342,6 +345,16 @@ impl Rig {
     }
 
     pub(crate) fn with_broker(config: HubConfig, broker: Arc<dyn Broker>) -> Self {
+        Self::with_seams(config, |config, logs| Seams::in_process(config, logs, broker))
+    }
+
+    /// Another node: the same broker, and its history of memory channels.
+    pub(crate) fn beside(&self, config: HubConfig) -> Self {
+        let Seams { broker, history, .. } = self.seams.clone();
+        Self::with_seams(config, |config, logs| Seams { history, ..Seams::in_process(config, logs, broker) })
+    }
+
+    fn with_seams(config: HubConfig, seams: impl FnOnce(&HubConfig, Arc<MemoryLogs>) -> Seams) -> Self {
         let logs = Logs {
             epoch: Epoch("e1".into()),
             floors: Default::default(),
@@ -351,10 +364,12 @@ impl Rig {
         };
         let logs = Arc::new(MemoryLogs(Mutex::new(logs), Default::default(), Default::default()));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let start = Hub::start(config, Arc::<MemoryLogs>::clone(&logs), &*broker, runtime.handle().clone());
+        let seams = seams(&config, Arc::clone(&logs));
+        let start = Hub::start(config, seams.clone(), runtime.handle().clone());
         let hub = runtime.block_on(start).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { hub, logs, broker, runtime, stage: Arc::default(), listener }
+        let broker = Arc::clone(&seams.broker);
+        Self { hub, logs, broker, seams, runtime, stage: Arc::default(), listener }
     }
 
     /// Commits `count` orders without owner to the log `orders`, each `bytes` of padding long.
@@ -373,12 +388,16 @@ impl Rig {
 
     pub(crate) fn try_connect(&self, already_read: &[u8]) -> Result<Client, LimitReached> {
         let mut client =
-            self.connect_with(already_read, Box::new(WordSession(Arc::clone(&self.stage), Wire::PlainJson)))?;
+            self.connect_with(already_read, Box::new(WordHandler(Arc::clone(&self.stage), Wire::PlainJson)))?;
         assert_eq!(client.next(), Frame::Text("hello".to_owned()));
         Ok(client)
     }
 
-    pub(crate) fn connect_with(&self, already_read: &[u8], session: Box<dyn Session>) -> Result<Client, LimitReached> {
+    pub(crate) fn connect_with(
+        &self,
+        already_read: &[u8],
+        handler: Box<dyn ConnectionHandler>,
+    ) -> Result<Client, LimitReached> {
         let slot = self.hub.reserve()?;
         let stream = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -387,7 +406,7 @@ impl Rig {
         accepted.set_nonblocking(true).unwrap();
         let answer = Bytes::new();
         let upgraded = Upgraded { stream: accepted, answer, already_read, max_message_bytes: None, compression: false };
-        self.hub.adopt(slot, upgraded, local(), session).unwrap();
+        self.hub.adopt(slot, upgraded, local(), handler).unwrap();
         Ok(Client { stream, buffer: Vec::new() })
     }
 

@@ -1,4 +1,4 @@
-//! Room for request bodies that are on their way, over all connections.
+//! Capacity for request bodies that are on their way, over all connections.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -36,7 +36,7 @@ impl BodyCapacity {
 }
 
 impl Part<'_> {
-    /// Takes room for what came.
+    /// Takes capacity for what came.
     ///
     /// # Errors
     /// 503 when the bodies of all connections have too many bytes.

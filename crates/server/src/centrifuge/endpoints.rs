@@ -15,14 +15,14 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri};
-use ordercast_hub::session::Session;
+use ordercast_hub::handler::ConnectionHandler;
 use ordercast_protocol::centrifuge::codec::{Encoding, decode_emulation};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::fields::without_byte_order_mark;
 use uuid::Uuid;
 
-use super::session::CentrifugeSession;
+use super::handler::CentrifugeHandler;
 use super::stage::ReturnPath;
 use crate::access::authenticate::not_yet;
 use crate::app::App;
@@ -51,12 +51,12 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Resul
         None if is_asked => Wire::CentrifugeProtobuf,
         _ => Wire::CentrifugeJson,
     };
-    let mut session = CentrifugeSession::new(Arc::clone(app), wire);
+    let mut handler = CentrifugeHandler::new(Arc::clone(app), wire);
     // For tools that answer no pings but those of RFC 6455.
-    session.has_own_pings = says("cf_ws_frame_ping_pong", "true");
+    handler.client.has_own_pings = says("cf_ws_frame_ping_pong", "true");
     let max_message_bytes = Some(app.config.centrifuge.max_message_bytes);
     let origin = not_yet(&head.headers, peer.ip());
-    let opening = Opening { session: Box::new(session), origin, subprotocol, max_message_bytes };
+    let opening = Opening { handler: Box::new(handler), origin, subprotocol, max_message_bytes };
     upgrade::grant(app, head, opening)
 }
 
@@ -113,10 +113,11 @@ fn open_stream(
 ) -> Result<Response, Problem> {
     let slot = reserve(app)?;
     let secret: Arc<str> = Uuid::new_v4().to_string().into();
-    let mut session = CentrifugeSession::new(Arc::clone(app), wire);
-    session.return_path = Some(Box::new(ReturnPath { secret: Arc::clone(&secret), node: app.hub.node().to_owned() }));
-    let session: Box<dyn Session> = Box::new(session);
-    let stream = app.hub.open_session(slot, not_yet(headers, peer.ip()), session, secret, first);
+    let mut handler = CentrifugeHandler::new(Arc::clone(app), wire);
+    handler.client.return_path =
+        Some(Box::new(ReturnPath { secret: Arc::clone(&secret), node: app.hub.node().to_owned() }));
+    let handler: Box<dyn ConnectionHandler> = Box::new(handler);
+    let stream = app.hub.open_handler(slot, not_yet(headers, peer.ip()), handler, secret, first);
     let mut response = Response::new(Body::from_stream(Infallible(stream)));
     let answer = response.headers_mut();
     answer.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

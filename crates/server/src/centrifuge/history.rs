@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_access::{Right, Verdict};
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_hub::{HistoryQuery, Hub};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
@@ -15,7 +15,7 @@ use ordercast_protocol::position::Position;
 use ordercast_store::StoreError;
 use ordercast_store::log::{PageLimit, PageQuery, StoredEvent};
 
-use super::session::CentrifugeSession;
+use super::client::Client;
 use crate::app::App;
 use crate::operations::permission::{in_channel, is_allowed};
 
@@ -26,57 +26,55 @@ const MAX_BYTES: usize = 128 * 1024;
 /// Most pages that are read for one answer.
 const MAX_PAGES: usize = 32;
 
-impl CentrifugeSession {
-    pub(super) fn history(&mut self, id: u32, request: HistoryRequest, connection: &mut dyn Connection) {
-        let (channel, verdict) = match self.may_read(&request.channel, connection) {
-            Ok(found) => found,
-            Err(error) => return self.refuse(id, error, connection),
+pub(super) fn history(client: &mut Client, id: u32, request: HistoryRequest, connection: &mut dyn Connection) {
+    let (channel, verdict) = match may_read(client, &request.channel, connection) {
+        Ok(found) => found,
+        Err(error) => return client.refuse(id, error, connection),
+    };
+    if matches!(channel.source, Source::Memory(_)) {
+        return match memory_history(&client.app.hub, client.encoding, &channel, &request) {
+            Ok(history) => client.reply(&Reply { id, history: Some(history), ..Reply::default() }, connection),
+            Err(error) => client.refuse(id, error, connection),
         };
-        if matches!(channel.source, Source::Memory(_)) {
-            return match memory_history(&self.app.hub, self.encoding, &channel, &request) {
-                Ok(history) => self.reply(&Reply { id, history: Some(history), ..Reply::default() }, connection),
-                Err(error) => self.refuse(id, error, connection),
-            };
-        }
-        let Some(leave) = self.leave_to_wait() else {
-            return self.refuse(id, Error::TooManyRequests, connection);
-        };
-        let (app, principal) = (Arc::clone(&self.app), connection.origin().principal.clone());
-        let (encoding, runtime) = (self.encoding, self.app.runtime.clone());
-        let read = async move |replies: Replies| {
-            let history = match is_allowed(&app, &principal, verdict, &channel).await {
-                Ok(true) => read_history(&app, encoding, &channel, &request).await,
-                Ok(false) => Err(Error::PermissionDenied),
-                Err(_) => Err(Error::Internal),
-            };
-            let reply = match history {
-                Ok(history) => Reply { id, history: Some(history), ..Reply::default() },
-                Err(error) => Reply { id, error: Some(error.into()), ..Reply::default() },
-            };
-            let mut message = Vec::new();
-            encode_reply(encoding, &reply, &mut message);
-            replies.send(message);
-            drop(leave);
-        };
-        connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
     }
+    let Some(leave) = client.leave_to_wait() else {
+        return client.refuse(id, Error::TooManyRequests, connection);
+    };
+    let (app, principal) = (Arc::clone(&client.app), connection.origin().principal.clone());
+    let (encoding, runtime) = (client.encoding, client.app.runtime.clone());
+    let read = async move |replies: Replies| {
+        let history = match is_allowed(&app, &principal, verdict, &channel).await {
+            Ok(true) => read_history(&app, encoding, &channel, &request).await,
+            Ok(false) => Err(Error::PermissionDenied),
+            Err(_) => Err(Error::Internal),
+        };
+        let reply = match history {
+            Ok(history) => Reply { id, history: Some(history), ..Reply::default() },
+            Err(error) => Reply { id, error: Some(error.into()), ..Reply::default() },
+        };
+        let mut message = Vec::new();
+        encode_reply(encoding, &reply, &mut message);
+        replies.send(message);
+        drop(leave);
+    };
+    connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
+}
 
-    fn may_read(&self, name: &str, connection: &dyn Connection) -> Result<(Channel, Verdict), Error> {
-        let (channel, namespace) = self.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
-        let is_subscribed = self.subscriptions.contains(name);
-        let principal = &connection.origin().principal;
-        let verdict = in_channel(principal, Right::ReadHistory, &channel, namespace.as_deref(), is_subscribed);
-        if channel.source == Source::Memory(Retention::NONE) {
-            return Err(Error::NotAvailable);
-        }
-        if verdict == Verdict::Denied {
-            return Err(Error::PermissionDenied);
-        }
-        if !self.app.hub.has_room_for(&channel) {
-            return Err(Error::LimitExceeded);
-        }
-        Ok((channel, verdict))
+fn may_read(client: &Client, name: &str, connection: &dyn Connection) -> Result<(Channel, Verdict), Error> {
+    let (channel, namespace) = client.app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
+    let is_subscribed = client.subscriptions.contains(name);
+    let principal = &connection.origin().principal;
+    let verdict = in_channel(principal, Right::ReadHistory, &channel, namespace.as_deref(), is_subscribed);
+    if channel.source == Source::Memory(Retention::NONE) {
+        return Err(Error::NotAvailable);
     }
+    if verdict == Verdict::Denied {
+        return Err(Error::PermissionDenied);
+    }
+    if !client.app.hub.has_capacity_for(&channel) {
+        return Err(Error::LimitExceeded);
+    }
+    Ok((channel, verdict))
 }
 
 /// The history of any channel.

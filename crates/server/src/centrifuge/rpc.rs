@@ -9,7 +9,7 @@ use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_domain::transition::ActionName;
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_protocol::call::{CallRequest, parse_call};
 use ordercast_protocol::centrifuge::code::Error;
 use ordercast_protocol::centrifuge::codec::{Encoding, encode_reply};
@@ -17,7 +17,7 @@ use ordercast_protocol::centrifuge::message::{ErrorReply, Reply, RpcRequest, Rpc
 use ordercast_protocol::error::{ErrorCode, FieldError};
 use ordercast_store::read::OrderQuery;
 
-use super::session::CentrifugeSession;
+use super::client::Client;
 use crate::app::App;
 use crate::http::parameters::number;
 use crate::operations::actions::request_of;
@@ -52,67 +52,65 @@ impl Query {
     }
 }
 
-impl CentrifugeSession {
-    /// Carries out a call. Its answer comes when it is known; calls may overtake each other.
-    pub(super) fn call(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
-        let query = match request.method.as_str() {
-            "order.place" => return self.place_order(id, &request.data, connection),
-            "order.get" => Query::Order,
-            "orders.list" => Query::Orders,
-            "order.events" => Query::Events,
-            "products.list" => Query::Products,
-            method if action_of(method).is_some() => return self.act(id, request, connection),
-            _ => return self.refuse(id, Error::NotAvailable, connection),
-        };
-        let Some(leave) = self.leave_to_wait() else {
-            return self.refuse(id, Error::TooManyRequests, connection);
-        };
-        let mut answer = self.answer(id, connection);
-        let data = request.data.clone();
-        let runtime = self.app.runtime.clone();
-        let read = async move |replies: Replies| {
-            answer.replies = replies;
-            let read = read(&answer.app, &answer.principal, query, &data).await;
-            answer.send(read);
-            drop(leave);
-        };
-        connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
-    }
+/// Carries out a call. Its answer comes when it is known; calls may overtake each other.
+pub(super) fn call(client: &mut Client, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
+    let query = match request.method.as_str() {
+        "order.place" => return place_order(client, id, &request.data, connection),
+        "order.get" => Query::Order,
+        "orders.list" => Query::Orders,
+        "order.events" => Query::Events,
+        "products.list" => Query::Products,
+        method if action_of(method).is_some() => return act(client, id, request, connection),
+        _ => return client.refuse(id, Error::NotAvailable, connection),
+    };
+    let Some(leave) = client.leave_to_wait() else {
+        return client.refuse(id, Error::TooManyRequests, connection);
+    };
+    let mut answer = answer(client, id, connection);
+    let data = request.data.clone();
+    let runtime = client.app.runtime.clone();
+    let read = async move |replies: Replies| {
+        answer.replies = replies;
+        let read = read(&answer.app, &answer.principal, query, &data).await;
+        answer.send(read);
+        drop(leave);
+    };
+    connection.ask(Box::new(move |replies| drop(runtime.spawn(read(replies)))));
+}
 
-    fn place_order(&mut self, id: u32, data: &[u8], connection: &mut dyn Connection) {
-        let draft = draft_of(&self.app.engine, data, &Entrance::CALL);
-        let is_allowed = |draft: &Draft| check_placing(&connection.origin().principal, draft);
-        let draft = match draft.and_then(|draft| is_allowed(&draft).map(|()| draft)) {
-            Ok(draft) => draft,
-            Err(problem) => return self.refuse(id, error_of(&problem), connection),
-        };
-        let answer = self.answer(id, connection);
-        let origin = connection.origin().clone();
-        self.app.engine.submit_order(origin, draft, Box::new(move |outcome| answer.placed(outcome)));
-    }
+fn place_order(client: &mut Client, id: u32, data: &[u8], connection: &mut dyn Connection) {
+    let draft = draft_of(&client.app.engine, data, &Entrance::CALL);
+    let is_allowed = |draft: &Draft| check_placing(&connection.origin().principal, draft);
+    let draft = match draft.and_then(|draft| is_allowed(&draft).map(|()| draft)) {
+        Ok(draft) => draft,
+        Err(problem) => return client.refuse(id, error_of(&problem), connection),
+    };
+    let answer = answer(client, id, connection);
+    let origin = connection.origin().clone();
+    client.app.engine.submit_order(origin, draft, Box::new(move |outcome| answer.placed(outcome)));
+}
 
-    /// `order.cancel` and the like: the data names the order, and what the action takes.
-    fn act(&mut self, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
-        let asked = request_of(&request.data, action_of(&request.method), &connection.origin().principal);
-        match asked {
-            Ok(asked) => {
-                let answer = self.answer(id, connection);
-                let origin = connection.origin().clone();
-                self.app.engine.submit_action(origin, asked, Box::new(move |outcome| answer.changed(outcome)));
-            }
-            Err(problem) => self.refuse(id, error_of(&problem), connection),
+/// `order.cancel` and the like: the data names the order, and what the action takes.
+fn act(client: &mut Client, id: u32, request: &RpcRequest, connection: &mut dyn Connection) {
+    let asked = request_of(&request.data, action_of(&request.method), &connection.origin().principal);
+    match asked {
+        Ok(asked) => {
+            let answer = answer(client, id, connection);
+            let origin = connection.origin().clone();
+            client.app.engine.submit_action(origin, asked, Box::new(move |outcome| answer.changed(outcome)));
         }
+        Err(problem) => client.refuse(id, error_of(&problem), connection),
     }
+}
 
-    fn answer(&self, id: u32, connection: &dyn Connection) -> Answer {
-        Answer {
-            app: Arc::clone(&self.app),
-            replies: connection.replies(),
-            principal: connection.origin().principal.clone(),
-            connection: connection.id().to_owned(),
-            encoding: self.encoding,
-            id,
-        }
+fn answer(client: &Client, id: u32, connection: &dyn Connection) -> Answer {
+    Answer {
+        app: Arc::clone(&client.app),
+        replies: connection.replies(),
+        principal: connection.origin().principal.clone(),
+        connection: connection.id().to_owned(),
+        encoding: client.encoding,
+        id,
     }
 }
 

@@ -113,7 +113,7 @@ impl Accepting {
                     tracing::error!(%peer, "the first look at a connection panicked");
                 }
             }
-            let more = (self.is_acceptable && self.admission.has_room()).then_some(paused);
+            let more = (self.is_acceptable && self.admission.has_capacity()).then_some(paused);
             let timeout = more.into_iter().chain(self.admission.until_next(Instant::now())).min();
             if let Err(error) = poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
@@ -129,7 +129,7 @@ impl Accepting {
     /// Takes what the kernel has; gives how long to pause before there may be more.
     fn accept(&mut self) -> Duration {
         for _ in 0..ACCEPT_BURST {
-            if !self.is_acceptable || !self.admission.has_room() {
+            if !self.is_acceptable || !self.admission.has_capacity() {
                 break;
             }
             match self.listener.accept() {

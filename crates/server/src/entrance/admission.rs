@@ -24,7 +24,7 @@ impl<T> Admission<T> {
     }
 
     /// Whether another can wait here.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_capacity(&self) -> bool {
         self.waiting.len() < MAX_WAITING
     }
 

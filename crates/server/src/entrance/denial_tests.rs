@@ -17,7 +17,7 @@ use ordercast_domain::money::Currency;
 use ordercast_domain::rules::Rules;
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
-use ordercast_hub::{Hub, HubConfig, Upgraded};
+use ordercast_hub::{Hub, HubConfig, Seams, Upgraded};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, SqliteReader, open};
@@ -27,7 +27,7 @@ use tower_service::Service;
 use super::routes::routes;
 use crate::app::{App, ServerConfig};
 use crate::operations::drafts::{Entrance, draft_of};
-use crate::plain::session::PlainSession;
+use crate::plain::handler::PlainHandler;
 use crate::resources::events;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -37,11 +37,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server without its listener, with the orders `own` of ann and `foreign` of bob.
 async fn app_on(dir: &Path) -> Arc<App> {
     let (writer, reader) = open(&SqliteOptions::new(dir)).unwrap();
-    let (logs, broker) = (Arc::new(reader), Arc::new(InProcessBroker::new()));
+    let logs = Arc::new(reader);
+    let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
     let store: Arc<dyn ReadStore> = Arc::<SqliteReader>::clone(&logs);
     let handle = tokio::runtime::Handle::current();
-    let hub = Hub::start(HubConfig::default(), logs, &*broker, handle).await.unwrap();
-    let broker: Arc<dyn Broker> = broker;
+    let config = HubConfig::default();
+    let seams = Seams::in_process(&config, logs, Arc::clone(&broker));
+    let hub = Hub::start(config, seams, handle).await.unwrap();
     let processor = Arc::new(TimedProcessor::default());
     let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
     let rules = Rules::standard(Currency::parse("USD").unwrap());
@@ -139,7 +141,7 @@ impl Client {
         let (stream, _) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let channels = channels.iter().map(|name| app.config.channels.resolve(name).unwrap()).collect();
-        let session = Box::new(PlainSession::new(Arc::clone(app), channels));
+        let session = Box::new(PlainHandler::new(Arc::clone(app), channels));
         let upgraded =
             Upgraded { stream, answer: Bytes::new(), already_read: &[], max_message_bytes: None, compression: false };
         app.hub.adopt(app.hub.reserve().unwrap(), upgraded, origin, session).unwrap();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::http::request::Parts;
-use ordercast_hub::session::{Connection, Message, Session, Subscribed};
+use ordercast_hub::handler::{Connection, ConnectionHandler, Message, Subscribed};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::envelope::Wire;
 
@@ -21,7 +21,7 @@ const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 /// Opens an echo. Messages may be compressed whatever the setting says, so that this can be tested too.
 pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Result<Granted, Problem> {
     let opening = Opening {
-        session: Box::new(EchoSession),
+        handler: Box::new(EchoHandler),
         origin: authenticate(&head.headers, peer.ip()),
         subprotocol: None,
         max_message_bytes: Some(MAX_MESSAGE_BYTES),
@@ -29,9 +29,9 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Resul
     upgrade::grant_with_compression(app, head, opening, true)
 }
 
-struct EchoSession;
+struct EchoHandler;
 
-impl Session for EchoSession {
+impl ConnectionHandler for EchoHandler {
     fn on_open(&mut self, _connection: &mut dyn Connection) {}
 
     fn on_message(&mut self, message: Message<'_>, connection: &mut dyn Connection) {

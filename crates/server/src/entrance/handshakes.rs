@@ -2,7 +2,7 @@
 //!
 //! When thousands of clients come back at once, most of what they cost is their handshakes. A request for a WebSocket
 //! that came whole with the first bytes of a connection is judged by the same code as any other (see
-//! [`crate::upgrade`]), but its socket goes to the hub at once, and the answer leaves with what the session says
+//! [`crate::upgrade`]), but its socket goes to the hub at once, and the answer leaves with what the handler says
 //! first. Whatever is not quite that, refusals included, is left to the HTTP library.
 
 use std::net::SocketAddr;

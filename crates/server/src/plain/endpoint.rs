@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyper::http::request::Parts;
 
-use super::session::PlainSession;
+use super::handler::PlainHandler;
 use crate::access::authenticate::authenticate;
 use crate::app::App;
 use crate::http::parameters::{parse_channels, query_value};
@@ -18,7 +18,7 @@ pub(crate) fn websocket(app: &Arc<App>, peer: SocketAddr, head: &Parts) -> Resul
         None => app.config.default_channels.clone(),
         Some(names) => parse_channels(app, &names)?,
     };
-    let session = Box::new(PlainSession::new(Arc::clone(app), channels));
+    let handler = Box::new(PlainHandler::new(Arc::clone(app), channels));
     let origin = authenticate(&head.headers, peer.ip());
-    grant(app, head, Opening { session, origin, subprotocol: None, max_message_bytes: None })
+    grant(app, head, Opening { handler, origin, subprotocol: None, max_message_bytes: None })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ordercast_hub::HistoryQuery;
-use ordercast_hub::session::{Connection, Replies};
+use ordercast_hub::handler::{Connection, Replies};
 use ordercast_protocol::channel::{Channel, Source};
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::error::ErrorCode;
@@ -24,7 +24,7 @@ const MAX_HISTORY_BYTES: usize = 256 * 1024;
 pub(crate) fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
     let unknown = |error| Problem::new(ErrorCode::UnknownChannel, format!("{:?}: {error}", excerpt(name)));
     let channel = app.config.channels.resolve(name).map_err(unknown)?;
-    if app.hub.has_room_for(&channel) {
+    if app.hub.has_capacity_for(&channel) {
         return Ok(channel);
     }
     let detail = "there are as many channels in memory as there may be (channels.memory_channels); try again later";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordercast_access::{Right, Verdict};
-use ordercast_hub::session::{Connection, Subscribe};
+use ordercast_hub::handler::{Connection, Post, Subscribe};
 use ordercast_protocol::channel::Channel;
 
 use crate::app::App;
@@ -62,8 +62,13 @@ pub(super) struct Judged {
     pub(super) outcome: Result<(), Problem>,
 }
 
-/// Checks a request. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the session as a [`Judged`].
-pub(super) fn judge(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection) -> Result<Option<Wish>, Problem> {
+/// Checks a request. `Ok(Some)` may be carried out now; `Ok(None)` comes back to the handler as a [`Judged`].
+pub(super) fn judge(
+    app: &Arc<App>,
+    wish: Wish,
+    connection: &mut dyn Connection,
+    post: impl FnOnce() -> Post<Judged>,
+) -> Result<Option<Wish>, Problem> {
     let principal = &connection.origin().principal;
     let is_subscribed = || connection.is_subscribed(&wish.channel.name);
     match judge_channel(app, principal, wish.asked.right(), &wish.channel, is_subscribed) {
@@ -77,14 +82,14 @@ pub(super) fn judge(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection)
         Verdict::Allowed => Ok(Some(wish)),
         Verdict::Denied => Err(denied(&wish.channel)),
         Verdict::IfOwn => {
-            hold(app, wish, connection);
+            hold(app, wish, connection, post());
             Ok(None)
         }
     }
 }
 
 /// Looks up the owner of the order.
-fn hold(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection) {
+fn hold(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection, post: Post<Judged>) {
     let (app, principal) = (Arc::clone(app), connection.origin().principal.clone());
     connection.ask(Box::new(move |replies| {
         let runtime = app.runtime.clone();
@@ -95,7 +100,7 @@ fn hold(app: &Arc<App>, wish: Wish, connection: &mut dyn Connection) {
                 Ok(false) => Err(denied(&wish.channel)),
                 Err(error) => Err(Problem::from(error)),
             };
-            replies.signal(Arc::new(Judged { wish, outcome }));
+            post.send(Judged { wish, outcome }, &replies);
         });
     }));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ordercast_domain::ids::{CustomerId, OrderId};
 use ordercast_engine::encode;
-use ordercast_hub::session::{Connection, Subscribe};
+use ordercast_hub::handler::{Connection, Post, Subscribe};
 use ordercast_protocol::channel::{Channel, Log, Source, View};
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::JsonWriter;
@@ -27,7 +27,7 @@ const MAX_ORDERS: usize = 1_000;
 /// Orders read at once, so that no reader is kept from others for long.
 const PAGE_ORDERS: usize = 250;
 
-/// A page on its way to the session that asked.
+/// A page on its way to the handler that asked.
 pub(crate) struct Snapshot {
     channel: Channel,
     options: Subscribe,
@@ -36,18 +36,18 @@ pub(crate) struct Snapshot {
     outcome: Result<Arc<SnapshotPage>, Problem>,
 }
 
-/// Reads how things stand, and has the session go on with [`Snapshot::go_on`].
+/// Reads how things stand, and has the handler go on with [`Snapshot::go_on`].
 pub(crate) fn begin(
     app: &Arc<App>,
     connection: &mut dyn Connection,
-    channel: Channel,
-    options: Subscribe,
+    (channel, options): (Channel, Subscribe),
+    post: impl FnOnce() -> Post<Snapshot>,
 ) -> Result<(), Problem> {
     if !matches!(channel.source, Source::Log(Log::Orders | Log::Products, _)) {
         let detail = format!("{:?} has no snapshot; orders, products and their views have", channel.name);
         return Err(Problem::new(ErrorCode::InvalidQuery, detail));
     }
-    ask(app, connection, (channel, options), (Start::First, None));
+    ask(app, connection, (channel, options), (Start::First, None), post());
     Ok(())
 }
 
@@ -56,29 +56,35 @@ fn ask(
     connection: &mut dyn Connection,
     (channel, options): (Channel, Subscribe),
     (start, since): (Start, Option<Position>),
+    post: Post<Snapshot>,
 ) {
     let app = Arc::clone(app);
     connection.ask(Box::new(move |replies| {
         let runtime = app.runtime.clone();
         runtime.spawn(async move {
             let outcome = page(&app, &channel, start, since.as_ref()).await;
-            replies.signal(Arc::new(Snapshot { channel, options, since, outcome }));
+            post.send(Snapshot { channel, options, since, outcome }, &replies);
         });
     }));
 }
 
 impl Snapshot {
     /// Sends the page; then asks for the next, or subscribes from where the first was read.
-    pub(crate) fn go_on(&self, app: &Arc<App>, connection: &mut dyn Connection) -> Result<(), Problem> {
-        let page = self.outcome.as_ref().map_err(Problem::clone)?;
-        let since = self.since.clone().unwrap_or_else(|| position(&page.as_of));
+    pub(crate) fn go_on(
+        self,
+        app: &Arc<App>,
+        connection: &mut dyn Connection,
+        post: impl FnOnce() -> Post<Snapshot>,
+    ) -> Result<(), Problem> {
+        let page = self.outcome?;
+        let since = self.since.unwrap_or_else(|| position(&page.as_of));
         connection.send_shared(page.frame.clone());
         if let Some(next) = &page.next {
-            ask(app, connection, (self.channel.clone(), self.options.clone()), (next.clone(), Some(since)));
+            ask(app, connection, (self.channel, self.options), (next.clone(), Some(since)), post());
             return Ok(());
         }
-        let options = Subscribe { since: Some(since), ..self.options.clone() };
-        connection.subscribe(self.channel.clone(), options).map_err(Problem::from)
+        let options = Subscribe { since: Some(since), ..self.options };
+        connection.subscribe(self.channel, options).map_err(Problem::from)
     }
 }
 

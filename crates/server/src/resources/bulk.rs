@@ -75,8 +75,8 @@ pub(crate) async fn place(
     let first = lines.next(true).await.map_err(|(_, problem)| problem)?;
     // Each answer holds room of one of two kinds, which is what bounds them.
     let (answers, unread) = mpsc::channel(app.config.bulk_answer_units() + MAX_UNREAD);
-    let own_room = Arc::new(Semaphore::new(MAX_UNREAD));
-    let mut intake = Intake { app, origin, answers, own_room, pending: VecDeque::new(), lines };
+    let own_capacity = Arc::new(Semaphore::new(MAX_UNREAD));
+    let mut intake = Intake { app, origin, answers, own_capacity, pending: VecDeque::new(), lines };
     let is_open = first.is_some();
     if let Some((number, line)) = first {
         intake.take(number, &line);
@@ -141,7 +141,7 @@ struct Intake {
     app: Arc<App>,
     origin: Origin,
     answers: mpsc::Sender<Unread>,
-    own_room: Arc<Semaphore>,
+    own_capacity: Arc<Semaphore>,
     pending: VecDeque<Pending>,
     lines: Lines,
 }
@@ -149,12 +149,12 @@ struct Intake {
 impl Intake {
     async fn run(mut self, mut is_open: bool) {
         while is_open || !self.pending.is_empty() {
-            let has_room = is_open && self.pending.len() < WINDOW;
+            let has_capacity = is_open && self.pending.len() < WINDOW;
             // As long as answers are owed, it is not the client who is waited for.
             let may_stall = self.pending.is_empty();
             tokio::select! {
                 biased;
-                line = self.lines.next(may_stall), if has_room => match line {
+                line = self.lines.next(may_stall), if has_capacity => match line {
                     Ok(Some((number, line))) => self.take(number, &line),
                     Ok(None) => is_open = false,
                     Err((number, problem)) => {
@@ -180,7 +180,7 @@ impl Intake {
     /// still sends, no more of its lines are taken: the rest of the body is thrown away, so that it comes to reading.
     async fn send(&mut self, answer: Vec<u8>, is_open: bool) -> bool {
         loop {
-            let rooms = (Arc::clone(&self.app.bulk_answers), Arc::clone(&self.own_room));
+            let rooms = (Arc::clone(&self.app.bulk_answers), Arc::clone(&self.own_capacity));
             let room = tokio::select! {
                 room = room(rooms, answer.len(), self.lines.stall_time) => room,
                 () = self.answers.closed() => return false,
@@ -270,7 +270,7 @@ impl Intake {
     }
 }
 
-/// Room for an answer: of that for all requests if there is any, else of the request's own; `None` when the client takes
+/// Capacity for an answer: of that for all requests if there is any, else of the request's own; `None` when the client takes
 /// none of its answers for `stall_time`.
 async fn room(
     (shared, own): (Arc<Semaphore>, Arc<Semaphore>),

@@ -129,7 +129,7 @@ fn application_channel(app: &App, name: &str) -> Result<(Channel, std::sync::Arc
         return Err(Error::BadRequest);
     }
     let (channel, namespace) = app.config.channels.find(name).map_err(|_| Error::UnknownChannel)?;
-    if !app.hub.has_room_for(&channel) {
+    if !app.hub.has_capacity_for(&channel) {
         return Err(Error::LimitExceeded);
     }
     Ok((channel, namespace.ok_or(Error::NotAvailable)?))

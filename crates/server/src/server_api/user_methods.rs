@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use ordercast_hub::Audience;
+use ordercast_hub::signal::{Signal, Target};
 use ordercast_protocol::centrifuge::code::{Disconnect, Error, Unsubscribe};
 use ordercast_protocol::json::JsonWriter;
+use ordercast_protocol::position::{Epoch, Position};
 
 use super::Failure;
 use super::requests::OfUser;
 use crate::access::tokens::ChannelOptions;
 use crate::app::App;
-use crate::centrifuge::signal::{Signal, Since, Target};
+use crate::centrifuge::signal::terms_of;
 
 /// Longest text of a close frame beside its code (RFC 6455 §5.5), in bytes.
 const MAX_REASON_BYTES: usize = 123;
@@ -19,14 +20,14 @@ const NOTHING: &str = "{}";
 
 pub(super) fn subscribe(app: &App, request: &OfUser, options: ChannelOptions) -> Result<String, Failure> {
     let since = request.recover_since.as_ref();
-    let since = since.map(|since| Since { epoch: since.epoch.clone(), offset: since.offset });
+    let since = since.map(|since| Position { epoch: Epoch(since.epoch.as_str().into()), offset: since.offset });
     let channel = channel_of(app, request)?;
-    tell(app, request, |target| Signal::Subscribe { target, channel, options: Box::new(options), since })
+    tell(app, request, Signal::Subscribe { channel, terms: Box::new(terms_of(&options)), since })
 }
 
 pub(super) fn unsubscribe(app: &App, request: &OfUser) -> Result<String, Failure> {
     let channel = channel_of(app, request)?;
-    tell(app, request, |target| Signal::Unsubscribe { target, channel, why: Unsubscribe::Server })
+    tell(app, request, Signal::Unsubscribe { channel, why: Unsubscribe::Server })
 }
 
 pub(super) fn disconnect(app: &App, request: &OfUser) -> Result<String, Failure> {
@@ -39,15 +40,16 @@ pub(super) fn disconnect(app: &App, request: &OfUser) -> Result<String, Failure>
         return Err(Error::BadRequest.into());
     }
     let kept = request.whitelist.iter().map(|client| Arc::from(client.as_str())).collect();
-    tell(app, request, |target| Signal::Disconnect { target, code, reason: reason.into(), kept })
+    tell(app, request, Signal::Disconnect { code, reason: reason.into(), kept })
 }
 
 pub(super) fn refresh(app: &App, request: &OfUser) -> Result<String, Failure> {
     let expired = Disconnect::Expired;
-    tell(app, request, |target| match request.expired {
-        true => Signal::Disconnect { target, code: expired.code(), reason: expired.reason().into(), kept: Vec::new() },
-        false => Signal::Refresh { target, expires_at: (request.expire_at > 0).then_some(request.expire_at) },
-    })
+    let signal = match request.expired {
+        true => Signal::Disconnect { code: expired.code(), reason: expired.reason().into(), kept: Vec::new() },
+        false => Signal::Refresh { expires_at: (request.expire_at > 0).then_some(request.expire_at) },
+    };
+    tell(app, request, signal)
 }
 
 fn channel_of(app: &App, request: &OfUser) -> Result<Arc<str>, Error> {
@@ -57,19 +59,15 @@ fn channel_of(app: &App, request: &OfUser) -> Result<Arc<str>, Error> {
     app.config.channels.resolve(&request.channel).map(|channel| channel.name).map_err(|_| Error::UnknownChannel)
 }
 
-/// Passes a signal to the sessions it may be meant for; they know themselves.
-fn tell(app: &App, request: &OfUser, signal: impl FnOnce(Target) -> Signal) -> Result<String, Failure> {
+/// Passes a signal to the connections that the request names.
+fn tell(app: &App, request: &OfUser, signal: Signal) -> Result<String, Failure> {
     let given = |text: &str| (!text.is_empty()).then(|| Arc::from(text));
-    let user: Arc<str> = request.user.as_str().into();
-    let target = Target { user: Arc::clone(&user), client: given(&request.client), session: given(&request.session) };
-    let audience = match (&target.client, &target.session) {
-        (Some(client), _) => Audience::Client(Arc::clone(client)),
-        (None, None) if user.is_empty() => return Err(Error::BadRequest.into()),
-        // A user without an id has many names.
-        (None, Some(_)) if user.is_empty() => Audience::All,
-        (None, _) => Audience::User(user),
-    };
-    app.hub.signal(audience, Arc::new(signal(target)));
+    let (client, session) = (given(&request.client), given(&request.session));
+    let target = Target { user: request.user.as_str().into(), client, session };
+    if target.user.is_empty() && target.client.is_none() && target.session.is_none() {
+        return Err(Error::BadRequest.into());
+    }
+    app.hub.signal(target, signal);
     Ok(NOTHING.to_owned())
 }
 

@@ -14,7 +14,7 @@ use ordercast_domain::money::Currency;
 use ordercast_domain::rules::Rules;
 use ordercast_engine::processor::TimedProcessor;
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
-use ordercast_hub::{Hub, HubConfig};
+use ordercast_hub::{Hub, HubConfig, Seams};
 use ordercast_server::{App, ServerConfig, serve};
 use ordercast_store::read::ReadStore;
 use ordercast_store::write::WriteStore;
@@ -68,7 +68,8 @@ impl Server {
                 let broker: Arc<dyn Broker> = Arc::new(InProcessBroker::new());
                 let handle = tokio::runtime::Handle::current();
                 let logs = Arc::new(Logs(Arc::clone(&store)));
-                let hub = Hub::start(setup.hub, logs, &*broker, handle).await.expect("the hub starts");
+                let seams = Seams::in_process(&setup.hub, logs, Arc::clone(&broker));
+                let hub = Hub::start(setup.hub, seams, handle).await.expect("the hub starts");
                 let processor = Arc::new(TimedProcessor::default());
                 let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
                 let engine = Engine::start(setup.engine, parts).await.expect("the engine starts");

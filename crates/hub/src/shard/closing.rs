@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! How connections end, one by one or all in a drain.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -6,21 +6,16 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mio::{Interest, Token};
 use ordercast_protocol::close;
-use ordercast_protocol::envelope::{Carrier, Wire};
 
-use super::subscriber::{Closing, Sink, Socket, Subscriber};
-use super::{Adoption, Content, Opening, Shard};
+use super::Shard;
+use super::subscriber::{Closing, Sink, Subscriber};
 use crate::counters::Counter;
-use crate::frames::{Form, message_frame};
-use crate::outbox::Outbox;
-use crate::session::Farewell;
+use crate::frames::message_frame;
+use crate::handler::Farewell;
 use crate::slab::Key;
-use crate::ws::{self, Decoder};
+use crate::ws;
 
-/// How long a stream's client waits before it reconnects, in milliseconds.
-const STREAM_RETRY: &[u8] = b"retry: 2000\n\n";
 /// The code that stands for "without a closing handshake" (RFC 6455 §7.4.1); counted, never sent.
 const ABNORMAL: u16 = 1006;
 
@@ -47,87 +42,17 @@ pub(super) struct Draining {
 }
 
 impl Shard {
-    /// Takes a socket over and lets its session speak first.
-    pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { entry, stream, answer, mut already_read, max_message_bytes, is_compressed, origin, session } =
-            adoption;
-        if self.draining.is_some() {
-            return;
-        }
-        let wire = match session.wire() {
-            // Events of streams are not frames; nobody could read them from a socket.
-            wire if wire.carrier() == Carrier::Stream => Wire::PlainJson,
-            wire => wire,
-        };
-        let form = Form { is_compressed, ..Form::plain(wire) };
-        let stream = mio::net::TcpStream::from_std(stream);
-        let (decoder, mut outbox) = (Decoder::default(), Outbox::default());
-        outbox.push_first(answer);
-        let socket = Socket { stream, decoder, outbox, max_message_bytes, is_blocked: false };
-        let subscriber = Subscriber::new(Sink::Socket(socket), entry, origin, form, self.now_ms);
-        let key = self.subscribers.insert(Box::new(subscriber));
-        self.with(key, |shard, subscriber| {
-            subscriber.session = Some(session);
-            if let Sink::Socket(socket) = &mut subscriber.sink {
-                let (token, interest) = (Token(key.to_u64() as usize), Interest::READABLE | Interest::WRITABLE);
-                if let Err(error) = shard.poll.registry().register(&mut socket.stream, token, interest) {
-                    tracing::warn!(%error, "cannot poll a socket");
-                    subscriber.is_dead = true;
-                    return;
-                }
-            }
-            shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
-            shard.apply_actions(key, subscriber);
-            if !already_read.is_empty() {
-                shard.on_bytes(key, subscriber, &mut already_read);
-            }
-        });
-    }
-
-    /// Starts a stream with its subscriptions.
-    pub(super) fn open(&mut self, opening: Opening) {
-        let Opening { entry, pipe, origin, content } = opening;
-        if self.draining.is_some() {
-            // Dropping the pipe ends the stream.
-            return;
-        }
-        let wire = match &content {
-            Content::Channels(_) => Wire::ServerSentEvents,
-            Content::Session(session, _) => session.wire(),
-        };
-        let subscriber = Subscriber::new(Sink::Stream(pipe), entry, origin, Form::plain(wire), self.now_ms);
-        let key = self.subscribers.insert(Box::new(subscriber));
-        self.with(key, |shard, subscriber| {
-            if let Sink::Stream(pipe) = &subscriber.sink {
-                subscriber.is_dead = !pipe.attach(key.to_u64());
-            }
-            match content {
-                Content::Channels(channels) => {
-                    subscriber.push_control(Bytes::from_static(STREAM_RETRY));
-                    shard.subscribe_stream(key, subscriber, channels);
-                }
-                Content::Session(session, first) => {
-                    subscriber.session = Some(session);
-                    subscriber.entry.give_address(shard.number, key.to_u64());
-                    shard.call_session(key, subscriber, |session, connection| session.on_open(connection));
-                    shard.apply_actions(key, subscriber);
-                    shard.on_message(key, subscriber, subscriber.form.message(&first));
-                }
-            }
-        });
-    }
-
     /// Begins a closing handshake; only the first counts.
     pub(super) fn begin_close(&mut self, key: Key, subscriber: &mut Subscriber, code: u16, reason: &str, flush: bool) {
         if subscriber.closing.is_some() {
             return;
         }
-        let goodbye = subscriber.session.as_mut().map(|session| session.farewell(code, reason));
+        let goodbye = subscriber.handler.as_mut().map(|handler| handler.farewell(code, reason));
         let Farewell { code, reason, message } =
             goodbye.unwrap_or_else(|| Farewell { code, reason: reason.into(), message: None });
         if let Some(message) = message {
             subscriber.push_control(message_frame(subscriber.form.wire, &message));
-        } else if code == close::GOING_AWAY && !subscriber.form.wire.has_session() {
+        } else if code == close::GOING_AWAY && !subscriber.form.wire.has_handler() {
             subscriber.push_control(format!("retry: {}\n\n", reconnect_after_ms(key)).into());
         }
         self.begin_close_with(key, subscriber, code, ws::close_frame(Some(code), &reason), flush);
@@ -174,7 +99,7 @@ impl Shard {
 
     fn end_subscriptions(&mut self, subscriber: &mut Subscriber) {
         for subscription in std::mem::take(&mut subscriber.subscriptions) {
-            self.leave(subscriber, &subscription);
+            self.leave(&subscription);
         }
         if std::mem::take(&mut subscriber.is_parked) {
             self.tally.add(Counter::ParkEnded, 1);
@@ -209,8 +134,8 @@ impl Shard {
             // Closing the socket, next, takes it out of the poll as well.
             let _ = self.poll.registry().deregister(&mut socket.stream);
         }
-        if let Some(mut session) = subscriber.session.take() {
-            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| session.on_closed()));
+        if let Some(mut handler) = subscriber.handler.take() {
+            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.on_closed()));
             if closed.is_err() {
                 self.tally.add(Counter::Errors, 1);
             }

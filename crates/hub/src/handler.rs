@@ -1,16 +1,17 @@
 //! What speaks over a connection, without knowing what carries it.
 //!
-//! A [`Session`] is the codec and the state of one client; the hub calls it on the thread of the shard that
+//! A [`ConnectionHandler`] is the codec and the state of one client; the hub calls it on the thread of the shard that
 //! owns the socket. It must return at once: what takes time is handed to the engine, and the answer comes
 //! back by a [`Replies`] handle.
 
-use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ordercast_access::{Origin, Principal};
+pub use ordercast_broker::presence::Presence;
+use ordercast_broker::signal::{Signal, Target};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::envelope::Wire;
 use ordercast_protocol::position::{Epoch, Position};
@@ -34,7 +35,7 @@ impl<'a> Message<'a> {
 }
 
 /// One client's side of the conversation.
-pub trait Session: Send {
+pub trait ConnectionHandler: Send {
     /// The connection is open and nothing has been read from it.
     fn on_open(&mut self, connection: &mut dyn Connection);
 
@@ -50,13 +51,19 @@ pub trait Session: Send {
         let _ = connection;
     }
 
-    /// Something of [`crate::Hub::signal`] that is meant for this connection, or of [`Replies::signal`].
-    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
-        let _ = (signal, connection);
+    /// A signal of [`crate::Hub::signal`] that may be for this connection: its client or its user is the target's, or the
+    /// target names only a session.
+    fn on_signal(&mut self, target: &Target, signal: &Signal, connection: &mut dyn Connection) {
+        let _ = (target, signal, connection);
+    }
+
+    /// Something waits in the [`Answers`] that this handler made.
+    fn on_answer(&mut self, connection: &mut dyn Connection) {
+        let _ = connection;
     }
 
     /// How this protocol says goodbye. Called once, when the server begins to close, with a code of
-    /// [`ordercast_protocol::close`] or the one that the session gave.
+    /// [`ordercast_protocol::close`] or the one that the handler gave.
     fn farewell(&mut self, code: u16, reason: &str) -> Farewell {
         Farewell { code, reason: reason.into(), message: None }
     }
@@ -137,17 +144,6 @@ impl Subscribe {
     }
 }
 
-/// How a subscriber appears to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
-    /// Whose connection it is; connections of one name are one user.
-    pub user: Arc<str>,
-    /// What is told of it: a JSON object.
-    pub info: Bytes,
-    /// Whether its coming and going is told to those who asked for [`Subscribe::join_leave`].
-    pub is_announced: bool,
-}
-
 /// Why a subscription was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscribeError {
@@ -169,7 +165,7 @@ impl fmt::Display for SubscribeError {
 
 impl std::error::Error for SubscribeError {}
 
-/// What a session can do with its connection.
+/// What a handler can do with its connection.
 pub trait Connection {
     /// The connection's name, unique among all connections of this and other hubs.
     fn id(&self) -> &str;
@@ -183,7 +179,7 @@ pub trait Connection {
     /// Whether there is a subscription to the channel of this name.
     fn is_subscribed(&self, channel: &str) -> bool;
 
-    /// Sends one message, framed as the session's wire wants it, on the control lane: it overtakes events that
+    /// Sends one message, framed as the handler's wire wants it, on the control lane: it overtakes events that
     /// wait, and replies keep their order.
     fn send(&mut self, message: &[u8]);
 
@@ -202,7 +198,7 @@ pub trait Connection {
     /// Ends a subscription, and drops what waits for it. False when there was none.
     fn unsubscribe(&mut self, channel: &str) -> bool;
 
-    /// Has [`Session::on_wake`] called after `delay`, with a precision of a tenth of a second; replaces what was
+    /// Has [`ConnectionHandler::on_wake`] called after `delay`, with a precision of a tenth of a second; replaces what was
     /// set before.
     fn wake_after(&mut self, delay: Duration);
 
@@ -234,8 +230,8 @@ pub trait ReplyPath: Send + Sync {
     /// Closes the connection after the replies that wait.
     fn close(&self, connection: u64, code: u16, reason: &'static str);
 
-    /// Tells the connection's session something.
-    fn signal(&self, connection: u64, signal: Signal);
+    /// Has the handler of the connection look at its answers.
+    fn answer(&self, connection: u64);
 
     /// As [`Connection::ask`].
     fn ask(&self, connection: u64, question: Question);
@@ -244,8 +240,59 @@ pub trait ReplyPath: Send + Sync {
     fn answered(&self, connection: u64);
 }
 
-/// What is told to a session by the rest of the program; it knows itself what it may be.
-pub type Signal = Arc<dyn Any + Send + Sync>;
+/// Answers on their way to a handler from other threads, of a type that only the handler knows.
+///
+/// The handler makes a [`Post`] for each question, the task that finds the answer sends it, and
+/// [`ConnectionHandler::on_answer`] takes it. No memory is held while no question is under way.
+#[derive(Debug)]
+pub struct Answers<T>(Option<Arc<Mutex<Vec<T>>>>);
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Send + 'static> Answers<T> {
+    /// What an answer is sent with; `kind` makes it one of the answers of this handler.
+    pub fn post<A: 'static>(&mut self, kind: impl FnOnce(A) -> T + Send + 'static) -> Post<A> {
+        let inbox = Arc::clone(self.0.get_or_insert_with(|| Arc::new(Mutex::new(Vec::new()))));
+        Post(Box::new(move |answer, replies| {
+            inbox.lock().unwrap_or_else(PoisonError::into_inner).push(kind(answer));
+            // Dropped first, so that the handler can free the memory when it takes the answer.
+            drop(inbox);
+            replies.path.answer(replies.connection);
+        }))
+    }
+
+    /// Takes the answers that have come, in their order.
+    pub fn take(&mut self) -> Vec<T> {
+        let Some(inbox) = &self.0 else {
+            return Vec::new();
+        };
+        let mut answered = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = std::mem::take(&mut *answered);
+        // Counted under the lock: who sends holds the memory until the answer is in it.
+        let is_last = Arc::strong_count(inbox) == 1;
+        drop(answered);
+        if is_last {
+            self.0 = None;
+        }
+        answers
+    }
+}
+
+/// Sends one answer to the handler that asked.
+pub struct Post<A>(Deliver<A>);
+
+type Deliver<A> = Box<dyn FnOnce(A, &Replies) + Send>;
+
+impl<A> Post<A> {
+    /// Sends the answer, and has [`ConnectionHandler::on_answer`] called. Does nothing when the connection is gone.
+    pub fn send(self, answer: A, replies: &Replies) {
+        (self.0)(answer, replies);
+    }
+}
 
 /// Answers one connection from any thread, even long after the message that asked.
 #[derive(Clone)]
@@ -289,11 +336,6 @@ impl Replies {
     /// Sends one message as [`Connection::send`] does. Does nothing when the connection is gone.
     pub fn send(&self, message: Vec<u8>) {
         self.path.reply(self.connection, message);
-    }
-
-    /// Has [`Session::on_signal`] called. Does nothing when the connection is gone.
-    pub fn signal(&self, signal: Signal) {
-        self.path.signal(self.connection, signal);
     }
 
     /// Closes the connection after the replies that wait. Does nothing when it is gone.

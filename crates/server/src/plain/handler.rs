@@ -1,6 +1,5 @@
 //! The plain JSON protocol of `/ws`.
 
-use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +8,9 @@ use ordercast_domain::draft::Draft;
 use ordercast_domain::ids::{OrderId, Sku};
 use ordercast_engine::{Changed, Placed};
 use ordercast_engine::{CommandError, encode};
-use ordercast_hub::session::{Connection, Farewell, Message, Pace, Replies, Session, Subscribe, Subscribed};
+use ordercast_hub::handler::{
+    Answers, Connection, ConnectionHandler, Farewell, Message, Pace, Replies, Subscribe, Subscribed,
+};
 use ordercast_protocol::channel::Channel;
 use ordercast_protocol::close::{GOING_AWAY, POLICY};
 use ordercast_protocol::envelope::Wire;
@@ -41,17 +42,18 @@ const MAX_RECONNECT_MS: u64 = 5_000;
 const ERROR_WINDOW: Duration = Duration::from_secs(10);
 
 /// One client's conversation in plain JSON.
-pub struct PlainSession {
+pub struct PlainHandler {
     app: Arc<App>,
     channels: Vec<Channel>,
     errors: u32,
     errors_since: Option<Instant>,
+    answers: Answers<Answered>,
 }
 
-impl PlainSession {
-    /// A session that begins with subscriptions to `channels`, from now on.
+impl PlainHandler {
+    /// A handler that begins with subscriptions to `channels`, from now on.
     pub fn new(app: Arc<App>, channels: Vec<Channel>) -> Self {
-        Self { app, channels, errors: 0, errors_since: None }
+        Self { app, channels, errors: 0, errors_since: None, answers: Answers::default() }
     }
 
     fn fail(&mut self, connection: &mut dyn Connection, reference: Option<&str>, problem: &Problem) {
@@ -84,11 +86,12 @@ impl PlainSession {
     }
 
     /// Sends a frame of the product list, and has the next one follow when the client has taken it.
-    fn send_products(&self, after: Option<Sku>, connection: &mut dyn Connection) {
+    fn send_products(&mut self, after: Option<Sku>, connection: &mut dyn Connection) {
         let page = self.app.product_list(after);
         connection.send_shared(page.frame);
         if let Some(next) = page.next {
-            connection.ask(Box::new(move |replies| replies.signal(Arc::new(MoreProducts(next)))));
+            let post = self.answers.post(Answered::MoreProducts);
+            connection.ask(Box::new(move |replies| post.send(next, &replies)));
         }
     }
 
@@ -122,7 +125,7 @@ impl PlainSession {
     fn ask(&mut self, connection: &mut dyn Connection, reference: Option<&str>, channel: &str, asked: Asked) {
         let done = channel_of(&self.app, channel).and_then(|channel| {
             let wish = Wish { channel, asked, reference: reference.map(str::to_owned) };
-            match judge(&self.app, wish, connection)? {
+            match judge(&self.app, wish, connection, || self.answers.post(Answered::Judged))? {
                 Some(wish) => self.carry_out(wish, connection),
                 None => Ok(()),
             }
@@ -133,12 +136,15 @@ impl PlainSession {
     }
 
     /// Does what has been judged.
-    fn carry_out(&self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Problem> {
+    fn carry_out(&mut self, wish: Wish, connection: &mut dyn Connection) -> Result<(), Problem> {
         let Wish { channel, asked, reference } = wish;
         let reference = reference.as_deref();
         match asked {
             Asked::Subscribe(options) => connection.subscribe(channel, options)?,
-            Asked::Snapshot(options) => snapshot::begin(&self.app, connection, channel, options)?,
+            Asked::Snapshot(options) => {
+                let post = || self.answers.post(Answered::Snapshot);
+                snapshot::begin(&self.app, connection, (channel, options), post)?;
+            }
             Asked::History(before, limit) => tell_history(&self.app, connection, reference, channel, (before, limit)),
             Asked::Presence(after, limit) => {
                 tell_presence(&self.app, connection, reference, &channel, (after.as_deref(), limit));
@@ -148,8 +154,15 @@ impl PlainSession {
     }
 }
 
-/// The turn of the products after this SKU has come.
-struct MoreProducts(Sku);
+/// What took time, and comes back to the handler.
+enum Answered {
+    /// The client has taken the products up to this SKU.
+    MoreProducts(Sku),
+    /// Whether a request may be carried out.
+    Judged(Judged),
+    /// A page of a snapshot.
+    Snapshot(Snapshot),
+}
 
 /// What a client wants of its subscriptions beside the events.
 #[derive(Clone, Copy)]
@@ -166,7 +179,7 @@ fn pace_of(policy: Policy) -> Pace {
     }
 }
 
-impl Session for PlainSession {
+impl ConnectionHandler for PlainHandler {
     fn on_open(&mut self, connection: &mut dyn Connection) {
         let mut frame = Vec::with_capacity(64);
         write_connect(connection.id(), &mut frame);
@@ -174,7 +187,7 @@ impl Session for PlainSession {
         self.send_products(None, connection);
         for channel in std::mem::take(&mut self.channels) {
             let wish = Wish { channel, asked: Asked::Subscribe(Subscribe::default()), reference: None };
-            let done = match judge(&self.app, wish, connection) {
+            let done = match judge(&self.app, wish, connection, || self.answers.post(Answered::Judged)) {
                 Ok(Some(wish)) => self.carry_out(wish, connection),
                 Ok(None) => Ok(()),
                 Err(problem) => Err(problem),
@@ -236,20 +249,24 @@ impl Session for PlainSession {
         connection.send(&frame);
     }
 
-    fn on_signal(&mut self, signal: &(dyn Any + Send + Sync), connection: &mut dyn Connection) {
-        if let Some(MoreProducts(after)) = signal.downcast_ref() {
-            return self.send_products(Some(after.clone()), connection);
-        }
-        if let Some(Judged { wish, outcome }) = signal.downcast_ref() {
-            let done = outcome.clone().and_then(|()| self.carry_out(wish.clone(), connection));
-            return match done {
-                Ok(()) => {}
-                Err(problem) => self.fail(connection, wish.reference.as_deref(), &problem),
+    fn on_answer(&mut self, connection: &mut dyn Connection) {
+        for answered in self.answers.take() {
+            let (reference, done) = match answered {
+                Answered::MoreProducts(after) => {
+                    self.send_products(Some(after), connection);
+                    continue;
+                }
+                Answered::Judged(Judged { wish, outcome }) => {
+                    let reference = wish.reference.clone();
+                    (reference, outcome.and_then(|()| self.carry_out(wish, connection)))
+                }
+                Answered::Snapshot(snapshot) => {
+                    (None, snapshot.go_on(&self.app, connection, || self.answers.post(Answered::Snapshot)))
+                }
             };
-        }
-        let snapshot = signal.downcast_ref::<Snapshot>();
-        if let Some(Err(problem)) = snapshot.map(|snapshot| snapshot.go_on(&self.app, connection)) {
-            self.fail(connection, None, &problem);
+            if let Err(problem) = done {
+                self.fail(connection, reference.as_deref(), &problem);
+            }
         }
     }
 
