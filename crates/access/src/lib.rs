@@ -1,8 +1,8 @@
-//! Who asks, what they may do, and where a command comes from.
+//! Principals, their rights, and the origin of a command.
 //!
-//! [`principal::Principal`] names who asks and the set of [`rights::Rights`] they hold. [`policy`] decides whether a
-//! principal may use a right on a resource: a table that denies what it does not list. [`origin::Origin`] goes with
-//! every command: the principal, the address of the client and the trace of the request.
+//! A [`principal::Principal`] is an authenticated user, key, worker or customer with a set of [`rights::Rights`]. [`policy`]
+//! decides whether a principal may use a right on a resource: a table that denies what it does not list.
+//! [`origin::Origin`] goes with every command: the principal, the address of the client and the trace of the request.
 //!
 //! The crate is pure: it knows no wire format, no runtime and no database. Tokens, keys and passwords are checked by the
 //! server, which makes principals of them.

@@ -7,12 +7,12 @@ use crate::principal::{Kind, Principal};
 use crate::trace::Trace;
 
 /// Where a command, a connection or a request comes from. Every method of the engine takes one first, and every
-/// entrance of the server makes one by authenticating who comes in.
+/// entrance of the server makes one by authenticating the client.
 ///
 /// A clone copies no text: ids are shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Who asks.
+    /// The principal that asks.
     pub principal: Principal,
     /// The address of the client.
     pub client: IpAddr,

@@ -8,7 +8,7 @@ use ordercast_domain::consumer::{Acquire, Acquired, MoveCursor};
 /// Why a cursor was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// The consumer has another owner by now: whoever asked must stop reading.
+    /// The consumer has another owner by now: the node that asked must stop reading.
     #[error("another node reads for this consumer now")]
     Fenced,
     /// It makes no sense, and never will.

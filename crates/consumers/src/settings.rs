@@ -27,7 +27,7 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// The wait after so many failures in a row; `None` when it is not tried again.
+    /// The wait after this number of failures in a row; `None` when it is not tried again.
     pub(crate) fn wait(&self, failures: u32) -> Option<Duration> {
         /// A wait is not doubled more often than this.
         const MAX_DOUBLINGS: u32 = 20;

@@ -20,11 +20,11 @@ const DEFAULT_PAGE_READS: usize = 8;
 const DEFAULT_LOG_POLL_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_RECENT_BYTES: usize = 4 * 1024 * 1024;
 const DEFAULT_FOLLOW_LINGER: Duration = Duration::from_secs(30);
-/// One shard thread for so many cores: the write side needs the others.
+/// Cores for each shard thread: the write side needs the others.
 const CORES_PER_SHARD: usize = 2;
 const MAX_TICK: Duration = Duration::from_secs(1);
 const MIN_TICK: Duration = Duration::from_millis(5);
-/// A deadline is looked at so many times before it passes, so that it is late by a quarter at most.
+/// How often a deadline is looked at before it passes, so that it is late by a quarter at most.
 const TICKS_PER_DEADLINE: u32 = 4;
 
 /// How a hub is set up. `HubConfig::default()` is what DESIGN §5.3 promises.

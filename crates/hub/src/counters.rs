@@ -122,7 +122,7 @@ impl Counters {
     }
 }
 
-/// A snapshot of what the hub has done since its start.
+/// A snapshot of the hub's counters since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HubStats {
     /// Sockets and streams open or reserved now.

@@ -118,13 +118,13 @@ pub struct Subscribe {
     pub delta: bool,
     /// Appear in the presence of the channel for as long as the subscription lasts.
     pub presence: Option<Presence>,
-    /// Tell who joins and leaves.
+    /// Deliver joins and leaves.
     pub join_leave: bool,
-    /// How much of what happens is wanted.
+    /// How often events are delivered.
     pub pace: Pace,
 }
 
-/// How much of what happens a subscriber wants. A channel that keeps nothing tells everything or nothing.
+/// How often events are delivered to a subscriber. A channel without history delivers all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
     /// Every event.

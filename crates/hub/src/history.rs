@@ -12,7 +12,7 @@ use ordercast_protocol::position::{Epoch, Position};
 use crate::steady;
 
 /// How long the counter of a channel is kept that nobody follows and of which nothing is kept any more, in milliseconds, so
-/// that a client who comes back learns that it missed nothing.
+/// that a client that reconnects learns that it missed nothing.
 pub(crate) const COUNTER_AGE_MS: u64 = 3_600_000;
 /// As above, for a channel that never keeps anything: nobody can come back to it.
 pub(crate) const EPHEMERAL_AGE_MS: u64 = 60_000;

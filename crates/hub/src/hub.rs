@@ -299,7 +299,7 @@ impl Hub {
         Some(position)
     }
 
-    /// Whether the channel may be used: not when it would be one more in memory than there may be. Whoever uses channels
+    /// Whether the channel may be used: not when it would be one more in memory than the maximum. Code that uses channels
     /// by names that clients choose asks first.
     pub fn has_capacity_for(&self, channel: &Channel) -> bool {
         matches!(channel.source, Source::Log(..)) || self.inner.memory.has_capacity_for(&channel.name)

@@ -24,7 +24,8 @@ pub(crate) enum Heard {
     Hole,
 }
 
-/// The history no longer has what is missing: everybody goes on by reading, and is told where it does not reach back.
+/// The history no longer has what is missing: every subscriber goes on by reading,
+/// and gets a gap where the history does not reach back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
     /// What was delivered before the gap.

@@ -1,4 +1,4 @@
-//! Who is in which channel: members by connection, and who came and went since the last time that was told.
+//! Presence: the members of each channel by connection, and the joins and leaves since the last delivery of them.
 //!
 //! Memory and time are linear in the members. What a client is told of comings and goings is gathered for
 //! [`ANNOUNCE_INTERVAL`], so that a thousand who come at once are a few frames and not a thousand.
@@ -19,9 +19,9 @@ use ordercast_protocol::channel::Channel;
 
 use crate::steady;
 
-/// How long comings and goings are gathered before they are told.
+/// How long joins and leaves are gathered before they are delivered.
 pub(crate) const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(250);
-/// Most comings and goings of one channel that are told at once; of the others only the counts tell.
+/// Maximum number of joins and leaves of one channel that are delivered at once; the others are only counted.
 const MAX_ANNOUNCED: usize = 256;
 
 /// Somebody came or went.
@@ -31,7 +31,7 @@ pub(crate) struct Change {
     pub(crate) info: Bytes,
 }
 
-/// What is told at once about one channel.
+/// Joins and leaves of one channel that are delivered at once.
 #[derive(Debug)]
 pub(crate) struct Changes {
     pub(crate) channel: Channel,

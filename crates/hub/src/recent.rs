@@ -12,12 +12,12 @@ use crate::feed::{Run, Segment};
 use crate::frames::{Form, Frames, Wrapper};
 use crate::slab::Key;
 
-/// A block is full with so many bytes of bodies. One commit is never cut.
+/// Maximum size of the bodies in a block, in bytes. One commit is never cut.
 const BLOCK_BYTES: usize = 64 * 1024;
 /// Most forms of a block that are kept wrapped.
 const MAX_WRAPPED: usize = 4;
 /// Pages are kept for others when two subscribers have read within this time, and forgotten when nobody has, in
-/// milliseconds. Whoever reads alone needs the last page only.
+/// milliseconds. A reader that is alone needs the last page only.
 const SHARING_MS: u64 = 5_000;
 
 /// Where a block's events are.
@@ -34,7 +34,7 @@ pub(crate) struct Block {
     last: u64,
     bytes: usize,
     content: Content,
-    /// Wrapped for whoever wanted them, by channel name and form.
+    /// Wrapped frames, by channel name and form, for the subscribers that wanted them.
     wrapped: Vec<(Arc<str>, Form, Arc<Frames>)>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Recent {
     max_bytes: usize,
     /// Who had a page read last, and when, in milliseconds of the shard's clock.
     last_reader: Option<(Key, u64)>,
-    /// Pages are kept for others up to this time, likewise.
+    /// Pages are kept for others up to this time, in milliseconds.
     shared_until_ms: u64,
 }
 

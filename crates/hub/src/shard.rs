@@ -149,7 +149,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Passes a commit on, to whom it is of use.
+    /// Delivers a commit to the shards that follow its log.
     pub(crate) fn hear(&self, announcement: &Arc<Announcement>) {
         let queueing = self.mailbox.push_commit(announcement, || Letter::Commit(Arc::clone(announcement)));
         if queueing == Queueing::Skipped {
@@ -466,7 +466,7 @@ impl Shard {
         }
     }
 
-    /// Writes to everybody to whom something was said in this turn, and goes on from there.
+    /// Writes to every connection that has something to send after this turn, and goes on from there.
     fn flush_dirty(&mut self) {
         while let Some(key) = self.dirty.pop() {
             let Some(mut subscriber) = self.subscribers.lift(key) else {

@@ -99,7 +99,7 @@ pub(crate) enum ApiError {
         /// Its last words.
         detail: String,
     },
-    /// The command was told to stop.
+    /// The command was interrupted.
     Interrupted,
 }
 

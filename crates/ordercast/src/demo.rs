@@ -16,7 +16,7 @@ use crate::config::DemoSettings;
 pub(crate) const WORK: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
 /// The demo's own place in the bound by client: no address that could connect.
 const CLIENT: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-/// Every so many orders the market moves: a price changes, or stock comes in.
+/// Orders between two moves of the market: a price changes, or stock comes in.
 const MARKET_EVERY: u64 = 5;
 /// Units that a product is filled up to.
 const FULL_STOCK: i64 = 400;

@@ -14,7 +14,7 @@ impl Exact {
         parse_price(text).ok().map(|millionths| Self(millionths.into()))
     }
 
-    /// The price of so many at a unit price in millionths.
+    /// The price of a quantity at a unit price in millionths.
     pub(crate) fn of_line(quantity: i64, price: i64) -> Self {
         Self(i128::from(quantity) * i128::from(price))
     }

@@ -40,7 +40,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            // Whoever read the output has seen enough, as `head` does.
+            // The program that read the output has seen enough, as `head` does.
             return Self { code: 0, message: String::new() };
         }
         Self::new(format!("cannot write the output: {error}"))

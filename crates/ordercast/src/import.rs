@@ -46,7 +46,7 @@ pub(crate) fn run(args: &SendArgs, speed: Option<f64>) -> Result<(), Failure> {
     let expected = args.expect.as_deref().map(expected::read).transpose()?;
     let api = Api::new(&args.url)?;
     std::fs::File::open(&args.file).map_err(|error| cannot_read(args, &error))?;
-    // Before anything is read: whoever forgot to start the server should hear it at once.
+    // Before anything is read: a user who forgot to start the server should learn it at once.
     api.get("/health")?;
     let (mut source, facts) = open(args, currency, expected.is_some())?;
     let total = source.total().min(args.limit.unwrap_or(u64::MAX));

@@ -1,6 +1,6 @@
 //! The name of this node: drawn at its first start and kept in the data directory.
 //!
-//! It is not the host's: hosts are renamed, and containers share images. Whoever copies a data directory copies the name, so
+//! It is not the host's: hosts are renamed, and containers share images. A copy of a data directory has the same name, so
 //! two nodes on one store must each have a directory of their own; a second living one of a name is refused.
 
 use std::hash::{BuildHasher, RandomState};

@@ -17,7 +17,7 @@ use read::Product;
 
 /// Products in one request.
 const BATCH: usize = 500;
-/// Problems that are told one by one.
+/// Maximum number of problems that are printed one by one.
 const MAX_TOLD: usize = 20;
 
 #[derive(Deserialize)]

@@ -30,7 +30,7 @@ impl Progress {
         Self { bar, line_due: (!is_terminal).then(|| Mutex::new(Instant::now() + LINE_EVERY)) }
     }
 
-    /// So many more are done.
+    /// Adds to the number that is done.
     pub(crate) fn step(&self, count: u64) {
         self.bar.inc(count);
         let Some(due) = &self.line_due else { return };

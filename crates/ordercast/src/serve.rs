@@ -121,7 +121,7 @@ async fn start_parts(
     let reader: Arc<SqliteReader> = Arc::new(reader);
     let logs: Arc<dyn ReadLogs> = Arc::<SqliteReader>::clone(&reader);
     let store: Arc<dyn ReadStore> = reader;
-    // The hub first: what recovery changes is told like everything else.
+    // The hub first: the events of orders that are given back are delivered like all others.
     let hub_config = hub_config(settings);
     let seams = Seams::in_process(&hub_config, logs, Arc::clone(&broker));
     let hub = Hub::start(hub_config, seams, tokio::runtime::Handle::current())

@@ -10,17 +10,17 @@ use crate::error::{ErrorCode, FieldError};
 use crate::fields::{BodyError, FieldReader, Form};
 use crate::limits::{MAX_LINES, MAX_TEXT_BYTES};
 
-/// What is to be done to an order, apart from its name: what does not belong to it is the domain's to refuse or pass
-/// over.
+/// An action on an order with its arguments. Arguments that do not belong to the action are refused or passed over by the
+/// domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActionRequest<'a> {
     /// The order, where no address names it.
     pub id: Option<Cow<'a, str>>,
-    /// The action, likewise.
+    /// The action, where no address names it.
     pub action: Option<Cow<'a, str>>,
-    /// The version it is meant for, where no header can tell.
+    /// The version that it is meant for, where no header gives it.
     pub version: Option<i64>,
-    /// The client's idempotency key, likewise.
+    /// The client's idempotency key, where no header gives it.
     pub idempotency_key: Option<Cow<'a, str>>,
     /// Why.
     pub reason: Option<Cow<'a, str>>,
@@ -30,7 +30,7 @@ pub struct ActionRequest<'a> {
     pub amount: Option<&'a str>,
     /// How long it is held, in milliseconds since 1970.
     pub until_ms: Option<i64>,
-    /// When it is to start, likewise.
+    /// When it is to start, in milliseconds since 1970.
     pub run_at_ms: Option<i64>,
     /// Whether what is left is called off.
     pub closes: bool,

@@ -27,7 +27,7 @@ pub enum ErrorCode {
     OutOfStock,
     /// The status table does not allow the move.
     InvalidTransition,
-    /// The order has changed since who asks has seen it.
+    /// The order has changed since the client read it.
     StaleVersion,
     /// The worker's lease has ended.
     LeaseEnded,
@@ -51,7 +51,7 @@ pub enum ErrorCode {
     Unavailable,
     /// The request comes from an origin or for a host that is not allowed.
     ForbiddenOrigin,
-    /// Who asks is not known, or has not shown that.
+    /// The client is not authenticated.
     Unauthorized,
     /// The principal may not do this.
     PermissionDenied,
@@ -113,7 +113,7 @@ impl ErrorCode {
         self.row().0
     }
 
-    /// The HTTP status it is told with.
+    /// The HTTP status of the answer.
     pub fn http_status(self) -> u16 {
         self.row().1
     }

@@ -160,7 +160,7 @@ pub struct AdjustmentView<'a> {
     pub line_count: u32,
     /// When it happened, in milliseconds since 1970.
     pub placed_at_ms: i64,
-    /// When it was stored, likewise.
+    /// When it was stored, in milliseconds since 1970.
     pub created_at_ms: i64,
 }
 

@@ -25,9 +25,9 @@ pub struct OrderSummary<'a> {
     pub attempts: u32,
     /// When it was accepted, in milliseconds since 1970.
     pub created_at_ms: i64,
-    /// When it last changed, likewise.
+    /// When it last changed, in milliseconds since 1970.
     pub updated_at_ms: i64,
-    /// When it was placed, if that was earlier than here, likewise.
+    /// When it was placed, if that was earlier than here, in milliseconds since 1970.
     pub placed_at_ms: Option<i64>,
     /// Whether it is made up by the demo generator.
     pub demo: bool,
@@ -91,7 +91,7 @@ pub struct OrderExtent<'a> {
     pub captured: Option<Decimal>,
     /// Oldest first.
     pub ledger: &'a [LedgerView<'a>],
-    /// What who asks may do to it.
+    /// The actions that the asking principal may take.
     pub allowed: &'a [&'a str],
 }
 

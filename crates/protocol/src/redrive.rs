@@ -17,7 +17,7 @@ pub struct RedriveRequest<'a> {
     pub customer_id: Option<Cow<'a, str>>,
     /// Only those accepted at this time or later, in milliseconds since 1970.
     pub from_ms: Option<i64>,
-    /// Only those accepted before this time, likewise.
+    /// Only those accepted before this time, in milliseconds since 1970.
     pub to_ms: Option<i64>,
     /// Only those whose last error holds this text.
     pub error: Option<Cow<'a, str>>,

@@ -1,4 +1,4 @@
-//! Who comes in, and as whom.
+//! Authentication of clients.
 
 pub mod authenticate;
 pub mod role;
@@ -12,7 +12,7 @@ use self::tokens::Tokens;
 /// The settings of access.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Whoever reaches the server and shows no token is its administrator. On loopback only.
+    /// A client without a token is the administrator. On loopback only.
     pub is_open: bool,
     /// Without a token one may connect as nobody.
     pub allows_anonymous: bool,

@@ -74,7 +74,7 @@ pub struct ServerConfig {
     pub demo: bool,
     /// Which channels there are.
     pub channels: Channels,
-    /// Who comes in.
+    /// How clients are authenticated.
     pub access: Access,
     /// How Centrifuge clients are served.
     pub centrifuge: CentrifugeConfig,
@@ -112,7 +112,7 @@ impl ServerConfig {
 /// How Centrifuge clients are served. The defaults are those of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CentrifugeConfig {
-    /// How often a client is sent a ping. Whole seconds, for clients are told.
+    /// How often a client is sent a ping. Whole seconds, for that is the unit in which clients learn it.
     pub ping_interval: Duration,
     /// How soon it must answer.
     pub pong_timeout: Duration,

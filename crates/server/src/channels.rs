@@ -29,9 +29,9 @@ pub struct Namespace {
     pub history_ttl_s: u32,
     /// Whether it can be asked who is subscribed.
     pub presence: bool,
-    /// Whether coming and going is told to subscribers who ask for it.
+    /// Whether joins and leaves are delivered to subscribers who ask for them.
     pub join_leave: bool,
-    /// Whether it is told to all of them.
+    /// Whether joins and leaves are delivered to all subscribers.
     pub force_push_join_leave: bool,
     /// Whether every subscription can be resumed, asked for or not.
     pub force_recovery: bool,

@@ -67,7 +67,7 @@ impl Problem {
         Self::of_command(ErrorCode::InvalidOrder, error)
     }
 
-    /// A command that the engine did not take; `invalid` names broken rules of what was sent.
+    /// A command that the engine refused; `invalid` is the code for broken rules of the request.
     pub fn of_command(invalid: ErrorCode, error: CommandError) -> Self {
         match error {
             CommandError::Refused(refusal) => Self::of_refusal(invalid, refusal),

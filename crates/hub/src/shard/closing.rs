@@ -36,7 +36,7 @@ pub(super) struct Draining {
     waiting: VecDeque<Key>,
     total: u64,
     started_ms: u64,
-    /// The last connection is told to close after this time; the rest of the grace is for handshakes.
+    /// The last connection gets its close frame after this time; the rest of the grace is for handshakes.
     spread_ms: u64,
     deadline_ms: u64,
 }

@@ -15,7 +15,7 @@ use crate::index::{Group, Index, LocalChannel, Member};
 use crate::presence::Changes;
 use crate::slab::{Key, Slab};
 
-/// Bodies delivered in one write: several commits that wait together are one run, up to about so many bytes.
+/// Bodies delivered in one write: several commits that wait together are one run, up to about this many bytes.
 const MAX_RUN_BYTES: usize = 256 * 1024;
 
 /// A view, and what of a run belongs to it.
@@ -197,7 +197,7 @@ impl Delivery<'_> {
         }
     }
 
-    /// Tells something that is never stored to whoever is not behind.
+    /// Delivers an ephemeral message to the subscribers that are not behind.
     fn tell_ephemeral(&mut self, member: Member, frames: &Arc<Frames>) {
         let Some(subscriber) = self.subscribers.get_mut(member.subscriber) else {
             return;
@@ -214,7 +214,7 @@ impl Delivery<'_> {
     }
 }
 
-/// Sends, parks whoever is too far behind, and has the rest sent before the turn ends.
+/// Sends, parks a subscriber that is too far behind, and has the rest sent before the turn ends.
 fn tell(
     subscriber: &mut Subscriber,
     member: Member,

@@ -156,7 +156,7 @@ impl Shard {
     }
 
     /// Has the commits of the log queued. They were only noted while nobody here had a subscription of it: then
-    /// everything up to the note is in the past of whoever comes now, and what follows is queued. Both are
+    /// everything up to the note is older than a subscription that begins now, and what follows is queued. Both are
     /// decided under one lock, so that no commit falls between.
     fn follow(&mut self, log: Log) {
         if std::mem::replace(&mut self.is_following[log.index()], true) {
@@ -255,7 +255,7 @@ impl Shard {
     }
 
     /// Takes over what a memory channel still has of what this shard missed. Subscribers for whom that does not
-    /// reach back far enough read a page, and are told.
+    /// reach back far enough read a page, and get a gap.
     fn repair(&mut self, name: &str) {
         let Some(local) = self.index.memory.get_mut(name) else {
             return;

@@ -1,6 +1,6 @@
 //! Pages for subscriptions that catch up, from memory where it reaches back far enough, and what the broker lost.
 //!
-//! Whoever wants all events of a log shares: blocks of recent events and of pages that were read lately are wrapped
+//! Subscribers of a whole log share: blocks of recent events and of pages that were read lately are wrapped
 //! once, and a page that several wait for is read once. Pages of views are read for each subscriber.
 
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use crate::subscription::{PageVerdict, conflate, extent_of, page_of};
 const FIRST_RETRY_MS: u64 = 50;
 /// Longest wait before a page is read again, in milliseconds.
 const MAX_RETRY_MS: u64 = 5_000;
-/// First pages begin at multiples of so many offsets, so that those who come back from near offsets want the same.
+/// First pages begin at multiples of this number, so that subscribers that resume from near offsets read the same page.
 const PAGE_STEP: u64 = 128;
 /// Most pages that are taken from memory for one subscriber before others have their turn.
 const MAX_PAGES_A_TURN: usize = 8;
 
-/// Who waits for a page that others may wait for as well.
+/// A subscriber that waits for a page that others may wait for as well.
 pub(super) struct PageWaiter {
     key: Key,
     subscription: u32,
@@ -160,7 +160,7 @@ impl Shard {
             let (wanted, on_page) = (Some(wanted), Box::new(on_page));
             return self.request_page(PageRequest { log, view, after, with_topics: false, wanted, on_page });
         }
-        // Whoever has read a page to its end wants the same as all others who did.
+        // Subscribers that have read a page to its end all want the same next one.
         let from = match subscriber.wants_exact_page || self.recent[log.index()].is_read_to(after) {
             true => after,
             false => (after - after % PAGE_STEP).max(known.floor),
@@ -204,7 +204,7 @@ impl Shard {
         }
         let result = page.and_then(|page| {
             if page.extent.epoch != self.feeds[log.index()].known().epoch {
-                // The next look at the log closes whoever read the old one.
+                // The next look at the log closes the connections that read the old one.
                 return Err(StoreError::Failed("the log was replaced".to_owned()));
             }
             if !page.events.iter().zip(from + 1..).all(|((offset, _), expected)| *offset == expected) {
@@ -234,7 +234,7 @@ impl Shard {
         }
     }
 
-    /// The log no longer reaches back as far as was asked: those who wanted more are told, the others ask again.
+    /// The log no longer reaches back as far as was asked: subscribers that wanted more get a gap, the others ask again.
     fn on_retention(&mut self, waiters: &[PageWaiter], extent: &Extent) {
         for PageWaiter { key, subscription, after } in waiters {
             self.with(*key, |shard, subscriber| {
@@ -268,7 +268,7 @@ impl Shard {
             };
             shard.tally.add(Counter::PagesRead, 1);
             match page {
-                // The next look at the log closes whoever read the old one.
+                // The next look at the log closes the connections that read the old one.
                 Ok(page) if page.extent.epoch != shard.feeds[log.index()].known().epoch => {
                     let error = StoreError::Failed("the log was replaced".to_owned());
                     shard.on_page_failure(subscriber, after, &error);
@@ -343,7 +343,7 @@ impl Shard {
         subscriber.tell(id, &telling, heads, &mut self.tally);
     }
 
-    /// An event cannot be delivered, ever: the subscriber is told of a gap, as when retention has passed it, and goes on at
+    /// An event can never be delivered: the subscriber gets a gap, as when retention has passed it, and goes on at
     /// the head of the log.
     fn on_damage(
         &mut self,
@@ -423,13 +423,15 @@ impl Shard {
     pub(super) fn on_lost(&mut self, states: &[LogState]) {
         self.on_look(states);
         self.feeds.iter_mut().for_each(Feed::on_lost);
+        // A redaction may be among what was lost.
+        Log::ALL.into_iter().for_each(|log| self.on_unheard(log));
         let kept = self.index.memory.values().filter(|local| local.feed.is_kept());
         for channel in kept.map(|local| Arc::clone(local.feed.channel())).collect::<Vec<_>>() {
             self.on_behind(&channel);
         }
     }
 
-    /// Nobody can go on with this log: each client reconnects, asks for its position and is told the truth.
+    /// Nobody can go on with this log: each client reconnects, resumes, and learns that its position is gone.
     fn on_broken_log(&mut self, state: &LogState) {
         tracing::warn!(log = state.log.name(), epoch = %state.epoch, floor = state.floor, "a log was replaced");
         self.feeds[state.log.index()].restart(state.clone());

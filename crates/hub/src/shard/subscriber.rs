@@ -67,7 +67,7 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// Events of one channel that all subscribers of one form are told.
+/// Events of one channel for all subscribers of one form.
 pub(super) struct Telling<'a> {
     pub(super) frames: &'a Arc<Frames>,
     /// The subscriber's part begins here.

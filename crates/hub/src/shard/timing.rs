@@ -1,7 +1,7 @@
 //! What happens by the clock: pings, deadlines, heartbeats, wake-ups of handlers, reads tried again.
 //!
 //! A connection is in the wheel once, at the earliest time at which anything may be due. Activity only moves times
-//! away, so it touches no timer: whoever is looked at too early is set again.
+//! away, so it touches no timer: a connection that is looked at too early is set again.
 
 use super::Shard;
 use super::subscriber::{Sink, Subscriber};
@@ -10,7 +10,7 @@ use crate::slab::Key;
 use crate::ws;
 
 impl Shard {
-    /// The next closes of a drain, and whoever is due.
+    /// The next closes of a drain, and the connections that are due.
     pub(super) fn on_time(&mut self) {
         self.drain_some();
         let mut due = Vec::new();

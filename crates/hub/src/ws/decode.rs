@@ -73,7 +73,7 @@ struct Message {
     opcode: Opcode,
     is_compressed: bool,
     bytes: Vec<u8>,
-    /// So many bytes are known to be UTF-8, if that is asked of them.
+    /// The number of bytes that are known to be UTF-8, where that is required.
     valid: usize,
 }
 
@@ -83,7 +83,7 @@ struct Part<'a> {
     bytes: &'a [u8],
     /// Where it begins in the payload.
     at: usize,
-    /// So many bytes are known to be UTF-8.
+    /// The number of bytes that are known to be UTF-8.
     valid: usize,
 }
 

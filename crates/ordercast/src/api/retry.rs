@@ -71,7 +71,7 @@ fn wait(attempt: u32, asked: Option<Duration>, jitter: &dyn Fn() -> u32) -> Dura
     }
 }
 
-/// So many 65536ths of a duration.
+/// A fraction of a duration, in 65536ths.
 fn part(duration: Duration, share: u32) -> Duration {
     duration * (share & 0xffff) / 0x1_0000
 }

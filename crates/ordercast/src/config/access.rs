@@ -1,4 +1,4 @@
-//! Settings of who comes in and of the application's channels: `[auth]`, `[api]`, `[channels]`, `[centrifuge]`.
+//! Settings of authentication and of the application's channels: `[auth]`, `[api]`, `[channels]`, `[centrifuge]`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Where the namespaces are.
 const NAMESPACES: &str = "channels.namespaces.";
 
-/// Who comes in.
+/// How clients are authenticated.
 pub(super) fn access(layers: &mut Layers<'_>) -> AccessSettings {
     let mode = layers.read(setting("auth.mode").environment("ORDERCAST_AUTH_MODE"), AuthMode::Open, |_| Ok(()));
     let allows_anonymous = layers.read(setting("auth.anonymous"), false, |_| Ok(()));

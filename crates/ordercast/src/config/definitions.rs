@@ -100,7 +100,7 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
 fn listen(layers: &mut Layers<'_>) -> SocketAddr {
     let name = setting("listen").environment("ORDERCAST_LISTEN").flag("--listen");
     let mut listen = layers.read(name, DEFAULT_LISTEN, |_| Ok(()));
-    // PORT is the weakest of what is said from outside: it gives only half of the address.
+    // PORT is the weakest setting from outside: it gives only half of the address.
     let is_open = matches!(layers.origin("listen"), Origin::Default | Origin::File(_));
     if let Some((variable, word)) = layers.variable("PORT").filter(|_| is_open) {
         match word.parse() {

@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     pub websocket: WebSocketSettings,
     /// HTTP and the process.
     pub server: ServerSettings,
-    /// Who comes in.
+    /// How clients are authenticated.
     pub access: AccessSettings,
     /// Which channels there are.
     pub channels: Channels,
@@ -53,9 +53,9 @@ pub(crate) struct WorkerSettings {
     pub slots: usize,
     /// How many orders may be in work at a time, those of external workers included.
     pub concurrency: Concurrency,
-    /// Least time that the built-in processor pretends to work on an order.
+    /// Shortest time that the built-in processor pretends to work on an order.
     pub work_min: Duration,
-    /// Most time, likewise.
+    /// Longest time that the built-in processor pretends to work on an order.
     pub work_max: Duration,
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct ServerSettings {
     pub bulk_answer_bytes: usize,
 }
 
-/// Who comes in.
+/// How clients are authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AccessSettings {
     /// What those without a token are.

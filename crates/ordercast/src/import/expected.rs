@@ -58,7 +58,7 @@ fn walk(path: &str, expected: &Value, actual: Option<&Value>, comparison: &mut C
     }
 }
 
-/// Sums are told as text, with or without zeros at the end.
+/// Sums are text, with or without zeros at the end.
 fn is_same(expected: &Value, actual: &Value) -> bool {
     let exact = |value: &Value| value.as_str().and_then(Exact::parse);
     expected == actual || exact(expected).is_some_and(|sum| exact(actual) == Some(sum))

@@ -50,7 +50,7 @@ fn open_raw(path: &Path) -> io::Result<(File, bool)> {
     Ok((file, is_gzip))
 }
 
-/// The size and the SHA-256 of what was read.
+/// The size and the SHA-256 of the input.
 #[derive(Default)]
 pub(super) struct Sum {
     bytes: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Buckets of each power of two: a value is told to 1/16 of itself.
+/// Buckets of each power of two: a value is exact to 1/16 of itself.
 const STEPS: u64 = 16;
 const BUCKETS: usize = 64 * STEPS as usize;
 

@@ -75,7 +75,7 @@ pub(super) struct Sales {
     pub(super) count: u64,
     pub(super) without_customer: u64,
     pub(super) max_amount: Exact,
-    /// How many sales have so many lines.
+    /// The number of sales, by their number of lines.
     pub(super) by_lines: BTreeMap<u64, u64>,
     pub(super) limits: LimitCounts,
 }

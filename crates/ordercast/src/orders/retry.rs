@@ -17,7 +17,7 @@ use super::read;
 const BATCH: u64 = 500;
 /// Orders that are counted in one request; the server counts no more.
 const COUNTED: u64 = 10_000;
-/// Ids that are told.
+/// Maximum number of ids that are printed.
 const MAX_TOLD: usize = 20;
 
 #[derive(Deserialize)]

@@ -22,7 +22,7 @@ pub enum Request {
         channels: Vec<String>,
         /// From where, by channel name; from now on where missing.
         since: BTreeMap<String, Position>,
-        /// How much of what happens is wanted.
+        /// How often events are delivered.
         policy: Policy,
         /// Tell first how things stand, then what happens from there on.
         snapshot: bool,
@@ -54,7 +54,7 @@ pub enum Request {
     Ping,
 }
 
-/// How much of what happens a subscriber wants.
+/// How often events are delivered to a subscriber.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// Every event.
@@ -62,7 +62,7 @@ pub enum Policy {
     All,
     /// The newest of each order or product, when the client is behind.
     Latest,
-    /// As above, at most once in so many milliseconds.
+    /// As above, at most once in this number of milliseconds.
     Sampled(u32),
 }
 

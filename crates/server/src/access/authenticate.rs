@@ -46,7 +46,7 @@ fn from(principal: Principal, headers: &HeaderMap, client: IpAddr) -> Origin {
     Origin { principal, client, trace: trace.map_or(Trace::NONE, Trace::of_traceparent) }
 }
 
-/// Who comes with a token, and what the token says; an empty token is none. `now_s` is the time in seconds since 1970.
+/// The principal and the claims of a token; an empty token is none. `now_s` is the time in seconds since 1970.
 ///
 /// # Errors
 /// [`TokenError`], also when a token is needed and there is none.

@@ -1,4 +1,4 @@
-//! What a client is told when a subscription has begun, or has lost its place.
+//! Replies and pushes for a subscription that has begun, or has lost its place.
 
 use std::borrow::Cow;
 

@@ -25,7 +25,7 @@ use crate::problem::Problem;
 
 /// Maximum of calls and reads of one client that are under way; more get a temporary error.
 const MAX_UNDER_WAY: usize = 64;
-/// Replies are sent when so many bytes of them have gathered, or nothing more is to be done.
+/// Replies are sent when this many bytes of them have gathered, or no command is left.
 const REPLY_BYTES: usize = 32 * 1024;
 /// Errors within [`ERROR_WINDOW`] after which a connection is closed.
 const MAX_ERRORS: u32 = 200;

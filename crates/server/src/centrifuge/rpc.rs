@@ -158,7 +158,7 @@ impl Answer {
         }
     }
 
-    /// Likewise.
+    /// Answers an action on an order.
     fn changed(self, outcome: Result<Changed, CommandError>) {
         match outcome {
             Ok(changed) => self.read(changed.order.id, Shown::Whole),
@@ -222,7 +222,7 @@ async fn read(app: &App, principal: &Principal, query: Query, data: &[u8]) -> Re
 
 fn orders_of(principal: &Principal, arguments: &CallRequest<'_>, limit: usize) -> Result<OrderQuery, Problem> {
     let asked = arguments.customer_id.as_deref().map(CustomerId::from);
-    // A customer who names nobody asks for their own.
+    // A customer who names no customer asks for their own orders.
     let customer_id = asked.or_else(|| principal.customer_id().cloned().map(CustomerId::from));
     let resource = customer_id.as_deref().map_or(Resource::AllOrders, Resource::OrdersOf);
     if !may(principal, Right::ListOrders, resource) {

@@ -10,10 +10,10 @@ use ordercast_protocol::channel::Channel;
 use crate::access::tokens::ChannelOptions;
 use crate::channels::Namespace;
 
-/// Up to so many subscriptions the list grows by one at a time.
+/// Up to this number of subscriptions the list grows by one at a time.
 const FEW: usize = 4;
 
-/// Who waits to hear that a subscription has begun.
+/// The command that waits for the beginning of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// The command with this id; `or_error` when it wants an error in place of a hole.
@@ -44,7 +44,7 @@ pub(super) struct Wish {
 /// A subscription, from the asking on.
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
-    /// Who waits for its beginning; nobody once it has begun.
+    /// The command that waits for its beginning; none once it has begun.
     pub(super) awaited: Option<Awaited>,
     /// What is not yet known to be allowed.
     pub(super) held: Option<Box<Wish>>,
@@ -98,7 +98,7 @@ impl Subscription {
         self.terms.as_ref().map(|terms| terms.info.clone()).unwrap_or_default()
     }
 
-    /// What the client is told with it.
+    /// The data that the client gets with it.
     pub(super) fn data(&self) -> Bytes {
         self.terms.as_ref().map(|terms| terms.data.clone()).unwrap_or_default()
     }

@@ -14,7 +14,7 @@ const EVERYWHERE: [ErrorCode; 3] = [ErrorCode::InvalidQuery, ErrorCode::Forbidde
 /// Errors of routes that ask for a role.
 const WITH_ROLE: [&str; 5] = ["Orders", "Catalogue", "Adjustments", "Work", "Queues"];
 
-/// The content type of what has another form than JSON.
+/// The content type of a body that is not JSON.
 const BINARY: &str = "application/octet-stream";
 
 /// Every operation, in the order of the documentation.

@@ -1,4 +1,4 @@
-//! What a route is told by: the row of one operation.
+//! One operation: the row that describes a route.
 
 use ordercast_protocol::error::ErrorCode;
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ impl Operation {
         self
     }
 
-    /// Adds the errors of what goes through the queue of commands.
+    /// Adds the errors of a route whose command goes through the intake.
     pub(super) fn commands(self) -> Self {
         self.fails(&[ErrorCode::TooManyRequests, ErrorCode::Overloaded, ErrorCode::Unavailable])
     }

@@ -52,7 +52,7 @@ pub(super) fn about(mut schema: Value, description: &str) -> Value {
     schema
 }
 
-/// Text of at most so many bytes. Schemas count characters, of which there are at most as many.
+/// Text with a maximum number of bytes. Schemas count characters, which are never more than the bytes.
 pub(super) fn text(most: usize) -> Value {
     json!({"type": "string", "maxLength": most})
 }

@@ -18,7 +18,7 @@ pub(crate) struct Admission<T> {
 }
 
 impl<T> Admission<T> {
-    /// Lets so many begin a second.
+    /// Maximum number of handshakes that begin in a second.
     pub(crate) fn new(per_s: u32, now: Instant) -> Self {
         Self { waiting: VecDeque::new(), interval: Duration::from_secs(1) / per_s.max(1), next: now }
     }

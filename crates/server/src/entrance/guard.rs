@@ -1,6 +1,6 @@
 //! Who may ask from where.
 //!
-//! Open mode has no users: whoever reaches the server is its administrator, so it listens on loopback only.
+//! Open mode has no users: every client that reaches the server is its administrator, so it listens on loopback only.
 //! A browser on the same machine reaches loopback too, on behalf of any page. Two checks keep foreign pages
 //! out: the host must be this machine's own name for itself (a foreign name that resolves here is an attack,
 //! DNS rebinding), and an `Origin` must be the server's own or one that the settings list, exactly.

@@ -29,7 +29,7 @@ use crate::upgrade::begun::Begun;
 const HTTP_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Serves until `stop` is ready; then it stops accepting, lets requests under way finish, drains the hub, and
-/// stops the engine: whatever was acknowledged is durable, and clients are told to come back.
+/// stops the engine: everything that was acknowledged is durable, and clients get a close code that makes them reconnect.
 ///
 /// # Errors
 /// When the system gives no thread to accept connections; then nothing was served, and all is stopped as above.

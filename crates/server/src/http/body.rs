@@ -50,8 +50,8 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, detail))
 }
 
-/// The client's key; a wrong one is told as an error of `invalid`. A header without a value is one of them: a client that
-/// sends it means to be protected.
+/// The client's key; a malformed one is an error with the code `invalid`. A header without a value is malformed: a client
+/// that sends it means to be protected.
 pub(crate) fn idempotency_key(headers: &HeaderMap, invalid: ErrorCode) -> Result<Option<Arc<str>>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = keys.next() else { return Ok(None) };

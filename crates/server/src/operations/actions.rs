@@ -81,7 +81,8 @@ pub(crate) fn action_of(name: &str, asked: &ActionRequest<'_>) -> Result<Action,
     })
 }
 
-/// A field that belongs to another action is refused: whoever cancels `lines` would be surprised.
+/// A field that belongs to another action is refused: a client that sends `lines` with `cancel` expects something
+/// that does not happen.
 fn check_fields(name: ActionName, asked: &ActionRequest<'_>) -> Result<(), Problem> {
     let fields: [(&str, bool, &[ActionName]); 6] = [
         ("/lines", asked.lines.is_some(), &[ActionName::Fulfil, ActionName::Return]),

@@ -33,7 +33,7 @@ pub(crate) fn submit(app: &App, origin: &Origin, channel: &Channel, body: Bytes)
 }
 
 impl Submitted {
-    /// Where the publication is, once it is told or on disk.
+    /// The position of the publication, once it is delivered or durable.
     pub(crate) async fn position(self) -> Result<Position, Error> {
         match self {
             Self::Told(position) => Ok(position),
@@ -45,7 +45,7 @@ impl Submitted {
     }
 }
 
-/// Why something was not published, as clients are told.
+/// Why a publication was refused, in words for clients.
 pub(crate) fn error_of(error: &CommandError) -> Error {
     match error {
         CommandError::ClientFull | CommandError::Full => Error::TooManyRequests,

@@ -313,7 +313,7 @@ impl Answer {
         }
     }
 
-    /// Likewise.
+    /// Answers an action on an order.
     fn changed(self, outcome: Result<Changed, CommandError>) {
         match outcome {
             Ok(Changed { order, replayed }) => self.read(order.id, replayed),

@@ -37,7 +37,7 @@ const MAX_LOOKED_THROUGH: usize = 100_000;
 const PAGE: usize = 500;
 /// Orders that wait for their commit; the next are asked for when these are answered.
 const WINDOW: usize = 250;
-/// Ids that are told.
+/// Maximum number of ids in the answer.
 const MAX_IDS: usize = 20;
 /// How often an order is asked for again that found the server full, and after how long.
 const MAX_TRIES: u32 = 200;

@@ -71,7 +71,7 @@ pub struct ChannelOptions {
     /// The same as any bytes, in base64; it goes before `info`.
     #[serde(deserialize_with = "base64")]
     pub b64info: Bytes,
-    /// What the client is told with the subscription, as JSON.
+    /// Data that the client gets with the subscription, as JSON.
     #[serde(deserialize_with = "raw")]
     pub data: Bytes,
     /// The same as any bytes, in base64; it goes before `data`.
@@ -88,7 +88,7 @@ impl ChannelOptions {
         if self.b64info.is_empty() { &self.info } else { &self.b64info }
     }
 
-    /// What the client is told.
+    /// Data that the client gets.
     pub fn public_data(&self) -> &Bytes {
         if self.b64data.is_empty() { &self.data } else { &self.b64data }
     }
@@ -144,10 +144,10 @@ pub struct Overrides {
     /// Whether the subscription appears in the presence.
     #[serde(deserialize_with = "switch")]
     pub presence: Option<bool>,
-    /// Whether its coming and going is told.
+    /// Whether its joins and leaves are announced.
     #[serde(deserialize_with = "switch")]
     pub join_leave: Option<bool>,
-    /// Whether it is told of others' without asking.
+    /// Whether it gets the joins and leaves of others without asking.
     #[serde(deserialize_with = "switch")]
     pub force_push_join_leave: Option<bool>,
     /// Whether it can be resumed without asking.
