@@ -79,7 +79,7 @@ pub trait ChannelHistory: Send + Sync {
     /// What is kept above `after`.
     fn page(&self, after: u64, bounds: PageBounds) -> Page;
 
-    /// A part of what is kept.
+    /// A part of the kept publications.
     fn query(&self, query: HistoryQuery) -> History;
 
     /// Forgets what is kept; the offsets go on.

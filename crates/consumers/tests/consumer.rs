@@ -61,7 +61,7 @@ impl World {
         publish(&mut self.store.clone(), count);
     }
 
-    /// Leaves so many of the newest events.
+    /// Keeps this number of the newest events.
     fn trim(&self, max_events: u64) {
         let trim = Trim { log: Log::Publications, max_events: Some(max_events), before_ms: None, most: u64::MAX };
         let writes = LogWrites { trims: vec![trim], ..LogWrites::default() };

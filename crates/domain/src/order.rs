@@ -98,7 +98,7 @@ impl Timer {
     }
 }
 
-/// What of the queue an order is in.
+/// Where in the queue an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
     /// It waits for a worker.

@@ -34,7 +34,7 @@ impl Product {
     }
 }
 
-/// What of a product is to change; the rest stays.
+/// Fields of a product to change; the others stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductPatch {
     /// What it is called from now on.

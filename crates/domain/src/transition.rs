@@ -266,7 +266,7 @@ mod tests {
     fn nothing_leaves_a_terminal_status_and_every_status_is_reached() {
         for row in MOVES {
             assert!(!row.from.is_terminal() || row.from == row.to, "{row:?}");
-            // What is called off or refused holds nothing, and nothing else lets go of what it holds.
+            // Cancelled and rejected orders hold no stock, and no other status releases stock.
             let ends = matches!(row.to, Cancelled | Rejected);
             assert_eq!(row.stock == StockEffect::Released, ends, "{row:?}");
             assert!(row.action != Do::Claim || row.fences, "every claim has a token of its own");

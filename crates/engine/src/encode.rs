@@ -29,7 +29,7 @@ pub fn price(millionths: i64, currency: Currency) -> Decimal {
     Decimal { value: millionths, scale: PRICE_SCALE }.trimmed(currency.digits())
 }
 
-/// What of an order may be in an event.
+/// The fields of an order that an event may hold.
 pub fn summary(order: &Order) -> OrderSummary<'_> {
     let processing = order.worker.as_deref().zip(order.started_at_ms);
     OrderSummary {

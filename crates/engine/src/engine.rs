@@ -184,7 +184,7 @@ impl Engine {
         self.ask(origin, PutProducts { products }).await
     }
 
-    /// Changes what of a product is named; the answer is the product after it.
+    /// Changes the named fields of a product; the answer is the product after it.
     ///
     /// # Errors
     /// [`CommandError`].

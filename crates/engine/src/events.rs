@@ -42,11 +42,11 @@ impl Events {
 
     /// Adds an event of an order; `write` appends its body.
     pub(crate) fn of_order(&mut self, order: &Order, write: impl FnOnce(&mut Vec<u8>)) {
-        let topics = [
+        let topics = Topics::pair(
             Topic::new(TopicKind::Order, order.id.clone()),
             Topic::new(TopicKind::Customer, order.customer_id.clone()),
-        ];
-        self.encoded(Log::Orders, Some(order.seq), topics.into(), write);
+        );
+        self.encoded(Log::Orders, Some(order.seq), topics, write);
     }
 
     /// Adds an event of a log other than the orders'; `write` appends its body.

@@ -75,7 +75,7 @@ pub(crate) struct Shared {
     pub(crate) catalogue: CatalogueMirror,
     pub(crate) customers: CustomerKey,
     pub(crate) start: StartState,
-    /// Orders that are ready and in work as of the last outlook.
+    /// Orders that are ready and in work, by the last outlook.
     pub(crate) ready: AtomicUsize,
     pub(crate) active: AtomicUsize,
     /// Orders that workers in the process have.

@@ -78,7 +78,7 @@ impl Clocks {
         }
     }
 
-    /// Steady time as of the last look, in milliseconds.
+    /// Steady time at the last look, in milliseconds.
     pub(crate) fn steady_ms(&self) -> i64 {
         self.inner().steady.now_ms()
     }

@@ -165,7 +165,7 @@ pub struct HubStats {
     pub pages_read: u64,
     /// Pages read because the broker lost, delayed or reordered an announcement.
     pub repairs: u64,
-    /// Readers that were told of a gap because an event of a log is damaged.
+    /// Readers that got a gap because an event of a log is damaged.
     pub damaged_reads: u64,
     /// Announced commits that were not queued for a shard because too many bytes waited for it already; it
     /// reads them from the log.

@@ -20,7 +20,7 @@ pub(crate) struct Form {
     pub(crate) is_delta: bool,
     /// Frames by RFC 7692.
     pub(crate) is_compressed: bool,
-    /// Not told as things happen, but when it can take the newest.
+    /// Delivered not as events happen, but when the subscriber can take the newest.
     pub(crate) is_paced: bool,
 }
 

@@ -321,7 +321,7 @@ impl Hub {
     }
 
     /// Who is present in a channel: connections in order, at most `limit` of those after `after`, with the JSON
-    /// object that is told of each.
+    /// object that is delivered for each.
     pub fn presence(&self, channel: &str, limit: usize, after: Option<&str>) -> Vec<(Arc<str>, Bytes)> {
         self.inner.presence.list(channel, limit, after)
     }

@@ -57,7 +57,7 @@ impl MemoryChannel {
         }
     }
 
-    /// Has the shard notified of what is published from now on; gives where the channel stands.
+    /// Adds the shard as a listener for the publications from now on; gives the position of the channel.
     pub(crate) fn listen(&self, shard: usize, retention: Retention) -> Extent {
         let mut listeners = self.lock();
         *listeners |= 1 << shard;
@@ -89,12 +89,12 @@ impl MemoryChannel {
         self.history.page(after, PageBounds { events: limit.events, bytes: limit.bytes })
     }
 
-    /// Notes that publications do not wait for the shard; true when it must be told.
+    /// Notes that publications do not wait for the shard; true when it must be notified.
     pub(crate) fn fall_behind(&self, shard: usize) -> bool {
         self.behind.fetch_or(1 << shard, Ordering::AcqRel) & (1 << shard) == 0
     }
 
-    /// The shard reads what it was not told.
+    /// The shard reads the publications that it did not get.
     pub(crate) fn catch_up(&self, shard: usize) {
         self.behind.fetch_and(!(1 << shard), Ordering::AcqRel);
     }

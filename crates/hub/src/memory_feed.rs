@@ -89,7 +89,7 @@ impl MemoryFeed {
         Heard::Ready
     }
 
-    /// Takes over what the history has of what is missing.
+    /// Takes over the missing publications, as far as the history has them.
     pub(crate) fn repair(&mut self) -> Result<(), Gap> {
         let accepted = self.accepted();
         let everything = ordercast_store::log::PageLimit { events: usize::MAX, bytes: usize::MAX };

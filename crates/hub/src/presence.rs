@@ -1,6 +1,6 @@
 //! Presence: the members of each channel by connection, and the joins and leaves since the last delivery of them.
 //!
-//! Memory and time are linear in the members. What a client is told of comings and goings is gathered for
+//! Memory and time are linear in the members. Joins and leaves for a client are gathered for
 //! [`ANNOUNCE_INTERVAL`], so that a thousand who come at once are a few frames and not a thousand.
 
 use std::collections::{BTreeMap, HashMap};
@@ -250,12 +250,12 @@ impl PresenceTable {
         self.store.stats(channel)
     }
 
-    /// At most `limit` members whose connections come after `after` in order, with what is told of them.
+    /// At most `limit` members whose connections come after `after` in order, with their announced info.
     pub(crate) fn list(&self, channel: &str, limit: usize, after: Option<&str>) -> Vec<(Arc<str>, Bytes)> {
         self.store.list(channel, limit, after)
     }
 
-    /// Takes what is to be told now.
+    /// Takes the joins and leaves to deliver now.
     pub(crate) fn take_changes(&self) -> Vec<Changes> {
         let mut changed = self.changed();
         if changed.is_empty() {

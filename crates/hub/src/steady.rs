@@ -1,5 +1,5 @@
 //! The hub's steady clock: how old what memory channels keep is. It stands still while the server could not hear, so that
-//! nobody who comes back after that finds less than was promised.
+//! a client that reconnects after that finds at least what was promised.
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

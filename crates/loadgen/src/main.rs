@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a line; whoever reads may have seen enough, and the run goes on.
+/// Prints a line; the run goes on when the reader of the output has closed it.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
@@ -82,7 +82,7 @@ fn run(command: Command) -> Result<bool, LoadError> {
     }
 }
 
-/// Ends this process when whoever started it closes its standard input, or is gone.
+/// Ends this process when its parent closes its standard input, or is gone.
 fn end_with_stdin() {
     std::thread::spawn(|| {
         let mut byte = [0];

@@ -58,7 +58,7 @@ pub struct Ended {
 
 fn command(binary: &Path) -> Command {
     let mut command = Command::new(binary);
-    // Settings of whoever runs the test must not reach the server.
+    // Settings in the environment of this program must not reach the server.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("ORDERCAST_") || ["PORT", "WEBSOCKET_MAX_CONNECTIONS", "REDIS_URL"].contains(&&*text) {

@@ -13,7 +13,7 @@ use crate::json::{LogPosition, OrderList};
 use crate::measure::process::Process;
 use crate::server::Server;
 
-/// Connections that a server has room for beyond those of the load: requests, publishers, whoever looks on.
+/// Connections that a server can take beyond those of the load: requests, publishers, a person who watches.
 const SPARE_CONNECTIONS: usize = 200;
 /// How often is looked at a server that one waits for.
 const LOOK: Duration = Duration::from_millis(20);
@@ -97,7 +97,7 @@ pub fn parse_url(url: &str) -> Result<SocketAddr, LoadError> {
     }
 }
 
-/// Lets this process, and those it starts, have so many connections.
+/// Lets this process, and those it starts, have this number of connections.
 ///
 /// # Errors
 /// When the system allows fewer.
@@ -115,7 +115,7 @@ impl Target {
     /// Starts a private server, or takes the one that runs.
     ///
     /// # Errors
-    /// When it does not start, or there may not be so many connections.
+    /// When it does not start, or the limit of connections is too low.
     pub fn open(place: &Place, needs: Needs<'_>) -> Result<Self, LoadError> {
         allow_connections(needs.connections)?;
         let (binary, scratch) = match place {
@@ -152,7 +152,7 @@ impl Target {
         self.http()?.get("/ws/stats")
     }
 
-    /// Waits until no more than so many sockets and streams are open.
+    /// Waits until at most this number of sockets and streams are open.
     ///
     /// # Errors
     /// When `patience` is over.

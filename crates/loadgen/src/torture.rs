@@ -47,7 +47,7 @@ pub struct Torture {
 }
 
 impl Torture {
-    /// Runs all rounds; `progress` is told about each. The data of a store in which something was wrong is
+    /// Runs all rounds; `progress` gets a line about each. The data of a store in which something was wrong is
     /// kept, and the report says where.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ const ORDERS_A_ROUND: u64 = 20;
 const FROZEN_MS: (u64, u64) = (7_000, 9_000);
 /// Between two faults.
 const PAUSE_MS: (u64, u64) = (500, 1_500);
-/// One fault in so many is the server's.
+/// One fault out of this number is the server's.
 const SERVER_EVERY: u64 = 5;
 /// How long the last orders may take: a lease, a pause before the next attempt, and the work.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -101,7 +101,7 @@ struct Fleet<'a> {
 }
 
 impl Workers {
-    /// Runs all rounds; `progress` is told about each.
+    /// Runs all rounds; `progress` gets a line about each.
     ///
     /// # Errors
     /// When the server or a worker cannot be started, or the orders do not end.

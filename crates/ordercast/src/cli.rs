@@ -192,7 +192,7 @@ pub(crate) struct SendArgs {
     pub limit: Option<u64>,
 }
 
-/// Where a server listens unless told otherwise.
+/// The default address of a server.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
 /// What is in a file of orders.

@@ -2,7 +2,7 @@
 
 use crate::json::{Decimal, JsonWriter};
 
-/// What of an order may be in an event: no name, address or note.
+/// The fields of an order that an event may hold: no name, address or note.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderSummary<'a> {
     /// The order's id.

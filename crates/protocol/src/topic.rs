@@ -9,6 +9,7 @@
 //!
 //! Brokers, the hub and the stores need no change: they handle topics, not kinds.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Most topics of one event. Each is an entry of an index in the store and a lookup in every hub, so an event has few.
@@ -84,6 +85,15 @@ impl Default for Inner {
 }
 
 impl Topics {
+    /// The two topics of an event: what most events have, without the general way.
+    pub fn pair(one: Topic, other: Topic) -> Self {
+        match one.cmp(&other) {
+            Ordering::Less => Self(Inner::Inline([Some(one), Some(other)])),
+            Ordering::Greater => Self(Inner::Inline([Some(other), Some(one)])),
+            Ordering::Equal => Self(Inner::Inline([Some(one), None])),
+        }
+    }
+
     /// Adds a topic; one that is there already is not added twice.
     ///
     /// # Panics
@@ -163,6 +173,11 @@ mod tests {
             assert_eq!(forwards, twice);
             assert_eq!(forwards.iter().count(), count);
             assert!(forwards.iter().is_sorted());
+            if count == 2 {
+                assert_eq!(forwards, Topics::pair(topic(0), topic(1)));
+                assert_eq!(forwards, Topics::pair(topic(1), topic(0)));
+                assert_eq!(Topics::from(topic(0)), Topics::pair(topic(0), topic(0)));
+            }
             for n in 0..MAX_TOPICS {
                 assert_eq!(forwards.contains(&topic(n)), n < count, "{n} of {count}");
             }

@@ -259,7 +259,7 @@ impl App {
     }
 }
 
-/// Errors told to clients, by kind.
+/// Errors in answers to clients, by kind.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorCounts([AtomicU64; ErrorCode::ALL.len()]);
 

@@ -148,7 +148,7 @@ impl Life {
         self.noted_at = Instant::now();
     }
 
-    /// Why the database, which has so many events, cannot be the one that it remembers, in words.
+    /// Why the database, with its number of events, cannot be the one that it remembers, in words.
     fn doubt(&self, memory: Memory, events: u64) -> Option<String> {
         let is_same_file = FileId::at(&self.database).is_some_and(|id| id.is(memory.database));
         if !is_same_file {

@@ -11,7 +11,7 @@ use crate::{PAGE_BYTES, failed};
 /// Copies what the last run left in the WAL into the database and syncs it, before anyone reads it.
 ///
 /// After a failed sync, or a kill between write and sync, the kernel may still show frames that never reached the
-/// disk. Whoever was told of them, or whatever was appended behind them, would be lost with the power. Written
+/// disk. Commits that were acknowledged, or that were appended behind them, would be lost with the power. Written
 /// again and synced they are what they seem.
 pub(crate) fn settle(connection: &Connection) -> Result<(), StoreError> {
     let busy: i64 = connection
@@ -57,7 +57,7 @@ pub(crate) struct WalState {
 /// Has the WAL copied back into the database each time it has grown by so much, by a thread of its own, and lets it start
 /// over. The fewer copies, the more often a page that was written many times is copied once.
 ///
-/// The pages are counted by SQLite. What a commit writes cannot be told from its rows: ids and keys that are drawn at
+/// The pages are counted by SQLite. The rows of a commit do not show how much it writes: ids and keys that are drawn at
 /// random dirty a page each.
 pub(crate) struct WalBound {
     max_pages: i64,

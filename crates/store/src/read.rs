@@ -54,7 +54,7 @@ pub struct OrderPage {
     /// The cursor of the next page, if there may be one; also after a page that is not full, for a store may look
     /// through so many orders only at a time.
     pub next: Option<OrderSeq>,
-    /// The log of orders as of this page: the page and the events after it join without a hole.
+    /// The log of orders at the time of this page: the page and the events after it join without a hole.
     pub as_of: LogState,
 }
 
@@ -63,7 +63,7 @@ pub struct OrderPage {
 pub struct Catalogue {
     /// Products by rising SKU.
     pub products: Vec<Product>,
-    /// The log of products as of this list.
+    /// The log of products at the time of this list.
     pub as_of: LogState,
 }
 

@@ -54,7 +54,7 @@ export interface ActionRequest {
   action: string;
   /** JSON text. */
   body: string;
-  /** The version that whoever asks has seen. */
+  /** The version that the person has seen. */
   version: number;
   idempotencyKey: string;
 }

@@ -17,7 +17,7 @@ export interface Order {
   priority: number;
   customerId: string;
   itemCount: number;
-  /** Empty when the server told only the count (orders of more than 50 lines). */
+  /** Empty when the server sent only the count (orders of more than 50 lines). */
   lines: Line[];
   /** Kept as text when the server knows a status this page does not. */
   status: Status | (string & {});

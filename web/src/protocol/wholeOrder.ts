@@ -55,11 +55,11 @@ export interface WholeOrder extends Order {
   captured: number;
   refunded: number;
   ledger: GivenBack[];
-  /** Names of what who asks may do to it now. */
+  /** Names of the actions that the principal may take now. */
   allowed: string[];
 }
 
-/** Reads the answer of `GET /orders/{id}` and of whatever is done to an order. */
+/** Reads the answer of `GET /orders/{id}` and of each action on an order. */
 export function readWholeOrder(value: unknown): WholeOrder | null {
   const order = readOrder(value);
   if (!order || !isObject<wire.WholeOrder>(value)) return null;
@@ -85,7 +85,7 @@ export function readWholeOrder(value: unknown): WholeOrder | null {
   };
 }
 
-/** Lines keep their places, odd ones too: what is shipped is told by place. */
+/** Lines keep their places, odd ones too: shipped units refer to them by place. */
 function readGoods(order: Raw<wire.WholeOrder>): Goods[] {
   const goods = list(order, 'items').map((item): Goods => {
     const line = isObject<WireItem>(item) ? item : {};

@@ -70,7 +70,7 @@ pub(crate) enum Given {
     Gap(Gap),
 }
 
-/// Says what it is given, and then waits for a permit; fails as often as it is told to.
+/// Says what it is given, and then waits for a permit; fails as often as the test asks for.
 pub(crate) struct Teller {
     pub(crate) given: mpsc::Sender<Given>,
     pub(crate) permits: Arc<Semaphore>,

@@ -133,7 +133,7 @@ fn take(
         Action::Fulfil { .. } | Action::Refund { .. } | Action::Return { .. } => {}
     }
     if order.status == Status::Scheduled && matches!(request.action, Action::Hold { .. }) {
-        // Released, it queues up as of now and not as of a time that may be far away.
+        // When it is released, it queues up by the present time and not by a scheduled time that may be far away.
         order.sort_key += now_ms - order.due_at_ms.unwrap_or(now_ms);
     }
     let given_back = if row.from == Status::Completed && row.to == Status::Cancelled { left(&order) } else { 0 };

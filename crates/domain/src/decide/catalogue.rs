@@ -47,7 +47,7 @@ pub fn adjust(set: &mut WorkingSet, adjustment: &Adjustment, now_ms: i64) -> Res
     }
 }
 
-/// Changes what of a product is named. Returns whether anything changed.
+/// Changes the named fields of a product. Returns whether anything changed.
 ///
 /// # Errors
 /// [`Refusal::UnknownProduct`], or [`Refusal::Invalid`] when orders hold more than the new stock.

@@ -18,7 +18,7 @@ use crate::slab::{Key, Slab};
 /// Bodies delivered in one write: several commits that wait together are one run, up to about this many bytes.
 const MAX_RUN_BYTES: usize = 256 * 1024;
 
-/// A view, and what of a run belongs to it.
+/// A view, and the events of a run that belong to it.
 type ViewEvents<'a> = (&'a Group, Vec<(u64, &'a Bytes)>);
 
 /// Consecutive events on their way: `head` was delivered before, `last` is the last of them.

@@ -254,8 +254,8 @@ impl Shard {
         self.repair(channel.name());
     }
 
-    /// Takes over what a memory channel still has of what this shard missed. Subscribers for whom that does not
-    /// reach back far enough read a page, and get a gap.
+    /// Takes over the publications that this shard missed, as far as the memory channel has them. A subscriber that needs
+    /// older ones reads a page, and gets a gap.
     fn repair(&mut self, name: &str) {
         let Some(local) = self.index.memory.get_mut(name) else {
             return;

@@ -83,7 +83,7 @@ impl Cell {
     }
 }
 
-/// Loads a server over so many connections; what a window of it gave, and the orders accepted in all.
+/// Loads a server over this number of connections; gives the figures of a window of it, and the orders accepted in all.
 ///
 /// # Errors
 /// When the server fails or refuses an order.

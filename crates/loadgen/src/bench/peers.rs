@@ -83,7 +83,7 @@ impl Entrant {
 }
 
 impl Peers {
-    /// Measures all that are installed; `note` is told how it is getting on, and who is left out.
+    /// Measures all that are installed; `note` gets lines on the progress, and on peers that are left out.
     ///
     /// # Errors
     /// When a server that is installed cannot be started, or fails.

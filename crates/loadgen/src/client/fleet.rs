@@ -118,7 +118,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many members, none connected.
+    /// This number of members, none connected.
     ///
     /// # Errors
     /// When the kernel gives no poll.
@@ -212,7 +212,7 @@ impl Fleet {
     }
 
     /// Waits for something to happen, and passes on all that did. Only the members' reading is bounded by the turn:
-    /// whoever has more is read on in the next one.
+    /// a connection with more is read on in the next one.
     ///
     /// # Errors
     /// When the kernel refuses to poll, and whatever `on` says.

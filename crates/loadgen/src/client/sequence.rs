@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Most findings that are told in words; all are counted.
+/// Maximum number of findings that are printed; all are counted.
 const MOST_TOLD: usize = 10;
 
 /// What one subscriber has seen of a log: the last offset.

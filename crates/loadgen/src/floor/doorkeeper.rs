@@ -1,6 +1,6 @@
 //! The floor of storms: a program that lets everybody in and does nothing else.
 //!
-//! It accepts, answers the upgrade and the subscription with the same bytes for all, and forgets whoever leaves.
+//! It accepts, answers the upgrade and the subscription with the same bytes for all, and forgets each client that leaves.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
@@ -24,7 +24,7 @@ struct Guest {
     is_greeted: bool,
 }
 
-/// Runs until nothing happens any more; whoever started it ends it before. `ready` is told the port.
+/// Runs until nothing happens any more; its parent process ends it before that. `ready` gets the port.
 ///
 /// # Errors
 /// When the kernel gives no poll or no socket.

@@ -1,6 +1,6 @@
 //! The floor of deliveries: a program that holds sockets and does nothing but write the same bytes to each.
 //!
-//! It is told over one more connection what to write: two numbers of 32 bits, how many frames and how long their
+//! One more connection tells it what to write: two numbers of 32 bits, how many frames and how long their
 //! payload is. It answers nothing and reads nothing from those it writes to.
 
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes that it is asked to write to one socket at once.
 const MAX_WRITE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Runs until the connection that tells what to write is closed. `ready` is told the port.
+/// Runs until the connection that tells what to write is closed. `ready` gets the port.
 ///
 /// # Errors
 /// When a connection breaks, or nobody comes.

@@ -26,7 +26,7 @@ const ACT_MS: (u64, u64) = (20, 800);
 const PAUSE_MS: (u64, u64) = (1, 800);
 /// How long one does not read, in milliseconds: now and then longer than all buffers last.
 const DEAF_MS: (u64, u64) = (1, 2_500);
-/// Small queues, so that whoever stops reading is soon parked on the log.
+/// Small queues, so that a subscriber that stops reading is soon parked on the log.
 const SETTINGS: &str = "[websocket]\noutbox_bytes = 65536\n";
 /// Receive buffer of two subscribers in three: they are felt soon when they stop reading.
 const SMALL_RECEIVE_BYTES: usize = 8 * 1024;
@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(2);
 /// How long nothing may come at the end.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often the run is told about.
+/// How often progress is printed.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
 /// What is to be done.
@@ -177,7 +177,7 @@ impl Play {
         Ok(Self { crowd, subscribers, report: Report { subscribers: count, ..Report::default() } })
     }
 
-    /// Whoever's time has come does something; then all listen for a moment.
+    /// Each member whose time has come does something; then all listen for a moment.
     fn turn(&mut self) -> Result<(), LoadError> {
         let now = Instant::now();
         for index in 0..self.subscribers.len() {

@@ -252,7 +252,7 @@ impl Rig {
         report.parked_most = self.parked_most;
         let SocketStats { dropped, errors, parked_total, repairs, .. } = stats;
         (report.dropped, report.errors, report.parked_total, report.repairs) = (dropped, errors, parked_total, repairs);
-        // A server that stops says goodbye to whoever is there, and would wait for the answers.
+        // A server that stops sends close frames to all connections, and would wait for the answers.
         drop((self.crowd, self.publisher));
         self.target.close()
     }

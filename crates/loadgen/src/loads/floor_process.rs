@@ -20,7 +20,7 @@ pub struct FloorProcess {
 }
 
 impl FloorProcess {
-    /// Starts `program floor`, which writes to so many sockets.
+    /// Starts `program floor`, which writes to this number of sockets.
     ///
     /// # Errors
     /// When it does not start.

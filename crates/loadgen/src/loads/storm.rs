@@ -27,7 +27,7 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest wait for something to happen.
 const POLL: Duration = Duration::from_millis(5);
-/// Pause between rounds, in milliseconds, at the least and at the most: whoever is back hears something live.
+/// Pause between rounds, in milliseconds, minimum and maximum: a client that is back hears something live.
 const PAUSE_MS: (u64, u64) = (50, 400);
 /// Connections that send orders by the clock.
 const SENDERS: u64 = 4;

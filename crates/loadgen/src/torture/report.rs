@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::load::Sent;
 
-/// Most violations that are told in words; all are counted.
+/// Maximum number of violations that are printed; all are counted.
 const MOST_TOLD: usize = 20;
 
 /// Counts of what was done and of what was wrong.

@@ -10,12 +10,12 @@ use crate::failure::LoadError;
 use crate::http::Http;
 use crate::orders;
 
-/// Most findings that are told one by one.
+/// Maximum number of findings that are printed one by one.
 const MAX_TOLD: usize = 20;
 /// A dead or frozen worker's orders are in work again within this time.
 const RESCUE_BOUND_MS: i64 = 10_000;
 
-/// What a worker was told of an order.
+/// The answer that a worker got for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     worker: String,

@@ -88,7 +88,7 @@ impl Report {
         self.stop.is_none() && counts == [0; 3] && is_as_expected
     }
 
-    /// The values of `expected.json`: counts and sums of what was sent are those that the server stored.
+    /// The values of `expected.json`: the counts and sums of the input are those that the server stored.
     pub(super) fn actual(&self, currency: &str) -> Value {
         let mut actual = self.facts.as_ref().map(Facts::json).unwrap_or_default();
         let (mut invoices, mut amounts) = (Map::new(), Map::new());

@@ -1,4 +1,4 @@
-//! Counts and sums, of what a file holds and of what a server stored.
+//! Counts and sums of a file, and of what a server stored.
 
 use std::collections::BTreeMap;
 

@@ -37,7 +37,7 @@ pub struct PublicationBody<'a> {
     pub info: Option<&'a ClientInfo>,
     /// Marks of the publisher.
     pub tags: &'a BTreeMap<String, String>,
-    /// When, in milliseconds since 1970; 0 when that is not told.
+    /// When, in milliseconds since 1970; 0 when that is not known.
     pub time_ms: i64,
 }
 
@@ -100,7 +100,7 @@ pub struct PublicationRef<'a> {
     pub info: Option<ClientInfo>,
     /// Marks of the publisher.
     pub tags: BTreeMap<String, String>,
-    /// When, in milliseconds since 1970; 0 when that is not told.
+    /// When, in milliseconds since 1970; 0 when that is not known.
     pub time_ms: i64,
 }
 

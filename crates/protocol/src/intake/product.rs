@@ -60,7 +60,7 @@ pub fn parse_products(body: &[u8], most: usize) -> Result<Vec<ProductRequest<'_>
     fields.finish(products, ErrorCode::InvalidProduct)
 }
 
-/// What of a product a client wants changed.
+/// Fields of a product that a client wants to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductPatchRequest<'a> {
     /// Another name.

@@ -50,7 +50,7 @@ fn publish_durably(client: &Client, id: u32, channel: Channel, body: Bytes, conn
     client.app.engine.submit_publication(origin, channel.name, body, Box::new(answer));
 }
 
-/// Where it goes, and what is stored and told.
+/// The channel of a publication, and its body.
 fn publication(
     client: &Client,
     request: &PublishRequest,

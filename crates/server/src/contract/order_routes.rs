@@ -50,7 +50,7 @@ fn order_id(operation: Operation) -> Operation {
     operation.at("id", id(), "The order's id.").fails(&[ErrorCode::NotFound])
 }
 
-/// Orders: placed, looked for, and told.
+/// Orders: placing, finding, listing.
 pub(super) fn orders() -> Vec<Operation> {
     let place = Operation::new("post", "/orders", "placeOrder", ORDERS, "Place an order")
         .takes(named("OrderRequest"))
@@ -232,7 +232,7 @@ pub(super) fn work() -> Vec<Operation> {
     ]
 }
 
-/// What of bodies no schema tells.
+/// Rules of bodies that a schema cannot express.
 pub(super) fn bounds() -> String {
     format!("A body, and a line of a body of lines, has at most {MAX_BODY_BYTES} bytes.")
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 
 /// A publication on its way.
 pub(crate) enum Submitted {
-    /// It has been told.
+    /// It was delivered.
     Told(Position),
     /// It waits for its commit.
     Waiting(oneshot::Receiver<Result<Position, CommandError>>),

@@ -22,7 +22,7 @@ use crate::app::{App, BULK_ANSWER_UNIT};
 use crate::problem::Problem;
 
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Histograms of time are kept in microseconds and told in seconds.
+/// Histograms of time are kept in microseconds and exported in seconds.
 const MICROS: f64 = 1e-6;
 
 /// Reads everything there is to measure at the moment it is asked for.

@@ -105,7 +105,7 @@ pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: orders are taken and told.
+/// `GET /readyz`: orders are accepted and delivered.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.engine.failure().is_some() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n").into_response();

@@ -45,7 +45,7 @@ impl Begun {
         }
     }
 
-    /// The socket, and what of the bytes nobody has taken.
+    /// The socket, and the bytes that were read beyond the request.
     pub(crate) fn into_parts(self) -> (TcpStream, Bytes) {
         (self.stream, self.read)
     }

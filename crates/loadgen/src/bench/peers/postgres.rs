@@ -119,7 +119,7 @@ impl Drop for Postgres {
     }
 }
 
-/// Who it has to run as; `None` is whoever runs this.
+/// The user that it has to run as; `None` is the user of this program.
 fn user() -> Result<Option<Ids>, LoadError> {
     if !geteuid().is_root() {
         return Ok(None);
@@ -141,7 +141,7 @@ fn command(program: &Path, user: Option<Ids>) -> Command {
     let mut command = Command::new(program);
     // It may not look into the folder that this was started in.
     command.stdin(Stdio::null()).current_dir("/");
-    // Settings of whoever runs this must not reach it.
+    // Settings in the environment of this program must not reach it.
     std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")).for_each(|(name, _)| {
         command.env_remove(name);
     });

@@ -32,16 +32,16 @@ impl Phase {
 /// A figure of a round.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
-    /// Who.
+    /// The measured program.
     pub(super) name: &'static str,
-    /// Of what.
+    /// What was measured.
     pub(super) phase: Phase,
     /// Orders per second, and CPU of all server processes per order.
     pub(super) figure: Figure,
 }
 
 impl Reading {
-    /// Of so many orders in so long, for so much CPU.
+    /// The figures of a number of orders, the time and the CPU time that they took.
     pub(super) fn new(name: &'static str, phase: Phase, orders: u64, wall: Duration, cpu_s: f64) -> Self {
         let orders = orders.max(1) as f64;
         Self { name, phase, figure: Figure { cpu_us: cpu_s * 1e6 / orders, rate: orders / wall.as_secs_f64() } }

@@ -8,9 +8,9 @@ use super::reading::{Phase, Reading};
 
 /// What the names of ours begin with.
 const OWN: &str = "Ordercast";
-/// Added to the name of a peer whose plain way is told beside its fast one.
+/// Added to the name of a peer whose plain way is reported beside its fast one.
 const SINGLE: &str = ", a call each";
-/// What is told, in this order.
+/// The figures that are reported, in this order.
 const SECTIONS: [(Phase, &str); 3] =
     [(Phase::Accepted, "accepted"), (Phase::Drained, "drained"), (Phase::Through, "accepted → in work → completed")];
 
@@ -33,7 +33,7 @@ struct Cell {
 #[derive(Debug)]
 struct Row {
     name: String,
-    /// What it is told under.
+    /// Its heading.
     section: Phase,
     rate: Series,
     cpu_us: Series,

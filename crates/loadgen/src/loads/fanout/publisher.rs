@@ -20,7 +20,7 @@ const MAX_FRAME_BYTES: usize = 60 * 1024;
 
 /// Publishes messages that lead to one event each.
 pub trait Publish: Send {
-    /// Publishes so many at once, in one write.
+    /// Publishes this number at once, in one write.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -32,7 +32,7 @@ pub trait Publish: Send {
     /// When one is refused, or the connection breaks.
     fn confirm(&mut self) -> Result<(), LoadError>;
 
-    /// Changes the length of what is published by so many bytes, where that can be.
+    /// Changes the length of the publications by this number of bytes, where that is possible.
     fn lengthen(&mut self, _by: i64) {}
 }
 

@@ -17,7 +17,7 @@ pub struct Stuck {
     pub without: Histogram,
 }
 
-/// All pairs with so many messages under way.
+/// All pairs with one number of messages under way.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
     /// Messages under way at a time.
@@ -86,7 +86,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing yet, of a load with so many messages under way.
+    /// Nothing yet, of a load with this number of messages under way.
     pub fn new(load: &Fanout, pending: &[u32]) -> Self {
         let Fanout { subscribers, dialect, feed, is_compressed, .. } = load;
         let compressed = if *is_compressed { ", compressed" } else { "" };

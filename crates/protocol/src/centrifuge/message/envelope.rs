@@ -353,7 +353,7 @@ pub struct EmulationRequest {
     /// The node that has the session, from the reply to `connect`.
     #[prost(string, tag = "1")]
     pub node: String,
-    /// The session, likewise.
+    /// The session, from the reply to `connect`.
     #[prost(string, tag = "2")]
     pub session: String,
     /// A frame of commands in the session's encoding; in JSON a string that holds it.

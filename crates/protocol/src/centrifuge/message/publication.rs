@@ -54,7 +54,7 @@ pub struct Publication {
     #[prost(bool, tag = "8")]
     #[serde(skip_serializing_if = "is_default")]
     pub delta: bool,
-    /// When it was published, in milliseconds since 1970; 0 when not told.
+    /// When it was published, in milliseconds since 1970; 0 when not known.
     #[prost(int64, tag = "9")]
     #[serde(skip_serializing_if = "is_default")]
     pub time: i64,

@@ -79,7 +79,7 @@ pub struct SubscribeRequest {
     #[prost(bytes = "bytes", tag = "8")]
     #[serde(with = "raw_json", skip_serializing_if = "Bytes::is_empty")]
     pub data: Bytes,
-    /// Whether the client wishes to be told when it misses something.
+    /// Whether the client wants to learn when it has missed something.
     #[prost(bool, tag = "9")]
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub positioned: bool,
@@ -87,7 +87,7 @@ pub struct SubscribeRequest {
     #[prost(bool, tag = "10")]
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub recoverable: bool,
-    /// Whether it wishes to see who comes and goes.
+    /// Whether it wants joins and leaves.
     #[prost(bool, tag = "11")]
     #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub join_leave: bool,

@@ -43,7 +43,7 @@ pub struct ConnectionClaims {
     pub role: Option<Role>,
     /// Whose orders a customer may see, as an opaque id. Ours.
     pub customer_id: Option<String>,
-    /// The channel of a subscription's token, which must not open a connection: whoever may read one channel would read
+    /// The channel of a subscription's token, which must not open a connection: a client that may read one channel would read
     /// all that its user may.
     #[serde(deserialize_with = "any")]
     pub channel: Option<()>,

@@ -85,7 +85,7 @@ export function needsReason(action: string, status: string): boolean {
 /** Everything as typed. */
 export interface Form {
   action: Action;
-  /** The version that whoever fills it in has seen. */
+  /** The version that the person who fills it in has seen. */
   version: number;
   reason: string;
   until: string;

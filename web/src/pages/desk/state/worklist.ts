@@ -29,7 +29,7 @@ export const EMPTY_WORKLIST: Worklist = { rows: [], waiting: [], held: false, ne
 
 export type Matches = (order: Order) => boolean;
 
-/** Takes the first page: everything listed before goes, but what events have told of its orders stays. */
+/** Takes the first page: everything listed before goes, but changes from events to its orders stay. */
 export function applyFirst(list: Worklist, orders: readonly Order[], next: string | null, asOf: number): Worklist {
   const known = new Map([...list.rows.map(({ order }) => order), ...list.waiting].map((order) => [order.id, order]));
   const rows = orders.map((order) => ({ order: newer(known.get(order.id), order), left: false }));

@@ -4,7 +4,7 @@ import { actionsOf, type Action } from '../state/actions';
 import { ActionForm, focusField } from './ActionForm';
 import { afterRedraw } from './redraw';
 
-/** What is open to whoever looks, and what became of the last of it. */
+/** The actions that the person may take, and the result of the last one. */
 export function ActionBar({ order }: { order: WholeOrder }) {
   const actions = actionsOf(order.allowed);
   const begun = form.value;

@@ -91,7 +91,7 @@ function StatusChips() {
   );
 }
 
-/** Only of what waits for a person. */
+/** Only for orders that wait for a person. */
 function ChipCount({ status }: { status: string }) {
   const count = counts.value[status];
   if (!count || !COUNTED.some((name) => name === status) || count.orders === 0) return null;
