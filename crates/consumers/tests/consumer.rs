@@ -232,7 +232,7 @@ async fn what_retention_took_away_is_told() {
     running.stop().await;
     world.publish(6);
     world.trim(2);
-    // The gap is told again until the handler has accepted it.
+    // The gap is delivered again until the handler has accepted it.
     let (handler, mut given, _) = teller(PERMITS, 1);
     let running = world.start(settings("one"), handler);
     let gap = Given::Gap(Gap::Removed { after: 4, floor: 8 });
@@ -315,7 +315,7 @@ async fn a_panic_is_said() {
     assert!(matches!(running.ended().await, Ended::Failed(error) if error.contains("panic")));
 }
 
-/// The cursor outlives the process; a store that begins a new life is told as one.
+/// The cursor outlives the process; a store that begins a new life shows as a gap.
 #[tokio::test]
 async fn the_cursor_is_in_the_store() {
     let dir = tempfile::tempdir().unwrap();

@@ -28,7 +28,7 @@ pub(crate) struct Redacted {
 }
 
 impl Redacted {
-    /// What is known now; pages that are asked for now have everything up to it.
+    /// The redactions that are known now; pages that are asked for now have all of them.
     pub(crate) fn heard(&self) -> Heard {
         self.heard
     }

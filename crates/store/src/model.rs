@@ -165,7 +165,7 @@ impl WriteStore for ModelStore {
 }
 
 impl State {
-    /// What the keys name, and the time of what is stored.
+    /// The rows that the keys name, and the time for the rows to be written.
     fn load_now(&mut self, keys: &Keys, wall_ms: i64) -> (WorkingSet, i64) {
         let set = self.load(keys, wall_ms);
         (set, self.stamps.get_or_insert_with(|| StampClock::new(0)).read(wall_ms, Instant::now()))

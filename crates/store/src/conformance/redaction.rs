@@ -1,4 +1,4 @@
-//! Removing bodies of events: what is left of the event, and what is told.
+//! Removing bodies of events: the event that is left, and its announcement.
 
 use bytes::Bytes;
 use ordercast_protocol::channel::{Log, View};

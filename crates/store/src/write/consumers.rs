@@ -27,7 +27,7 @@ impl ConsumerWrites {
         changed.is_empty()
     }
 
-    /// Adds a consumer as it is now, in place of what it was earlier in the batch.
+    /// Adds a consumer in its present state, in place of its state from earlier in the batch.
     pub fn put(&mut self, consumer: Consumer) {
         match self.changed.iter_mut().find(|known| known.name == consumer.name) {
             Some(known) => *known = consumer,
