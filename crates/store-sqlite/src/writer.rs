@@ -59,6 +59,8 @@ pub struct SqliteWriter {
     cache: PageCache,
     /// What is to be done next, but for what is counted.
     outlook: Outlook,
+    /// Whether the outlook could not be read after the last batch.
+    is_outlook_stale: bool,
     batches: RecentBatches,
     customers: CustomerIndex,
     queue: Queue,
@@ -104,6 +106,7 @@ impl SqliteWriter {
             next_seq,
             wal: WalBound::new(options.wal_kib, Checkpointer::start(&lock.path)?),
             outlook,
+            is_outlook_stale: false,
             batches: RecentBatches::default(),
             customers,
             queue: Queue::new(options.ready),
@@ -162,7 +165,7 @@ impl SqliteWriter {
         let cuts = self.cuts(&writes.logs.trims)?;
         if writes.is_empty() && cuts.is_empty() {
             self.connection.prepare_cached("ROLLBACK")?.execute([])?;
-            let outlook = self.follow(looked, &writes, keys.outlook)?;
+            let outlook = self.follow(looked, &writes, keys.outlook);
             let (journal_bytes, journal_is_over) = (wal.bytes, wal.is_over);
             return Ok(Committed { outlook, journal_bytes, journal_is_over, ..Committed::default() });
         }
@@ -178,7 +181,7 @@ impl SqliteWriter {
         // In memory only after the commit: a batch that failed has counted nothing.
         let before = std::mem::replace(&mut self.logs, logs);
         self.next_seq += writes.orders.new.len() as u64;
-        let outlook = self.follow(looked, &writes, keys.outlook)?;
+        let outlook = self.follow(looked, &writes, keys.outlook);
         let heads = self.logs;
         self.life.note(|| heads.iter().map(|extent| extent.head).sum());
         let range = |log: Log| {
@@ -196,11 +199,31 @@ impl SqliteWriter {
         })
     }
 
-    /// Follows what a batch has found and written; gives the outlook after it.
-    fn follow(&mut self, looked: Looked, writes: &Writes, depth: OutlookDepth) -> rusqlite::Result<Outlook> {
+    /// Follows what a batch has found and written; gives the outlook after it. The batch is durable by now, so a failure here
+    /// must not look like one of the commit: the batch would be committed a second time.
+    fn follow(&mut self, looked: Looked, writes: &Writes, depth: OutlookDepth) -> Outlook {
         self.queue.follow(writes);
         self.outlook.has_products |= !writes.catalogue.products.is_empty();
+        let read = self.read_outlook(looked, writes, depth);
+        self.is_outlook_stale = read.is_err();
+        read.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the outlook could not be read after a commit");
+            self.queue.forget();
+            if !is_busy(&error) {
+                // What was committed stands; nothing is written after it.
+                self.broken = Some(failed(&error));
+            }
+            // The next batch looks again, at once.
+            Outlook { ready: 1, lifted_pauses: true, ..self.outlook }
+        })
+    }
+
+    fn read_outlook(&mut self, looked: Looked, writes: &Writes, depth: OutlookDepth) -> rusqlite::Result<Outlook> {
         outlook::follow(&mut self.outlook, &self.connection, looked, writes)?;
+        if self.is_outlook_stale {
+            let has_products = self.outlook.has_products;
+            self.outlook = Outlook { has_products, ..outlook::read(&self.connection)? };
+        }
         self.look(depth)
     }
 

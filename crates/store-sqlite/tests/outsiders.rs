@@ -8,7 +8,8 @@ use ordercast_protocol::channel::Log;
 use ordercast_protocol::topic::Topics;
 use ordercast_store::StoreError;
 use ordercast_store::conformance::{next_batch, wait};
-use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, LogWrites, WriteStore, Writes};
+use ordercast_store::log::ReadLogs;
+use ordercast_store::write::{CommitOutcome, Decider, EventInsert, Keys, LogWrites, OutlookDepth, WriteStore, Writes};
 use ordercast_store_sqlite::open::DATABASE_FILE;
 use ordercast_store_sqlite::{SqliteOptions, SqliteWriter, leave, open};
 use rusqlite::Connection;
@@ -17,7 +18,7 @@ struct OneEvent;
 
 impl Decider for OneEvent {
     fn keys(&self) -> Keys {
-        Keys::default()
+        Keys { outlook: OutlookDepth { ready: 5, ..OutlookDepth::default() }, ..Keys::default() }
     }
 
     fn decide(&mut self, _: WorkingSet, _: i64) -> Writes {
@@ -43,6 +44,20 @@ fn a_database_that_another_program_has_locked_can_be_tried_again() {
         let CommitOutcome::Committed(committed) = commit(&mut writer) else { panic!("it is free again") };
         assert_eq!(committed.logs[0].count, 1);
     }
+}
+
+/// What is read after a commit does not change what became of it: a batch that is durable is never committed again.
+#[test]
+fn a_commit_stands_when_what_is_to_be_done_cannot_be_read_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open(&SqliteOptions::new(dir.path())).unwrap();
+    let other = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+    // An event of a product needs no order; the outlook counts them.
+    other.execute_batch("ALTER TABLE orders RENAME TO elsewhere").unwrap();
+    assert!(matches!(commit(&mut writer), CommitOutcome::Committed(_)), "it is durable");
+    assert!(matches!(commit(&mut writer), CommitOutcome::Fatal(_)), "and nothing follows it");
+    let heads = wait(reader.log_states()).unwrap();
+    assert_eq!(heads.iter().map(|state| state.head).sum::<u64>(), 1, "once");
 }
 
 #[test]

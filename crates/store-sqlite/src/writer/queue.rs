@@ -21,12 +21,13 @@ use ready::ReadyOrders;
 pub(super) struct Queue {
     ready: ReadyOrders,
     in_work: OrdersInWork,
+    most_ready: usize,
 }
 
 impl Queue {
     /// Keeps about `ready` of the orders that are next to start.
     pub(super) fn new(ready: usize) -> Self {
-        Self { ready: ReadyOrders::new(ready), in_work: OrdersInWork::default() }
+        Self { ready: ReadyOrders::new(ready), in_work: OrdersInWork::default(), most_ready: ready }
     }
 
     /// Loads the orders that are next to start, and the pauses.
@@ -78,6 +79,11 @@ impl Queue {
     pub(super) fn count(&mut self, connection: &Connection, depth: OutlookDepth) -> rusqlite::Result<(usize, usize)> {
         let active = if depth.active > 0 { self.in_work.count(connection)? } else { 0 };
         Ok((self.ready.count(connection, depth.ready)?, active))
+    }
+
+    /// Forgets everything, after a read that failed half-way: it is read again when it is needed.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.most_ready);
     }
 
     /// Follows what a commit has written.
