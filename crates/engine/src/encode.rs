@@ -34,6 +34,7 @@ pub fn summary(order: &Order) -> OrderSummary<'_> {
     let processing = order.worker.as_deref().zip(order.started_at_ms);
     OrderSummary {
         id: &order.id,
+        number: order.seq,
         amount: amount(order.amount, order.currency),
         currency: order.currency.code(),
         customer_id: &order.customer_id,

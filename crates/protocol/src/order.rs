@@ -7,6 +7,8 @@ use crate::json::{Decimal, JsonWriter};
 pub struct OrderSummary<'a> {
     /// The order's id.
     pub id: &'a str,
+    /// Its short number: unique and rising, with gaps.
+    pub number: u64,
     /// Its amount in the currency's major unit.
     pub amount: Decimal,
     /// ISO 4217 code.
@@ -146,7 +148,7 @@ pub struct OrderDetails<'a> {
 pub fn write_order(summary: &OrderSummary<'_>, details: &OrderDetails<'_>, out: &mut Vec<u8>) {
     let mut json = JsonWriter::new(out);
     json.begin_object();
-    json.key("id").string(summary.id);
+    json.key("id").string(summary.id).key("number").integer(summary.number);
     json.key("amount").decimal(summary.amount);
     json.key("currency").string(summary.currency);
     json.key("items").begin_array();
@@ -228,7 +230,7 @@ fn write_extent(json: &mut JsonWriter<'_>, extent: &OrderExtent<'_>) {
 /// Writes the summary as the value of the key written last.
 pub fn write_summary(json: &mut JsonWriter<'_>, summary: &OrderSummary<'_>, lines: Option<&[LineView<'_>]>) {
     json.begin_object();
-    json.key("id").string(summary.id);
+    json.key("id").string(summary.id).key("number").integer(summary.number);
     json.key("amount").decimal(summary.amount);
     json.key("currency").string(summary.currency);
     json.key("priority").integer(summary.priority);

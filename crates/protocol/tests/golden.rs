@@ -28,6 +28,7 @@ fn check(name: &str, body: &[u8]) {
 fn summary() -> OrderSummary<'static> {
     OrderSummary {
         id: "order_123",
+        number: 1042,
         amount: Decimal { value: 9999, scale: 2 },
         currency: "USD",
         customer_id: "c_7f3a000000000000",

@@ -3,10 +3,11 @@
 use ordercast_domain::order::{Details, Order, OrderSeq};
 use ordercast_domain::status::Status;
 use ordercast_store::read::OrderQuery;
-use rusqlite::{Connection, OptionalExtension, Row};
+use ordercast_store::search::{MAX_DIRECT, OrderSearch};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::customers;
-use crate::rows::{self, DETAIL_COLUMNS, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
+use crate::rows::{self, DETAIL_COLUMNS, LINES_COLUMN, ORDER_COLUMN_COUNT, ORDER_COLUMNS};
 
 /// Orders looked through for one page where no index leads to those that are asked for: about 10 ms.
 const MAX_LOOKED_THROUGH: u64 = 20_000;
@@ -113,42 +114,128 @@ pub(crate) fn list_orders(
         (None, Some((Status::Active, _))) => &[Source::InWork],
         _ => &[Source::All],
     };
+    let direct = match &query.search {
+        Some(search) => direct_hits(connection, search, query.limit)?,
+        None => Vec::new(),
+    };
     let mut orders = Vec::new();
+    if query.before.is_none() {
+        read_direct(connection, query, &direct, &mut orders)?;
+    }
+    let direct_count = orders.len();
+    let page = Page { query, bounds: &bounds, direct: &direct };
     for source in sources {
         let left = query.limit - orders.len();
         if left > 0 {
-            read_orders(connection, query, &bounds, &sql_of(query, *source), left, &mut orders)?;
+            page.read(connection, &sql_of(query, *source), left, &mut orders)?;
         }
     }
-    let next = match orders.last() {
+    let next = match orders.get(direct_count..).and_then(<[_]>::last) {
         Some((order, _)) if orders.len() == query.limit => Some(order.seq),
+        // Nothing was looked for beside those that the number and the id lead to.
+        None if direct_count > 0 && direct_count == query.limit => Some(bounds.before.min(end(connection)?)),
         _ => bounds.next(),
     };
     Ok((orders, next))
 }
 
-fn read_orders(
+/// The orders that the number and the beginning of the id lead to, by rising number; none when they are more than a page or
+/// than [`MAX_DIRECT`], so that they are listed by age.
+fn direct_hits(connection: &Connection, search: &OrderSearch, limit: usize) -> rusqlite::Result<Vec<OrderSeq>> {
+    let most = MAX_DIRECT.min(limit);
+    let mut found = Vec::new();
+    if let Some(number) = search.number().filter(|&number| i64::try_from(number).is_ok()) {
+        let mut select = connection.prepare_cached("SELECT seq FROM orders WHERE seq = ?1")?;
+        found.extend(select.query_row([number], |row| row.get::<_, OrderSeq>(0)).optional()?);
+    }
+    if let Some(prefix) = search.id_prefix() {
+        // Ids are ASCII, so that nothing which begins so is above the prefix with a letter beyond ASCII.
+        let mut select =
+            connection.prepare_cached("SELECT seq FROM orders WHERE id >= ?1 AND id < ?1 || '\u{10ffff}' LIMIT ?2")?;
+        for seq in select.query_map(params![prefix, most + 1], |row| row.get(0))? {
+            found.push(seq?);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    if found.len() > most {
+        found.clear();
+    }
+    Ok(found)
+}
+
+fn read_direct(
     connection: &Connection,
     query: &OrderQuery,
-    bounds: &Bounds,
-    sql: &str,
-    limit: usize,
+    direct: &[OrderSeq],
     orders: &mut OrderRows,
 ) -> rusqlite::Result<()> {
-    let (from_ms, to_ms) = (query.from_ms.unwrap_or(i64::MIN), query.to_ms.unwrap_or(i64::MAX));
-    let Bounds { before, first, looked_to, first_segment } = bounds;
-    let customer_id = query.customer_id.as_deref();
-    let parameters = (before, limit, customer_id, looked_to, from_ms, to_ms, first, first_segment);
-    let mut select = connection.prepare_cached(sql)?;
-    for row in select.query_map(parameters, order_with_details)? {
-        orders.push(row?);
+    let sql = format!(
+        "SELECT {ORDER_COLUMNS}, {DETAIL_COLUMNS} FROM orders o JOIN order_details d ON d.seq = o.seq WHERE o.seq = ?1"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    for seq in direct.iter().rev() {
+        let row = select.query_row([seq], order_with_details)?;
+        if query.matches(&row.0) {
+            orders.push(row);
+        }
     }
     Ok(())
 }
 
+/// What a page looks for.
+struct Page<'a> {
+    query: &'a OrderQuery,
+    bounds: &'a Bounds,
+    /// What the first page lists before all others.
+    direct: &'a [OrderSeq],
+}
+
+impl Page<'_> {
+    fn read(&self, connection: &Connection, sql: &str, limit: usize, orders: &mut OrderRows) -> rusqlite::Result<()> {
+        let Self { query, bounds: Bounds { before, first, looked_to, first_segment }, .. } = self;
+        let (from_ms, to_ms) = (query.from_ms.unwrap_or(i64::MIN), query.to_ms.unwrap_or(i64::MAX));
+        let customer_id = query.customer_id.as_deref();
+        // SQLite does not know what a search finds.
+        let most_rows = if query.search.is_some() { i64::MAX } else { i64::try_from(limit).unwrap_or(i64::MAX) };
+        let parameters = (before, most_rows, customer_id, looked_to, from_ms, to_ms, first, first_segment);
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query(parameters)?;
+        let enough = orders.len() + limit;
+        while let Some(row) = rows.next()? {
+            if self.may_be_found(row)? {
+                let found = order_with_details(row)?;
+                if self.is_found(&found) {
+                    orders.push(found);
+                }
+            }
+            if orders.len() == enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The quick look, by a few columns.
+    fn may_be_found(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
+        let Some(search) = &self.query.search else { return Ok(true) };
+        let text = |at: usize| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
+        Ok(search.may_find(row.get(0)?, text(1)?, text(ORDER_COLUMN_COUNT)?, text(ORDER_COLUMN_COUNT + LINES_COLUMN)?))
+    }
+
+    fn is_found(&self, (order, details): &(Order, Details)) -> bool {
+        let Some(search) = &self.query.search else { return true };
+        self.direct.binary_search(&order.seq).is_err() && search.finds(order, details)
+    }
+}
+
 /// Whether only some of the orders are wanted to which the customer leads.
 fn is_partial(query: &OrderQuery) -> bool {
-    query.status.is_some() || query.priority.is_some() || query.from_ms.is_some() || query.to_ms.is_some()
+    query.status.is_some()
+        || query.priority.is_some()
+        || query.from_ms.is_some()
+        || query.to_ms.is_some()
+        || query.search.is_some()
 }
 
 /// Whether each order that is looked at is wanted, or few are looked at: without a filter, by the index of the statuses
@@ -158,7 +245,8 @@ fn is_led(query: &OrderQuery) -> bool {
     let is_active = query.status.is_some_and(|(status, _)| status == Status::Active);
     let is_frequent =
         query.status.is_some_and(|(status, _)| matches!(status, Pending | Completed | PartiallyFulfilled | Fulfilled));
-    let has_more = query.priority.is_some() || query.from_ms.is_some() || query.to_ms.is_some();
+    let has_more =
+        query.priority.is_some() || query.from_ms.is_some() || query.to_ms.is_some() || query.search.is_some();
     is_active || !(is_frequent || has_more)
 }
 
@@ -218,9 +306,14 @@ fn seq_at(connection: &Connection, at_ms: i64) -> rusqlite::Result<OrderSeq> {
 
 /// How far back a page looks that no index leads. Numbers have few gaps.
 fn looked_to(connection: &Connection, before: OrderSeq) -> rusqlite::Result<OrderSeq> {
+    Ok(before.min(end(connection)?).saturating_sub(MAX_LOOKED_THROUGH))
+}
+
+/// The number after the last one.
+fn end(connection: &Connection) -> rusqlite::Result<OrderSeq> {
     let last: Option<OrderSeq> =
         connection.prepare_cached("SELECT max(seq) FROM orders")?.query_row([], |row| row.get(0))?;
-    Ok(before.min(last.unwrap_or(0) + 1).saturating_sub(MAX_LOOKED_THROUGH))
+    Ok(last.unwrap_or(0) + 1)
 }
 
 /// How far back a page looks into the orders of a customer that are in the index.

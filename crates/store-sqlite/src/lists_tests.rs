@@ -102,6 +102,44 @@ fn a_page_looks_through_a_bounded_number_of_orders() {
     }
 }
 
+/// What an index leads to is found at once, however old; the rest page by page, and nothing twice.
+#[test]
+fn a_search_finds_by_index_and_by_looking_through() {
+    let connection = many_orders();
+    connection
+        .execute_batch(
+            "UPDATE order_details SET customer = 'Anna Smith' WHERE seq = 3; \
+             UPDATE order_details SET lines = '[[\"blue-cup\",1,null,0,false]]' WHERE seq = 40000; \
+             UPDATE orders SET id = 'Shop-9-XYZ' WHERE seq = 9;",
+        )
+        .unwrap();
+    let search = |text: &str, limit| OrderQuery { search: OrderSearch::new(text), limit, ..OrderQuery::default() };
+    let all = ORDERS.div_ceil(MAX_LOOKED_THROUGH);
+    for (text, found, pages) in [
+        ("anna", vec![3], all),
+        ("CUP", vec![40_000], all),
+        ("#9", vec![9], all),
+        ("Shop-9", vec![9], all),
+        ("-xyz", vec![9], all),
+        ("o40001", vec![40_001], all),
+        ("no such thing", vec![], all),
+    ] {
+        assert_eq!(follow(&connection, &search(text, 10)), (found, pages), "{text}");
+    }
+    let (orders, _) = list_orders(&connection, &search("#9", 10)).unwrap();
+    assert_eq!(orders.len(), 1, "on the first page, though 40,000 are newer");
+    let (found, _) = follow(&connection, &search("o4000", 3));
+    let expected: Vec<_> = [4_000, 40_000].into_iter().chain(40_001..=40_009).collect();
+    let mut sorted = found.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected, "each once: {found:?}");
+    let (found, _) = follow(&connection, &search("o400", 100));
+    assert_eq!(found.len(), 111, "more than go first, so all by age");
+    assert!(found.is_sorted_by(|one, next| one > next), "{found:?}");
+    let filtered = OrderQuery { status: Some((Status::Fulfilled, None)), ..search("o7", 10) };
+    assert_eq!(follow(&connection, &filtered).0, [7], "the other filters hold too");
+}
+
 #[test]
 fn orders_in_work_are_found_by_the_queue() {
     let mut connection = Connection::open_in_memory().unwrap();

@@ -134,6 +134,8 @@ pub(crate) fn order_params<R>(order: &Order, run: impl FnOnce(&[&dyn ToSql]) -> 
 
 /// The columns of details, in the order that [`details`] reads them.
 pub(crate) const DETAIL_COLUMNS: &str = "d.customer, d.address, d.notes, d.lines, d.charges, d.price_override";
+/// Which of [`DETAIL_COLUMNS`] has the lines, as JSON text.
+pub(crate) const LINES_COLUMN: usize = 3;
 
 /// Reads details from [`DETAIL_COLUMNS`], from column `at` on.
 pub(crate) fn details(row: &Row<'_>, at: usize) -> rusqlite::Result<Details> {

@@ -139,6 +139,7 @@ fn any_list() -> impl Strategy<Value = OrderQuery> {
             to_ms,
             before,
             limit,
+            search: None,
         })
 }
 

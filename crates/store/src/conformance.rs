@@ -19,6 +19,7 @@ use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 
 use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
 use crate::read::{OrderQuery, ReadStore};
+use crate::search::OrderSearch;
 use crate::write::{
     CatalogueKeys, CatalogueWrites, Committed, EventInsert, Keys, LogWrites, OrderInsert, OrderKeys, OrderWrites,
     QueueKeys, WorkKeys, WorkWrites, WriteStore, Writes,
@@ -60,6 +61,7 @@ pub fn check(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {
     serves_ready_orders_in_order(writer);
     reads_views_and_pages(reader);
     lists_orders(reader);
+    finds_orders(reader);
     publications::check(writer, reader);
     an_empty_batch_changes_nothing(writer, reader);
 }
@@ -365,6 +367,42 @@ fn lists_orders(reader: &dyn ReadStore) {
         let (ids, _, _) = list(OrderQuery { limit: 9, from_ms, to_ms, ..OrderQuery::default() });
         assert_eq!(ids.len(), count, "{from_ms:?} {to_ms:?}");
     }
+}
+
+fn finds_orders(reader: &dyn ReadStore) {
+    let number = |id: &str| wait(reader.order(id.into())).expect("readable").expect("there").0.seq;
+    let find = |text: &str, limit: usize, before| {
+        let search = OrderSearch::new(text);
+        assert!(search.is_some(), "a text to search for: {text:?}");
+        let page = wait(reader.orders(OrderQuery { search, limit, before, ..OrderQuery::default() }));
+        let page = page.expect("orders are readable");
+        let ids = page.orders.iter().map(|(order, _)| order.id.to_string()).collect::<Vec<_>>();
+        (ids, page.next)
+    };
+    let low = number("low");
+    for (text, found) in [
+        (format!("#{low}"), &["low"][..]),
+        ("#999999".to_owned(), &[]),
+        ("lo".to_owned(), &["low"]),
+        ("LOW".to_owned(), &["low"]),
+        ("IGH".to_owned(), &["high"]),
+        ("l".to_owned(), &["last", "low"]),
+        ("nobody and nothing".to_owned(), &[]),
+    ] {
+        assert_eq!(find(&text, 9, None).0, found, "{text}");
+    }
+    // What the text names goes first, and is not listed again by age.
+    let mut found = Vec::new();
+    let mut next = None;
+    for _ in 0..=ORDERS {
+        let (ids, more) = find("l", 1, next);
+        found.extend(ids);
+        next = more;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ["last", "low"], "page by page");
 }
 
 fn an_empty_batch_changes_nothing(writer: &mut dyn WriteStore, reader: &dyn ReadStore) {

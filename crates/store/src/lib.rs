@@ -21,6 +21,7 @@ pub mod conformance;
 pub mod log;
 pub mod model;
 pub mod read;
+pub mod search;
 pub mod verify;
 pub mod write;
 

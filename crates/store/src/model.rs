@@ -22,6 +22,7 @@ use crate::StoreError;
 use crate::clock::{StampClock, wall_now_ms};
 use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
 use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
+use crate::search::MAX_DIRECT;
 use crate::write::{
     BatchId, CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Outlook, OutlookDepth, OutlookFuture,
     RecentBatches, ResolveFuture, Resolved, WriteStore, Writes,
@@ -412,9 +413,23 @@ impl State {
 
     fn orders(&self, query: &OrderQuery) -> OrderPage {
         let below = ..query.before.unwrap_or(OrderSeq::MAX);
-        let matching = self.orders.range(below).rev().map(|(_, row)| row).filter(|(order, _)| query.matches(order));
-        let orders: Vec<_> = matching.take(query.limit).cloned().collect();
-        let next = orders.last().filter(|_| orders.len() == query.limit).map(|(order, _)| order.seq);
+        let matching = |row: &&(Order, Details)| query.matches(&row.0);
+        let is_direct = |row: &&(Order, Details)| {
+            query.search.as_ref().is_some_and(|search| search.is_direct(row.0.seq, &row.0.id))
+        };
+        let mut direct: Vec<_> = self.orders.values().rev().filter(is_direct).collect();
+        if direct.len() > MAX_DIRECT.min(query.limit) {
+            direct.clear();
+        }
+        let is_listed_first = |row: &(Order, Details)| direct.iter().any(|(order, _)| order.seq == row.0.seq);
+        let is_found = |row: &&(Order, Details)| {
+            query.search.as_ref().is_none_or(|search| search.finds(&row.0, &row.1) && !is_listed_first(row))
+        };
+        let by_age = self.orders.range(below).rev().map(|(_, row)| row).filter(matching).filter(is_found);
+        let first = direct.iter().copied().filter(matching).filter(|_| query.before.is_none());
+        let orders: Vec<_> = first.chain(by_age).take(query.limit).cloned().collect();
+        let last = orders.last().filter(|_| orders.len() == query.limit);
+        let next = last.map(|row| if is_listed_first(row) { self.orders.len() as OrderSeq + 1 } else { row.0.seq });
         OrderPage { orders, next, as_of: self.log_state(Log::Orders) }
     }
 }

@@ -10,6 +10,7 @@ use ordercast_domain::rules::Priority;
 use ordercast_domain::status::{Lane, Status};
 
 use crate::log::{LogState, ReadFuture, ReadLogs};
+use crate::search::OrderSearch;
 
 /// Which orders, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct OrderQuery {
     pub from_ms: Option<i64>,
     /// Only those accepted before this time, in milliseconds since 1970.
     pub to_ms: Option<i64>,
+    /// Only those that a text finds. Those that it names by number or by the beginning of the id come first.
+    pub search: Option<OrderSearch>,
     /// Only those accepted before this number: the cursor of the next page.
     pub before: Option<OrderSeq>,
     /// Most orders.
@@ -31,7 +34,7 @@ pub struct OrderQuery {
 }
 
 impl OrderQuery {
-    /// Whether an order is asked for, the cursor apart.
+    /// Whether an order is asked for, the cursor and the search apart.
     pub fn matches(&self, order: &Order) -> bool {
         let status = self
             .status

@@ -126,6 +126,8 @@ export interface Order {
   })[];
   last_error?: string;
   notes?: string;
+  /** Short, unique and rising, with gaps: what people call `#1042`. */
+  number: number;
   placed_at?: string;
   /** Why a price is not the catalogue's. */
   price_override?: string;
@@ -240,6 +242,8 @@ export interface OrderSummary {
     quantity: number;
     sku: string;
   }[];
+  /** Short, unique and rising, with gaps: what people call `#1042`. */
+  number: number;
   placed_at?: string;
   priority: 1 | 2 | 3;
   processing?: {
@@ -455,6 +459,8 @@ export interface WholeOrder {
     version: number;
   }[];
   notes?: string;
+  /** Short, unique and rising, with gaps: what people call `#1042`. */
+  number: number;
   placed_at?: string;
   /** Why a price is not the catalogue's. */
   price_override?: string;

@@ -4,11 +4,12 @@ use ordercast_domain::decide::MAX_REASON_BYTES;
 use ordercast_domain::transition::ActionName;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_BYTES, MAX_SKU_BYTES, MAX_TEXT_BYTES};
+use ordercast_store::search::MAX_SEARCH_BYTES;
 use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::orders::{action_request, actions, id, statuses};
-use super::schema::{about, answer, count, flag, instant, list, named, one_of, or_null, strict, string, text};
+use super::schema::{about, answer, count, filled, flag, instant, list, named, one_of, or_null, strict, string, text};
 use crate::operations::orders::{DEFAULT_PAGE, MAX_PAGE};
 use crate::resources::adjustments;
 
@@ -18,6 +19,9 @@ const ADJUSTMENTS: &str = "Adjustments";
 const WORK: &str = "Work";
 /// Content types of lines of JSON.
 const LINES: &[&str] = &["application/x-ndjson"];
+/// What the search of a list finds.
+const FINDS: &str = "A number such as `#1042`, the beginning or end of an id, a part of the customer's text or of a SKU, in \
+                     either case. Orders that it names by number or by the beginning of their id come first.";
 
 fn etag() -> Value {
     about(json!({"type": "string", "pattern": "^\"[0-9]+\"$"}), "The order's version in quotes, for `If-Match`.")
@@ -75,6 +79,7 @@ pub(super) fn orders() -> Vec<Operation> {
     let names: Vec<_> = statuses().into_iter().chain(["active"]).collect();
     let page = json!({"type": "integer", "enum": [1, 2, 3]});
     let look = Operation::new("get", "/orders", "listOrders", ORDERS, "List orders, the newest first")
+        .asks("q", filled(MAX_SEARCH_BYTES), FINDS)
         .asks("status", one_of(&names), "A status, or the lane of active orders.")
         .asks("priority", page, "1 high, 2 medium, 3 low.")
         .asks("customer_id", string(), "The opaque id.")

@@ -140,6 +140,7 @@ fn line() -> Value {
 fn summary_fields() -> Value {
     json!({
         "id": string(),
+        "number": about(count(), "Short, unique and rising, with gaps: what people call `#1042`."),
         "amount": money(),
         "currency": currency(),
         "customer_id": about(string(), "Opaque."),
@@ -161,8 +162,9 @@ fn summary_fields() -> Value {
     })
 }
 
-const SUMMARY: [&str; 11] = [
+const SUMMARY: [&str; 12] = [
     "id",
+    "number",
     "amount",
     "currency",
     "customer_id",

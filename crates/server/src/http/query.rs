@@ -17,7 +17,7 @@ const STRICT: [&str; 10] =
 const STRICT_PATHS: [&str; 2] = ["/ws/stats", "/readyz"];
 /// What may be asked of the routes that take parameters, all of them by GET. `*` stands for one part.
 const PARAMETERS: [(&str, &[&str]); 4] = [
-    ("/orders", &["status", "priority", "customer_id", "from", "to", "limit", "cursor"]),
+    ("/orders", &["q", "status", "priority", "customer_id", "from", "to", "limit", "cursor"]),
     ("/orders/*/events", &["after", "limit"]),
     ("/adjustments", &["limit", "cursor"]),
     ("/stats/history", &["seconds"]),

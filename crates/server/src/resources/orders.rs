@@ -17,6 +17,7 @@ use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
 use ordercast_protocol::json::parse_instant;
 use ordercast_store::read::OrderQuery;
+use ordercast_store::search::{MAX_SEARCH_BYTES, OrderSearch};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -101,6 +102,7 @@ pub(crate) async fn get(
 /// What `GET /orders` may ask for.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ListQuery {
+    q: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
     status: Option<String>,
@@ -119,6 +121,13 @@ fn page_limit(text: Option<&str>) -> Result<usize, Problem> {
 fn priority_of(text: &str) -> Result<Priority, Problem> {
     let priority = text.parse().ok().and_then(Priority::from_number);
     priority.ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "priority must be 1, 2 or 3"))
+}
+
+fn search_of(text: &str) -> Result<OrderSearch, Problem> {
+    OrderSearch::new(text).ok_or_else(|| {
+        let detail = format!("q must be a text to search for, of at most {MAX_SEARCH_BYTES} bytes");
+        Problem::new(ErrorCode::InvalidQuery, detail)
+    })
 }
 
 fn time_of(name: &str, text: &str) -> Result<i64, Problem> {
@@ -145,6 +154,7 @@ pub(crate) async fn list(
         customer_id: query.customer_id.as_deref().map(CustomerId::from),
         from_ms: query.from.as_deref().map(|text| time_of("from", text)).transpose()?,
         to_ms: query.to.as_deref().map(|text| time_of("to", text)).transpose()?,
+        search: query.q.as_deref().map(search_of).transpose()?,
         before,
         limit,
     };
