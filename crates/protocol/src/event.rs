@@ -203,8 +203,10 @@ pub struct StatsTick {
     pub accepted: u64,
     /// Orders completed since start.
     pub completed: u64,
-    /// Orders refused and commands failed since start.
+    /// Orders whose work failed, and requests that the server could not serve, since start.
     pub errors: u64,
+    /// Requests refused since start, because something was wrong with them.
+    pub refused: u64,
     /// Orders accepted in the last second.
     pub accepted_per_s: u64,
     /// Orders completed in the last second.
@@ -213,6 +215,8 @@ pub struct StatsTick {
     pub errors_per_s: u64,
     /// Sum of the amounts accepted since start, by currency.
     pub revenue: Vec<(String, Decimal)>,
+    /// What was accepted today; `None` until the server has read it from the store.
+    pub today: Option<TodayTick>,
     /// Orders that wait for a worker.
     pub queue_length: u64,
     /// Orders in work.
@@ -223,6 +227,34 @@ pub struct StatsTick {
     pub connections: u64,
     /// Median and 99th percentile of acceptance to completion over the last minute, in microseconds.
     pub latency_us: Option<(u64, u64)>,
+}
+
+/// What was accepted on the current day, also before the server started.
+#[derive(Clone, Debug)]
+pub struct TodayTick {
+    /// The date, such as `2026-03-01`, in the time zone of the settings.
+    pub date: String,
+    /// Orders accepted.
+    pub accepted: u64,
+    /// Sum of their amounts by currency.
+    pub revenue: Vec<(String, Decimal)>,
+}
+
+impl TodayTick {
+    /// Writes it as the value of the key written last.
+    pub fn write(&self, json: &mut JsonWriter<'_>) {
+        json.begin_object().key("date").string(&self.date).key("accepted").integer(self.accepted).key("revenue");
+        write_sums(json, &self.revenue);
+        json.end_object();
+    }
+}
+
+fn write_sums(json: &mut JsonWriter<'_>, sums: &[(String, Decimal)]) {
+    json.begin_object();
+    for (currency, sum) in sums {
+        json.key(currency).decimal(*sum);
+    }
+    json.end_object();
 }
 
 /// Appends the body of a tick.
@@ -236,6 +268,7 @@ pub fn write_stats_tick(tick: &StatsTick, out: &mut Vec<u8>) {
         ("accepted", tick.accepted),
         ("completed", tick.completed),
         ("errors", tick.errors),
+        ("refused", tick.refused),
         ("accepted_per_s", tick.accepted_per_s),
         ("completed_per_s", tick.completed_per_s),
         ("errors_per_s", tick.errors_per_s),
@@ -246,11 +279,12 @@ pub fn write_stats_tick(tick: &StatsTick, out: &mut Vec<u8>) {
     ] {
         json.key(name).integer(value);
     }
-    json.key("revenue").begin_object();
-    for (currency, sum) in &tick.revenue {
-        json.key(currency).decimal(*sum);
+    json.key("revenue");
+    write_sums(&mut json, &tick.revenue);
+    if let Some(today) = &tick.today {
+        json.key("today");
+        today.write(&mut json);
     }
-    json.end_object();
     json.key("latency_ms");
     match tick.latency_us {
         None => json.raw("null"),

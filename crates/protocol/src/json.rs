@@ -210,7 +210,7 @@ fn write_escaped(text: &str, out: &mut Vec<u8>) {
 pub fn write_instant(unix_ms: i64, out: &mut Vec<u8>) {
     let at = Timestamp::from_millisecond(unix_ms).unwrap_or(if unix_ms < 0 { Timestamp::MIN } else { Timestamp::MAX });
     // Writing into a Vec cannot fail.
-    let _ = std::io::Write::write_fmt(out, format_args!("{at}"));
+    let _ = std::io::Write::write_fmt(out, format_args!("{at:.3}"));
 }
 
 /// Reads an RFC 3339 instant as milliseconds since 1970; `None` when it is none.

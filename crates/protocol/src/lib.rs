@@ -25,5 +25,5 @@ pub mod order;
 pub mod position;
 pub mod redaction;
 pub mod redrive;
-mod schedule;
+pub mod schedule;
 pub mod topic;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ordercast_protocol::event::{
-    Actor, AdjustmentView, OrderEvent, ProductView, StatsTick, subject, write_adjustment_event, write_market_event,
-    write_order_event, write_stats_tick,
+    Actor, AdjustmentView, OrderEvent, ProductView, StatsTick, TodayTick, subject, write_adjustment_event,
+    write_market_event, write_order_event, write_stats_tick,
 };
 use ordercast_protocol::json::Decimal;
 use ordercast_protocol::order::{LineView, OrderSummary, Processing};
@@ -154,6 +154,11 @@ fn a_second_of_the_server() {
         timestamp: 1_705_314_600,
         accepted: 12,
         revenue: vec![("USD".to_owned(), Decimal { value: 123_456, scale: 2 })],
+        today: Some(TodayTick {
+            date: "2024-01-15".to_owned(),
+            accepted: 40,
+            revenue: vec![("USD".to_owned(), Decimal { value: 400_000, scale: 2 })],
+        }),
         latency_us: Some((1_200, 5_000)),
         ..StatsTick::default()
     };

@@ -4,6 +4,7 @@ pub(crate) mod body_capacity;
 pub(crate) mod published_keys;
 pub(crate) mod snapshot_pages;
 pub(crate) mod suggestions;
+pub(crate) mod today;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Bound;
@@ -27,6 +28,7 @@ use self::body_capacity::BodyCapacity;
 use self::published_keys::PublishedKeys;
 use self::snapshot_pages::{PAGE_BYTES, SnapshotPages};
 use self::suggestions::Suggestions;
+use self::today::Today;
 use crate::Problem;
 use crate::access::Access;
 use crate::channels::Channels;
@@ -70,6 +72,8 @@ pub struct ServerConfig {
     /// Most bytes of answers to bulk requests that wait for their clients, over all requests: many clients send everything
     /// before they read.
     pub bulk_answer_bytes: usize,
+    /// The IANA name of the time zone that days are counted in.
+    pub time_zone: String,
     /// Whether made-up orders are placed.
     pub demo: bool,
     /// Which channels there are.
@@ -94,6 +98,7 @@ impl Default for ServerConfig {
             max_http_connections: DEFAULT_HTTP_CONNECTIONS,
             body_bytes: DEFAULT_BODY_BYTES,
             bulk_answer_bytes: DEFAULT_BULK_ANSWER_BYTES,
+            time_zone: "UTC".to_owned(),
             demo: false,
             channels: Channels::default(),
             access: Access::default(),
@@ -148,6 +153,8 @@ pub struct App {
     pub config: ServerConfig,
     pub(crate) runtime: Handle,
     pub(crate) errors: ErrorCounts,
+    /// The figures of the day.
+    pub(crate) today: Today,
     /// Bodies of the last ticks, oldest first.
     pub(crate) ticks: Mutex<VecDeque<Bytes>>,
     /// Capacity for bodies that are on their way.
@@ -199,6 +206,7 @@ impl App {
             config,
             runtime: Handle::current(),
             errors: ErrorCounts::default(),
+            today: Today::default(),
             ticks: Mutex::default(),
             bodies,
             bulk_answers,
@@ -272,7 +280,18 @@ impl ErrorCounts {
         self.0[code as usize].load(Relaxed)
     }
 
-    pub(crate) fn total(&self) -> u64 {
-        ErrorCode::ALL.into_iter().map(|code| self.get(code)).sum()
+    /// Requests that the server could not serve: those of the 500s.
+    pub(crate) fn failures(&self) -> u64 {
+        ErrorCode::ALL.into_iter().filter(|&code| is_failure(code)).map(|code| self.get(code)).sum()
     }
+
+    /// Requests refused because something was wrong with them, by kind; kinds that did not occur are left out.
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = (ErrorCode, u64)> {
+        let counted = ErrorCode::ALL.into_iter().filter(|&code| !is_failure(code)).map(|code| (code, self.get(code)));
+        counted.filter(|&(_, count)| count > 0)
+    }
+}
+
+fn is_failure(code: ErrorCode) -> bool {
+    code.http_status() >= 500
 }

@@ -1,5 +1,6 @@
 //! Parts that requests and responses over HTTP share: bodies, parameters, answers.
 
+pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod parameters;
 pub(crate) mod query;

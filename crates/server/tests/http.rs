@@ -130,7 +130,10 @@ fn bad_bodies_and_bad_requests_are_told_apart() {
     check(&server.client().get("/ws"), 400, "invalid-query");
     let metrics = server.client().get("/metrics").text();
     assert!(metrics.contains("errors_total{reason=\"malformed-json\"} 3"), "{metrics}");
-    assert_eq!(server.client().get("/stats").json()["total_processed"], 0);
+    let stats = server.client().get("/stats").json();
+    assert_eq!((&stats["total_processed"], &stats["error_count"]), (&json!(0), &json!(0)), "refused is not failed");
+    assert_eq!(stats["refused"]["malformed-json"], 3, "{stats}");
+    assert!(stats["uptime_seconds"].is_u64(), "{stats}");
 }
 
 #[test]
@@ -387,4 +390,31 @@ fn the_type_of_a_problem_leads_to_its_page() {
     let list = client.get("/docs/errors").text();
     assert!(list.contains("<a href=\"/docs/errors/stale-version\">"), "{list}");
     assert_eq!(client.get("/docs/errors/nothing").status, 404);
+}
+
+/// What was accepted on this day is told after a restart, with what is accepted since.
+#[test]
+fn the_figures_of_today_survive_a_restart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for run in 1..=3 {
+        let server = Server::start(dir.path(), |_| {});
+        let mut client = server.client();
+        for (id, currency) in [("a", "USD"), ("b", "EUR")] {
+            let body = order(|order| {
+                order["id"] = format!("{id}{run}").into();
+                order["currency"] = currency.into();
+            });
+            assert_eq!(client.post("/orders", &body).status, 201);
+        }
+        let today = loop {
+            let today = client.get("/stats").json()["today"].clone();
+            if today.is_object() {
+                break today;
+            }
+        };
+        let sum = [0.0, 99.99, 199.98, 299.97][run];
+        let expected = json!({"EUR": sum, "USD": sum});
+        assert_eq!(today["accepted"], 2 * run, "{today}");
+        assert_eq!(today["revenue"], expected, "{today}");
+    }
 }

@@ -220,10 +220,10 @@ fn scheduled_orders_wait_move_and_start_also_after_a_restart() {
         let server = Server::start(dir.path(), |_| {});
         let mut client = server.client();
         assert_eq!(place(&mut client, &later("far", far))["status"], "scheduled");
-        assert_eq!(place(&mut client, &later("now", far))["due_at"], "2099-01-01T00:00:00Z");
+        assert_eq!(place(&mut client, &later("now", far))["due_at"], "2099-01-01T00:00:00.000Z");
         let local = json!({"run_at": "2099-07-01T09:00:00", "time_zone": "Europe/Berlin"});
         let moved = act(&mut client, "far", "reschedule", &local);
-        assert_eq!(moved.json()["due_at"], "2099-07-01T07:00:00Z", "{}", moved.text());
+        assert_eq!(moved.json()["due_at"], "2099-07-01T07:00:00.000Z", "{}", moved.text());
         assert_eq!(act(&mut client, "now", "start", &json!({})).status, 200);
         until_status(&mut client, "now", "completed");
         place(&mut client, &later("soon", soon));

@@ -2,7 +2,7 @@
 
 use ordercast_domain::order::{Details, Order, OrderSeq};
 use ordercast_domain::status::Status;
-use ordercast_store::read::OrderQuery;
+use ordercast_store::read::{OrderQuery, OrderSum};
 use ordercast_store::search::{MAX_DIRECT, OrderSearch};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -283,6 +283,19 @@ fn sql_of(query: &OrderQuery, source: Source) -> String {
          ORDER BY {} LIMIT ?2",
         source.order()
     )
+}
+
+/// What was accepted at a time or later, up to a number, by rising currency.
+pub(crate) fn sum_orders(connection: &Connection, from_ms: i64, last: OrderSeq) -> rusqlite::Result<Vec<OrderSum>> {
+    let first = seq_at(connection, from_ms.saturating_sub(CLOCK_SLACK_MS))?;
+    let sql = "SELECT currency, count(*), sum(amount) FROM orders \
+               WHERE seq >= ?1 AND seq <= ?2 AND accepted_at_ms >= ?3 GROUP BY currency";
+    let sum =
+        |row: &Row<'_>| Ok(OrderSum { currency: rows::currency(row, 0)?, orders: row.get(1)?, amount: row.get(2)? });
+    let mut sums: Vec<OrderSum> =
+        connection.prepare_cached(sql)?.query_map((first, last, from_ms), sum)?.collect::<rusqlite::Result<_>>()?;
+    sums.sort_unstable_by_key(|sum| sum.currency);
+    Ok(sums)
 }
 
 /// The first order that was accepted at a time or later, found by halving: numbers rise with the time of acceptance,

@@ -11,12 +11,12 @@ use ordercast_protocol::channel::Log;
 use ordercast_protocol::position::Epoch;
 use ordercast_store::StoreError;
 use ordercast_store::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
-use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
+use ordercast_store::read::{Catalogue, OrderPage, OrderQuery, OrderSum, ReadStore, StartState};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use crate::failed;
-use crate::lists::{list_orders, order_with_details};
+use crate::lists::{list_orders, order_with_details, sum_orders};
 use crate::lock::DatabaseLock;
 use crate::pages::{log_state, read_page};
 use crate::questions::{Lane, Question, Questions};
@@ -170,6 +170,13 @@ impl ReadStore for SqliteReader {
             let transaction = connection.transaction()?;
             let (orders, next) = list_orders(&transaction, &query)?;
             Ok(Ok(OrderPage { orders, next, as_of: log_state(&transaction, Log::Orders, &epoch)? }))
+        })
+    }
+
+    fn order_sums(&self, from_ms: i64, last: OrderSeq) -> ReadFuture<'_, Vec<OrderSum>> {
+        self.ask(Lane::List, move |connection| {
+            let transaction = connection.transaction()?;
+            sum_orders(&transaction, from_ms, last).map(Ok)
         })
     }
 

@@ -262,7 +262,7 @@ pub(crate) fn adjustment_lines_json(lines: &[AdjustmentLine]) -> rusqlite::Resul
     serde_json::to_string(&rows).map_err(unwritable)
 }
 
-fn currency(row: &Row<'_>, at: usize) -> rusqlite::Result<Currency> {
+pub(crate) fn currency(row: &Row<'_>, at: usize) -> rusqlite::Result<Currency> {
     let code = row.get_ref(at)?.as_str()?;
     Currency::parse(code).ok_or_else(|| unknown(at, code))
 }

@@ -2,6 +2,7 @@
 //! store opened again, and [`check_retention`], [`check_steps`], [`check_topics`] and
 //! [`check_redaction`] on other empty ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use ordercast_protocol::channel::{Log, View};
 use ordercast_protocol::topic::{Topic, TopicKind, Topics};
 
 use crate::log::{PageLimit, PageQuery, Start, StoredEvent};
-use crate::read::{OrderQuery, ReadStore};
+use crate::read::{OrderQuery, OrderSum, ReadStore};
 use crate::search::OrderSearch;
 use crate::write::{
     CatalogueKeys, CatalogueWrites, Committed, EventInsert, Keys, LogWrites, OrderInsert, OrderKeys, OrderWrites,
@@ -367,6 +368,26 @@ fn lists_orders(reader: &dyn ReadStore) {
         let (ids, _, _) = list(OrderQuery { limit: 9, from_ms, to_ms, ..OrderQuery::default() });
         assert_eq!(ids.len(), count, "{from_ms:?} {to_ms:?}");
     }
+    sums_orders(reader, (first, last));
+}
+
+fn sums_orders(reader: &dyn ReadStore, (first_ms, last_ms): (i64, i64)) {
+    let all = wait(reader.orders(OrderQuery { limit: 9, ..OrderQuery::default() })).expect("readable").orders;
+    let sums = |from_ms, last| wait(reader.order_sums(from_ms, last)).expect("sums are readable");
+    let expected = |from_ms: i64, last: u64| {
+        let mut expected = BTreeMap::new();
+        for (order, _) in all.iter().filter(|(order, _)| order.seq <= last && order.accepted_at_ms >= from_ms) {
+            let (orders, amount) = expected.entry(order.currency).or_insert((0, 0));
+            (*orders, *amount) = (*orders + 1, *amount + order.amount);
+        }
+        let sum = |(currency, (orders, amount))| OrderSum { currency, orders, amount };
+        expected.into_iter().map(sum).collect::<Vec<_>>()
+    };
+    for (from_ms, last) in [(first_ms, ORDERS), (first_ms, 1), (last_ms, ORDERS), (last_ms + 1, ORDERS), (first_ms, 0)]
+    {
+        assert_eq!(sums(from_ms, last), expected(from_ms, last), "{from_ms} {last}");
+    }
+    assert_eq!(sums(first_ms, ORDERS).iter().map(|sum| sum.orders).sum::<u64>(), ORDERS);
 }
 
 fn finds_orders(reader: &dyn ReadStore) {

@@ -12,6 +12,7 @@ use ordercast_domain::consumer::Consumer;
 use ordercast_domain::decide::{ActionRecord, CatalogueSet, KeyRecord, OrderLines, OrderSet, WorkingSet};
 use ordercast_domain::ids::{LeaseId, OrderId, Sku};
 use ordercast_domain::lease::{Lease, WorkReport};
+use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq, Queue};
 use ordercast_domain::pause::{Parked, Pause, Scope};
 use ordercast_domain::product::Product;
@@ -21,7 +22,7 @@ use ordercast_protocol::position::Epoch;
 use crate::StoreError;
 use crate::clock::{StampClock, wall_now_ms};
 use crate::log::{LogPage, LogState, PageQuery, ReadFuture, ReadLogs};
-use crate::read::{Catalogue, OrderPage, OrderQuery, ReadStore, StartState};
+use crate::read::{Catalogue, OrderPage, OrderQuery, OrderSum, ReadStore, StartState};
 use crate::search::MAX_DIRECT;
 use crate::write::{
     BatchId, CommitFuture, CommitOutcome, Committed, Decider, Keys, LogRange, Outlook, OutlookDepth, OutlookFuture,
@@ -495,6 +496,20 @@ impl ReadStore for ModelStore {
     fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage> {
         let page = self.state().orders(&query);
         Box::pin(async move { Ok(page) })
+    }
+
+    fn order_sums(&self, from_ms: i64, last: OrderSeq) -> ReadFuture<'_, Vec<OrderSum>> {
+        let mut sums = BTreeMap::<Currency, OrderSum>::new();
+        for (order, _) in self.state().orders.range(..=last).map(|(_, row)| row) {
+            if order.accepted_at_ms >= from_ms {
+                let none = OrderSum { currency: order.currency, orders: 0, amount: 0 };
+                let sum = sums.entry(order.currency).or_insert(none);
+                sum.orders += 1;
+                sum.amount += order.amount;
+            }
+        }
+        let sums = sums.into_values().collect();
+        Box::pin(async move { Ok(sums) })
     }
 
     fn catalogue(&self) -> ReadFuture<'_, Catalogue> {

@@ -3,6 +3,7 @@
 use ordercast_domain::adjustment::Adjustment;
 use ordercast_domain::ids::{CustomerId, LeaseId, OrderId};
 use ordercast_domain::lease::Lease;
+use ordercast_domain::money::Currency;
 use ordercast_domain::order::{Details, Fulfilment, Order, OrderSeq};
 use ordercast_domain::pause::Pause;
 use ordercast_domain::product::Product;
@@ -61,6 +62,17 @@ pub struct OrderPage {
     pub as_of: LogState,
 }
 
+/// Accepted orders of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderSum {
+    /// Their currency.
+    pub currency: Currency,
+    /// How many they are.
+    pub orders: u64,
+    /// The sum of their amounts, in minor units.
+    pub amount: i64,
+}
+
 /// The whole catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
@@ -106,6 +118,10 @@ pub trait ReadStore: ReadLogs {
 
     /// A page of orders.
     fn orders(&self, query: OrderQuery) -> ReadFuture<'_, OrderPage>;
+
+    /// How many orders were accepted at a time (milliseconds since 1970) or later, up to a number, and the sum of their
+    /// amounts, by rising currency.
+    fn order_sums(&self, from_ms: i64, last: OrderSeq) -> ReadFuture<'_, Vec<OrderSum>>;
 
     /// The catalogue.
     fn catalogue(&self) -> ReadFuture<'_, Catalogue>;

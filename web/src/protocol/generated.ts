@@ -378,8 +378,16 @@ export interface Stats {
   commits: number;
   error_count: number;
   queue_length: number;
+  /** Requests refused because something was wrong with them, by kind. */
+  refused: Record<string, number>;
   replayed: number;
   success_count: number;
+  /** Also what was accepted before this start. */
+  today?: {
+    accepted: number;
+    date: string;
+    revenue: Record<string, number>;
+  };
   total_processed: number;
   unacknowledged: number;
   uptime_seconds: number;
@@ -403,8 +411,15 @@ export interface StatsTick {
     p99: number;
   } | null;
   queue_length: number;
+  refused: number;
   revenue: Record<string, number>;
   timestamp: number;
+  /** Also what was accepted before this start. */
+  today?: {
+    accepted: number;
+    date: string;
+    revenue: Record<string, number>;
+  };
   type: 'stats';
   v: number;
   workers: number;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ordercast_domain::money::Currency;
 use ordercast_domain::rules::{AmountLimits, Concurrency, Retries, Rules};
 use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
+use ordercast_protocol::schedule::is_time_zone;
 use ordercast_server::channels::Channels;
 
 use super::access;
@@ -292,6 +293,9 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let origins = setting("server.allowed_origins").environment("ORDERCAST_ALLOWED_ORIGINS");
     let allowed_origins = layers
         .read(origins, Vec::new(), |origins: &Vec<String>| origins.iter().try_for_each(|origin| check_origin(origin)));
+    let time_zone = layers.read(setting("server.time_zone"), "UTC".to_owned(), |zone: &String| {
+        if is_time_zone(zone) { Ok(()) } else { Err("name a time zone of IANA, such as \"Europe/Berlin\"".into()) }
+    });
     let echo = layers.read(setting("server.echo").flag("--echo"), false, |_| Ok(()));
     let drain = setting("server.drain_timeout_s");
     let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
@@ -309,6 +313,7 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let bulk_answer_bytes = size(answers);
     ServerSettings {
         allowed_origins,
+        time_zone,
         echo,
         drain_timeout,
         drain_spread,

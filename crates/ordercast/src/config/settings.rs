@@ -133,6 +133,8 @@ pub(crate) struct MemorySettings {
 pub(crate) struct ServerSettings {
     /// Origins of pages that may call the server, beside its own.
     pub allowed_origins: Vec<String>,
+    /// The IANA name of the time zone that days are counted in.
+    pub time_zone: String,
     /// Whether there is a route that sends back what it is sent.
     pub echo: bool,
     /// How long a graceful stop may take.

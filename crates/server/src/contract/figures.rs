@@ -172,10 +172,11 @@ pub(super) fn work(schemas: &mut Map<String, Value>) {
     ]);
 }
 
-const TICK: [&str; 10] = [
+const TICK: [&str; 11] = [
     "accepted",
     "completed",
     "errors",
+    "refused",
     "accepted_per_s",
     "completed_per_s",
     "errors_per_s",
@@ -184,6 +185,16 @@ const TICK: [&str; 10] = [
     "workers",
     "connections",
 ];
+
+fn sums() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": "number"}})
+}
+
+/// What was accepted today.
+fn today() -> Value {
+    let fields = json!({"date": string(), "accepted": count(), "revenue": sums()});
+    about(answer(&["date", "accepted", "revenue"], fields), "Also what was accepted before this start.")
+}
 
 /// One second of the server.
 pub(super) fn tick() -> Value {
@@ -196,7 +207,8 @@ pub(super) fn tick() -> Value {
         "type": one_of(&["stats"]),
         "v": count(),
         "timestamp": count(),
-        "revenue": {"type": "object", "additionalProperties": {"type": "number"}},
+        "revenue": sums(),
+        "today": today(),
         "latency_ms": latency,
     });
     let required: Vec<_> = TICK.into_iter().chain(["type", "v", "timestamp", "revenue", "latency_ms"]).collect();
@@ -216,8 +228,15 @@ pub(super) fn figures(schemas: &mut Map<String, Value>) {
         "unacknowledged",
         "commits",
     ];
-    let parts = json!({"average_process_time_ms": {"type": "number"}, "uptime_seconds": {"type": "number"}});
-    let stats_required: Vec<_> = whole.into_iter().chain(["average_process_time_ms", "uptime_seconds"]).collect();
+    let refused = json!({"type": "object", "additionalProperties": count()});
+    let parts = json!({
+        "average_process_time_ms": {"type": "number"},
+        "uptime_seconds": count(),
+        "refused": about(refused, "Requests refused because something was wrong with them, by kind."),
+        "today": today(),
+    });
+    let stats_required: Vec<_> =
+        whole.into_iter().chain(["average_process_time_ms", "uptime_seconds", "refused"]).collect();
     let sockets = [
         "active",
         "peak",

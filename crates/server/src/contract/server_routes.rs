@@ -18,7 +18,7 @@ const TEXT: &[&str] = &["text/plain"];
 const HTML: &[&str] = &["text/html"];
 const CSS: &[&str] = &["text/css"];
 const EVENTS: &[&str] = &["text/event-stream"];
-const OPEN_METRICS: &[&str] = &["application/openmetrics-text"];
+const METRICS: &[&str] = &["text/plain", "application/openmetrics-text"];
 const CENTRIFUGE: &[&str] = &["application/json", "application/octet-stream"];
 
 /// Streams; what they carry stands in the AsyncAPI document.
@@ -103,7 +103,12 @@ pub(super) fn figures() -> Vec<Operation> {
             "Figures.",
             named("SocketStats"),
         ),
-        get("/metrics", "getMetrics", "Figures for Prometheus").gives_as(200, "OpenMetrics.", OPEN_METRICS, string()),
+        get("/metrics", "getMetrics", "Figures for Prometheus").gives_as(
+            200,
+            "The text format, or OpenMetrics for those who prefer it.",
+            METRICS,
+            string(),
+        ),
     ]
 }
 

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::acceptor::{Acceptor, FIRST_BYTES, Fresh};
 pub use super::listener::{Listener, bind};
@@ -34,6 +34,7 @@ const HTTP_BUFFER_BYTES: usize = 16 * 1024;
 /// # Errors
 /// When the system gives no thread to accept connections; then nothing was served, and all is stopped as above.
 pub async fn serve(app: Arc<App>, listener: Listener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let today = begin_today(&app).await;
     let ticker = tokio::spawn(ticker::run(Arc::clone(&app)));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -49,10 +50,24 @@ pub async fn serve(app: Arc<App>, listener: Listener, stop: impl Future<Output =
         Err(error) => Err(error),
     };
     stop_parts(&app, &stopping, &mut connections).await;
-    ticker.abort();
-    // Cancelled, as it should be.
-    let _ = ticker.await;
+    for task in today.into_iter().chain([ticker]) {
+        task.abort();
+        // Cancelled, as it should be.
+        let _ = task.await;
+    }
     outcome
+}
+
+/// Begins to count the orders of the day before anybody is answered; those of earlier runs are read beside.
+async fn begin_today(app: &Arc<App>) -> Option<JoinHandle<()>> {
+    let begun = app.today.begin(app.engine.stats(), &*app.store, &app.config.time_zone).await;
+    let unread = begun.map_err(|error| tracing::warn!(%error, "the figures of today are not known")).ok()?;
+    let app = Arc::clone(app);
+    Some(tokio::spawn(async move {
+        if let Err(error) = app.today.read(&*app.store, unread).await {
+            tracing::warn!(%error, "the figures of today are not known");
+        }
+    }))
 }
 
 async fn answer_until(

@@ -1,4 +1,4 @@
-//! `GET /metrics`, in the OpenMetrics text format.
+//! `GET /metrics`, in the text format of Prometheus or in OpenMetrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use ordercast_engine::encode;
 use ordercast_engine::stats::Histogram;
 use ordercast_protocol::error::ErrorCode;
@@ -19,22 +20,55 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::app::{App, BULK_ANSWER_UNIT};
+use crate::http::accept;
 use crate::problem::Problem;
 
-const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text";
+const OPEN_METRICS_CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const TEXT: &str = "text/plain";
+const TEXT_CONTENT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What the names of all metrics begin with. They stand there without it too, as they were named first.
+const PREFIX: &str = "ordercast";
 /// Histograms of time are kept in microseconds and exported in seconds.
-const MICROS: f64 = 1e-6;
+const MICROS_PER_UNIT: u64 = 1_000_000;
 
-/// Reads everything there is to measure at the moment it is asked for.
-pub(crate) async fn serve(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+/// Reads everything there is to measure at the moment it is asked for; in OpenMetrics for those who prefer it.
+pub(crate) async fn serve(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Figures(app)));
-    let mut out = String::with_capacity(8 * 1024);
+    registry.register_collector(Box::new(Figures(Arc::clone(&app))));
+    registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(Figures(app)));
+    let mut out = String::with_capacity(32 * 1024);
     text::encode(&mut out, &registry)
         .map_err(|_| Problem::new(ErrorCode::Internal, "the metrics could not be written"))?;
+    let weight = |name| accept::weight(&headers, &ACCEPT, name).unwrap_or(0);
+    let is_open_metrics = weight(OPEN_METRICS) > 0 && weight(OPEN_METRICS) >= weight(TEXT);
+    let (out, content) = if is_open_metrics { (out, OPEN_METRICS_CONTENT) } else { (plain_text(&out), TEXT_CONTENT) };
     let mut response = Response::new(Body::from(out));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
     Ok(response)
+}
+
+/// OpenMetrics as the text format that was before it: there a counter's family has the name of its samples, and nothing
+/// marks the end.
+fn plain_text(open_metrics: &str) -> String {
+    let mut out = String::with_capacity(open_metrics.len() + 1024);
+    let mut lines = open_metrics.lines().peekable();
+    while let Some(line) = lines.next() {
+        let help = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' '));
+        let kind = lines.peek().and_then(|next| next.strip_prefix("# TYPE ")).and_then(|rest| rest.split_once(' '));
+        match (help, kind) {
+            (Some((name, text)), Some((_, "counter"))) => {
+                out.push_str(&format!("# HELP {name}_total {text}\n# TYPE {name}_total counter\n"));
+                lines.next();
+            }
+            _ if line == "# EOF" => {}
+            _ => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
 }
 
 struct Figures(Arc<App>);
@@ -74,7 +108,7 @@ impl Figures {
             count.encode(family.encode_family(&[("reason", code.name())])?)?;
         }
         let help = "From acceptance to completion.";
-        histogram(encoder, "order_processing_latency_seconds", help, &stats.latency_us, MICROS)
+        histogram(encoder, "order_processing_latency_seconds", help, &stats.latency_us, MICROS_PER_UNIT)
     }
 
     fn queue(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -104,8 +138,8 @@ impl Figures {
         ] {
             counter(encoder, name, help, value.load(Relaxed))?;
         }
-        histogram(encoder, "commit_sync_seconds", "Writing and syncing one commit.", &stats.sync_us, MICROS)?;
-        histogram(encoder, "commit_size_commands", "Commands in one commit.", &stats.batch_size, 1.0)
+        histogram(encoder, "commit_sync_seconds", "Writing and syncing one commit.", &stats.sync_us, MICROS_PER_UNIT)?;
+        histogram(encoder, "commit_size_commands", "Commands in one commit.", &stats.batch_size, 1)
     }
 
     fn bulk_answer_bytes(&self) -> usize {
@@ -205,12 +239,14 @@ fn histogram(
     name: &str,
     help: &str,
     histogram: &Histogram,
-    unit: f64,
+    per_unit: u64,
 ) -> fmt::Result {
     let (buckets, sum) = histogram.snapshot();
     let count = buckets.iter().map(|(_, count)| count).sum();
-    let bound = |bound: Option<u64>| bound.map_or(f64::MAX, |bound| bound as f64 * unit);
-    let buckets: Vec<_> = buckets.into_iter().map(|(at, count)| (bound(at), count)).collect();
+    // Divided, not multiplied by a fraction, so that a bound is the number that one would write.
+    let in_units = |value: u64| value as f64 / per_unit as f64;
+    let buckets: Vec<_> =
+        buckets.into_iter().map(|(bound, count)| (bound.map_or(f64::INFINITY, in_units), count)).collect();
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-    metric.encode_histogram::<NoLabelSet>(sum as f64 * unit, count, &buckets, None)
+    metric.encode_histogram::<NoLabelSet>(in_units(sum), count, &buckets, None)
 }

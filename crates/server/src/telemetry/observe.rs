@@ -15,29 +15,39 @@ use crate::app::App;
 use crate::http::parameters::{bad_query, number};
 use crate::http::response::json_response;
 use crate::problem::Problem;
-use crate::telemetry::ticker::MAX_TICKS;
+use crate::telemetry::ticker::{MAX_TICKS, today};
 
-/// `GET /stats`: this boot's figures. `error_count` is the orders whose work failed and the requests refused.
+/// `GET /stats`: this boot's figures. `error_count` is the orders whose work failed and the requests that the server could not
+/// serve (those of the 500s); requests refused stand apart, by kind.
 pub(crate) async fn stats(State(app): State<Arc<App>>) -> Response {
     let stats = app.engine.stats();
     let (completed, failed) = (stats.completed.load(Relaxed), stats.failed.load(Relaxed));
-    let processed = completed + failed;
+    let errors = failed + app.errors.failures();
     let work_us = stats.work_us.load(Relaxed);
-    let average_us = work_us.checked_div(processed).unwrap_or(0);
+    let average_us = work_us.checked_div(completed + failed).unwrap_or(0);
     let mut out = Vec::with_capacity(256);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
-    json.key("total_processed").integer(processed);
+    json.key("total_processed").integer(completed + errors);
     json.key("success_count").integer(completed);
-    json.key("error_count").integer(failed + app.errors.total());
+    json.key("error_count").integer(errors);
     json.key("average_process_time_ms").decimal(thousandths(average_us));
     json.key("active_workers").integer(stats.active.load(Relaxed));
     json.key("queue_length").integer(stats.ready.load(Relaxed));
-    json.key("uptime_seconds").decimal(thousandths((stats.uptime_s() * 1000.0) as u64));
+    json.key("uptime_seconds").integer(stats.uptime_s() as u64);
     json.key("accepted").integer(stats.accepted.load(Relaxed));
     json.key("replayed").integer(stats.replayed.load(Relaxed));
     json.key("unacknowledged").integer(stats.waiting.load(Relaxed));
     json.key("commits").integer(stats.commits.load(Relaxed));
+    json.key("refused").begin_object();
+    for (code, count) in app.errors.refusals() {
+        json.key(code.name()).integer(count);
+    }
+    json.end_object();
+    if let Some(today) = today(&app) {
+        json.key("today");
+        today.write(&mut json);
+    }
     json.end_object();
     json_response(out)
 }
