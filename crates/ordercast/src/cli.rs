@@ -139,6 +139,9 @@ pub(crate) struct SettingFlags {
     /// What made-up orders are drawn from [default: 1]
     #[arg(long, value_name = "N")]
     pub demo_seed: Option<String>,
+    /// Answer requests that come through a proxy, though nobody signs in: everyone who reaches the proxy is the administrator
+    #[arg(long)]
+    pub insecure_open: bool,
     /// Send back what comes to GET /echo, for conformance suites
     #[arg(long)]
     pub echo: bool,

@@ -154,6 +154,7 @@ async fn start_parts(
         max_http_connections: settings.server.max_http_connections,
         body_bytes: settings.server.body_bytes,
         bulk_answer_bytes: settings.server.bulk_answer_bytes,
+        proxy: settings.server.proxy.clone(),
         time_zone: settings.server.time_zone.clone(),
         demo: settings.demo.is_enabled,
         channels: settings.channels.clone(),

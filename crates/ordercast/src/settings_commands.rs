@@ -48,6 +48,7 @@ fn refuse_what_is_not_built(flags: &SettingFlags) -> Result<(), Failure> {
 fn words(flags: &SettingFlags) -> Vec<(&'static str, String)> {
     let demo = flags.demo.then(|| "true".to_owned());
     let echo = flags.echo.then(|| "true".to_owned());
+    let insecure_open = flags.insecure_open.then(|| "true".to_owned());
     [
         ("--listen", &flags.listen),
         ("--data-dir", &flags.data_dir),
@@ -60,6 +61,7 @@ fn words(flags: &SettingFlags) -> Vec<(&'static str, String)> {
         ("--demo-rate", &flags.demo_rate),
         ("--demo-seed", &flags.demo_seed),
         ("--echo", &echo),
+        ("--insecure-open", &insecure_open),
         ("--log", &flags.log),
     ]
     .into_iter()

@@ -1,6 +1,7 @@
 //! What every entrance shares.
 
 pub(crate) mod body_capacity;
+pub mod proxy;
 pub(crate) mod published_keys;
 pub(crate) mod snapshot_pages;
 pub(crate) mod suggestions;
@@ -25,6 +26,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use self::body_capacity::BodyCapacity;
+use self::proxy::ProxyConfig;
 use self::published_keys::PublishedKeys;
 use self::snapshot_pages::{PAGE_BYTES, SnapshotPages};
 use self::suggestions::Suggestions;
@@ -78,6 +80,8 @@ pub struct ServerConfig {
     pub demo: bool,
     /// Which channels there are.
     pub channels: Channels,
+    /// Proxies in front of the server, and its names there.
+    pub proxy: ProxyConfig,
     /// How clients are authenticated.
     pub access: Access,
     /// How Centrifuge clients are served.
@@ -101,6 +105,7 @@ impl Default for ServerConfig {
             time_zone: "UTC".to_owned(),
             demo: false,
             channels: Channels::default(),
+            proxy: ProxyConfig::default(),
             access: Access::default(),
             centrifuge: CentrifugeConfig::default(),
         }

@@ -13,14 +13,16 @@ mod queue_routes;
 mod schema;
 mod server_routes;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
+use crate::app::App;
 use crate::pages::error_pages::document;
 
 /// The parameters of queries by address, as the document has them.
@@ -35,9 +37,12 @@ pub(crate) fn query_parameters() -> Vec<(String, Vec<String>)> {
 }
 
 /// `GET /openapi.json`.
-pub(crate) async fn openapi() -> Response {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| text_of(&openapi::document()));
-    json(&TEXT)
+pub(crate) async fn openapi(State(app): State<Arc<App>>) -> Response {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| text_of(&openapi::document("")));
+    match &*app.config.proxy.base_path {
+        "" => json(&TEXT),
+        base_path => json(&text_of(&openapi::document(base_path))),
+    }
 }
 
 /// `GET /asyncapi.json`.
@@ -48,7 +53,7 @@ pub(crate) async fn asyncapi() -> Response {
 
 /// `GET /docs`.
 pub(crate) async fn routes() -> Response {
-    document("Routes", &page::routes())
+    document("./", "Routes", &page::routes())
 }
 
 fn text_of(document: &Value) -> Bytes {

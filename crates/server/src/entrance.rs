@@ -2,6 +2,8 @@
 
 pub(crate) mod acceptor;
 pub(crate) mod admission;
+pub(crate) mod base_path;
+pub(crate) mod cors;
 pub(crate) mod echo;
 pub(crate) mod front;
 pub(crate) mod guard;

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
+pub(crate) mod compression;
 pub(crate) mod parameters;
 pub(crate) mod query;
 pub(crate) mod response;

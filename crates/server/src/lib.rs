@@ -33,6 +33,7 @@ mod server_api;
 mod telemetry;
 mod upgrade;
 
+pub use app::proxy;
 pub use app::{App, CentrifugeConfig, ServerConfig};
 pub use entrance::serve;
 pub use problem::Problem;

@@ -152,12 +152,12 @@ impl Problem {
         Self::new(ErrorCode::Internal, "the store could not be read; the server's log says why")
     }
 
-    /// The body of the answer over HTTP.
-    pub fn to_json(&self) -> Vec<u8> {
+    /// The body of the answer over HTTP. `base_path` goes before the address of the page about the error.
+    pub fn to_json(&self, base_path: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
-        json.key("type").string(&format!("/docs/errors/{}", self.code.name()));
+        json.key("type").string(&format!("{base_path}/docs/errors/{}", self.code.name()));
         json.key("title").string(self.code.title());
         json.key("status").integer(self.code.http_status());
         json.key("detail").string(&self.detail);
@@ -201,7 +201,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.to_json()));
+        let mut response = Response::new(Body::from(self.to_json("")));
         *response.status_mut() =
             StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

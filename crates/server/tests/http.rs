@@ -388,7 +388,7 @@ fn the_type_of_a_problem_leads_to_its_page() {
     assert_eq!(page.status, 200);
     assert!(page.head.contains("text/html") && page.text().contains("<h1>The body is not valid JSON</h1>"));
     let list = client.get("/docs/errors").text();
-    assert!(list.contains("<a href=\"/docs/errors/stale-version\">"), "{list}");
+    assert!(list.contains("<a href=\"errors/stale-version\">"), "{list}");
     assert_eq!(client.get("/docs/errors/nothing").status, 404);
 }
 

@@ -77,6 +77,8 @@ export interface Emulation {
 }
 
 export interface Health {
+  /** `open`: whoever reaches the server is its administrator. */
+  access: 'open' | 'insecure-open' | 'token';
   demo: boolean;
   durability: string;
   failure?: string;

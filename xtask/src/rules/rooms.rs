@@ -63,7 +63,7 @@ const SERVER: [Room; 15] = [
     Room { name: "resources", may_import: &["app", "http", "operations", "problem", "upgrade"] },
     Room { name: "pages", may_import: &["http", "problem"] },
     Room { name: "telemetry", may_import: &["app", "http", "problem"] },
-    Room { name: "contract", may_import: &["centrifuge", "operations", "pages", "resources", "server_api", "telemetry"] },
+    Room { name: "contract", may_import: &["app", "centrifuge", "operations", "pages", "resources", "server_api", "telemetry"] },
     Room {
         name: "entrance",
         may_import: &[

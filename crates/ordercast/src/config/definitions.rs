@@ -11,6 +11,7 @@ use ordercast_domain::rules::{AmountLimits, Concurrency, Retries, Rules};
 use ordercast_protocol::limits::{MAX_CHANNELS, MAX_LINES, MAX_MESSAGE_BYTES};
 use ordercast_protocol::schedule::is_time_zone;
 use ordercast_server::channels::Channels;
+use ordercast_server::proxy::{Network, ProxyConfig};
 
 use super::access;
 use super::layers::{Layers, setting};
@@ -296,6 +297,7 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let time_zone = layers.read(setting("server.time_zone"), "UTC".to_owned(), |zone: &String| {
         if is_time_zone(zone) { Ok(()) } else { Err("name a time zone of IANA, such as \"Europe/Berlin\"".into()) }
     });
+    let proxy = proxy(layers);
     let echo = layers.read(setting("server.echo").flag("--echo"), false, |_| Ok(()));
     let drain = setting("server.drain_timeout_s");
     let drain_timeout = layers.read(drain, Duration::from_secs(10), between(Duration::ZERO, MAX_TIMEOUT));
@@ -313,6 +315,7 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
     let bulk_answer_bytes = size(answers);
     ServerSettings {
         allowed_origins,
+        proxy,
         time_zone,
         echo,
         drain_timeout,
@@ -322,6 +325,40 @@ fn server(layers: &mut Layers<'_>) -> ServerSettings {
         body_bytes,
         bulk_answer_bytes,
     }
+}
+
+fn proxy(layers: &mut Layers<'_>) -> ProxyConfig {
+    let base_path = setting("server.base_path").environment("ORDERCAST_BASE_PATH");
+    let base_path = layers.read(base_path, String::new(), |path: &String| check_base_path(path));
+    let hosts = setting("server.allowed_hosts").environment("ORDERCAST_ALLOWED_HOSTS");
+    let allowed_hosts =
+        layers.read(hosts, Vec::new(), |hosts: &Vec<String>| hosts.iter().try_for_each(|host| check_host(host)));
+    let trusted = setting("server.trusted_proxies").environment("ORDERCAST_TRUSTED_PROXIES");
+    let check = |networks: &Vec<String>| networks.iter().try_for_each(|text| text.parse::<Network>().map(|_| ()));
+    let trusted: Vec<String> = layers.read(trusted, Vec::new(), check);
+    let is_open_insecurely = layers.read(setting("server.insecure_open").flag("--insecure-open"), false, |_| Ok(()));
+    if is_open_insecurely {
+        layers.warn(
+            "server.insecure_open is set: requests that come through a proxy are answered, and everyone who reaches the \
+             proxy is the administrator. Let the proxy ask for a password",
+        );
+    }
+    let trusted = trusted.iter().filter_map(|text| text.parse().ok()).collect();
+    ProxyConfig { base_path: base_path.trim_end_matches('/').to_owned(), allowed_hosts, trusted, is_open_insecurely }
+}
+
+fn check_base_path(path: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let is_fine = path.is_empty() || (path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain));
+    if is_fine { Ok(()) } else { Err("write it as it stands in addresses, such as \"/shop\"".into()) }
+}
+
+/// A host is a name or an address, perhaps with a port.
+fn check_host(host: &str) -> Result<(), String> {
+    if host.is_empty() || host.contains(['/', '*', ' ', '@', ',']) {
+        return Err(format!("{host:?} is no host; write it as browsers send it, such as \"orders.shop.example\""));
+    }
+    Ok(())
 }
 
 /// An origin is a scheme, a host and perhaps a port (RFC 6454 §6.2), as browsers send it.

@@ -10,6 +10,7 @@ use ordercast_server::CentrifugeConfig;
 use ordercast_server::access::secret::Secret;
 use ordercast_server::access::tokens::TokenKeys;
 use ordercast_server::channels::Channels;
+use ordercast_server::proxy::ProxyConfig;
 
 /// Everything that can be set, checked. `docs/` and `ordercast config show` name the settings as in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +134,8 @@ pub(crate) struct MemorySettings {
 pub(crate) struct ServerSettings {
     /// Origins of pages that may call the server, beside its own.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front of the server.
+    pub proxy: ProxyConfig,
     /// The IANA name of the time zone that days are counted in.
     pub time_zone: String,
     /// Whether there is a route that sends back what it is sent.

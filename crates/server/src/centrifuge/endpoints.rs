@@ -8,11 +8,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use bytes::Bytes;
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL,
-    VARY,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri};
 use ordercast_hub::handler::ConnectionHandler;
@@ -123,7 +119,7 @@ fn open_stream(
     answer.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     answer.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(for_origin(app, headers, response))
+    Ok(response)
 }
 
 /// `POST /emulation`: commands of a stream's client.
@@ -143,29 +139,7 @@ pub(crate) async fn emulation(
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(for_origin(&app, &headers, response))
-}
-
-/// `OPTIONS` of the above: what a browser asks before it lets a page of another origin post.
-pub(crate) async fn preflight(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let answer = response.headers_mut();
-    answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
-    for_origin(&app, &headers, response)
-}
-
-/// Lets pages of the origins that the settings list read an answer.
-fn for_origin(app: &App, headers: &HeaderMap, mut response: Response) -> Response {
-    let answer = response.headers_mut();
-    answer.insert(VARY, HeaderValue::from_static("origin"));
-    let is_listed = |origin: &&HeaderValue| app.config.allowed_origins.iter().any(|listed| listed == *origin);
-    if let Some(origin) = headers.get(ORIGIN).filter(is_listed) {
-        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    }
-    response
+    Ok(response)
 }
 
 fn encoding(headers: &HeaderMap) -> Encoding {

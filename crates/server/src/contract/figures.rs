@@ -271,6 +271,7 @@ pub(super) fn figures(schemas: &mut Map<String, Value>) {
         "durability": string(),
         "version": string(),
         "demo": flag(),
+        "access": about(one_of(&["open", "insecure-open", "token"]), "`open`: whoever reaches the server is its administrator."),
         "failure": string(),
     });
     schemas.extend([
@@ -278,6 +279,9 @@ pub(super) fn figures(schemas: &mut Map<String, Value>) {
         ("StatsTick".to_owned(), tick()),
         ("StatsHistory".to_owned(), answer(&["ticks"], json!({"ticks": list(named("StatsTick"))}))),
         ("SocketStats".to_owned(), answer(&sockets_required, with(more, Value::Object(counts(&sockets))))),
-        ("Health".to_owned(), answer(&["status", "timestamp", "pool", "durability", "version", "demo"], health)),
+        (
+            "Health".to_owned(),
+            answer(&["status", "timestamp", "pool", "durability", "version", "demo", "access"], health),
+        ),
     ]);
 }

@@ -31,8 +31,8 @@ pub(super) fn operations() -> Vec<Operation> {
     all
 }
 
-/// The document.
-pub(super) fn document() -> Value {
+/// The document of a server whose addresses begin with `base_path`.
+pub(super) fn document(base_path: &str) -> Value {
     let operations = operations();
     let mut paths = Map::new();
     for operation in &operations {
@@ -59,7 +59,7 @@ pub(super) fn document() -> Value {
             "description": description,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": format!("{base_path}/")}],
         // There is no sign-in yet; what asks for the key of the server API says so itself.
         "security": [],
         "tags": tags,

@@ -7,8 +7,8 @@ use super::openapi::operations;
 /// The body of the page.
 pub(super) fn routes() -> String {
     let mut body = String::from(
-        "<h1>Ordercast: all routes</h1><p><a href=\"/openapi.json\">OpenAPI 3.1</a> · \
-         <a href=\"/asyncapi.json\">AsyncAPI 3.0</a> · <a href=\"/docs/errors\">Errors</a></p>",
+        "<h1>Ordercast: all routes</h1><p><a href=\"openapi.json\">OpenAPI 3.1</a> · \
+         <a href=\"asyncapi.json\">AsyncAPI 3.0</a> · <a href=\"docs/errors\">Errors</a></p>",
     );
     let mut tag = "";
     for operation in operations() {

@@ -64,20 +64,7 @@ fn transports() -> Vec<Operation> {
         .takes_as(CENTRIFUGE, named("Emulation"), true)
         .gives_as(204, "They are on their way.", &[], Value::Null)
         .fails(&[ErrorCode::NotFound]);
-    let preflight =
-        |path: &str, id: &str| {
-            Operation::new("options", path, id, STREAMS, "What browsers ask first for a page of another origin")
-                .gives_as(204, "Which pages may post.", &[], Value::Null)
-        };
-    vec![
-        lines,
-        preflight("/connection/http_stream", "preflightHttpStream"),
-        asked,
-        posted,
-        preflight("/connection/sse", "preflightSse"),
-        emulation,
-        preflight("/emulation", "preflightCommands"),
-    ]
+    vec![lines, asked, posted, emulation]
 }
 
 /// How the server is.

@@ -1,16 +1,21 @@
 //! Who may ask from where.
 //!
-//! Open mode has no users: every client that reaches the server is its administrator, so it listens on loopback only.
-//! A browser on the same machine reaches loopback too, on behalf of any page. Two checks keep foreign pages
-//! out: the host must be this machine's own name for itself (a foreign name that resolves here is an attack,
-//! DNS rebinding), and an `Origin` must be the server's own or one that the settings list, exactly.
+//! There is no sign-in yet: every client that reaches the server is its administrator, so it listens on loopback only.
+//! A browser on the same machine reaches loopback too, on behalf of any page, and a proxy on behalf of anyone. Three checks
+//! keep them out: the host must be this machine's own name for itself or one that the settings list (any other that resolves
+//! here is an attack, DNS rebinding), an `Origin` must be the server's own or one that the settings list, exactly, and a
+//! request with headers that proxies add is refused unless the settings say that a proxy is meant to be there.
 
-use hyper::header::{HOST, ORIGIN};
+use std::net::IpAddr;
+
+use hyper::header::{HOST, HeaderName, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Uri, Version};
 use ordercast_protocol::error::ErrorCode;
 
 use crate::Problem;
+use crate::app::ServerConfig;
+use crate::app::proxy::ProxyConfig;
 
 /// The head of a request, as far as it is judged here.
 #[derive(Clone, Copy)]
@@ -27,21 +32,87 @@ impl<'a> From<&'a Parts> for Head<'a> {
     }
 }
 
-/// Judges the head of a request. `opens_stream` is true for what a foreign page could read without asking:
-/// WebSockets.
-pub(crate) fn check(head: Head<'_>, opens_stream: bool, allowed_origins: &[String]) -> Result<(), Problem> {
-    let host = host_of(head)?;
-    if !host.is_empty() && !is_loopback(host) {
-        return Err(forbidden(&format!("the host {host} is not this machine; use localhost or 127.0.0.1")));
+/// Judges the head of a request from `peer`, and gives the address of its client. `opens_stream` is true for what a
+/// foreign page could read without asking: WebSockets.
+pub(crate) fn check(
+    head: Head<'_>,
+    peer: IpAddr,
+    opens_stream: bool,
+    config: &ServerConfig,
+) -> Result<IpAddr, Problem> {
+    let proxy = &config.proxy;
+    let forwarded = Forwarded::of(head.headers, peer, proxy)?;
+    let own = host_of(head)?;
+    let host = forwarded.host.unwrap_or(own);
+    if !host.is_empty() && !is_loopback(host) && !is_allowed(host, &proxy.allowed_hosts) {
+        return Err(forbidden(&format!(
+            "the host {host} is not this machine; use localhost or 127.0.0.1, or list the host in server.allowed_hosts"
+        )));
     }
     let is_safe = matches!(*head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let Some(origin) = head.headers.get(ORIGIN).filter(|_| !is_safe || opens_stream) else { return Ok(()) };
+    let origin = head.headers.get(ORIGIN).filter(|_| !is_safe || opens_stream);
+    let Some(origin) = origin else { return Ok(forwarded.client) };
     let origin = origin.to_str().unwrap_or("null");
-    let is_own = origin.strip_prefix("http://").is_some_and(|rest| !host.is_empty() && rest == host);
-    if is_own || allowed_origins.iter().any(|allowed| allowed == origin) {
-        return Ok(());
+    let scheme = if forwarded.is_https { "https://" } else { "http://" };
+    let is_own = origin.strip_prefix(scheme).is_some_and(|rest| !host.is_empty() && rest == host);
+    if is_own || config.allowed_origins.iter().any(|allowed| allowed == origin) {
+        return Ok(forwarded.client);
     }
     Err(forbidden(&format!("pages of {origin} may not send here; list the origin in server.allowed_origins")))
+}
+
+/// What a proxy tells of a request, as far as it is believed.
+struct Forwarded<'a> {
+    /// The address of the client.
+    client: IpAddr,
+    /// The host that the client asked for.
+    host: Option<&'a str>,
+    is_https: bool,
+}
+
+impl<'a> Forwarded<'a> {
+    fn of(headers: &'a HeaderMap, peer: IpAddr, proxy: &ProxyConfig) -> Result<Self, Problem> {
+        let nothing = Self { client: peer, host: None, is_https: false };
+        let Some(name) = headers.keys().find(|name| is_of_proxy(name)) else { return Ok(nothing) };
+        if !proxy.is_open_insecurely {
+            return Err(forbidden(&format!(
+                "the request came through a proxy (it has {name}), and there is no sign-in here: everyone who reaches \
+                 the proxy would be the administrator. Let the proxy ask for a password and start the server with \
+                 --insecure-open; the recipes in deploy/ do that"
+            )));
+        }
+        let is_trusted = |address: IpAddr| proxy.trusted.iter().any(|network| network.contains(address));
+        if !is_trusted(peer) {
+            return Ok(nothing);
+        }
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        // Each proxy appends the address that it was asked from: what stands before the first one that is not trusted may be
+        // made up by the client.
+        let hops = headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+        let hops: Vec<_> = hops.flat_map(|value| value.split(',')).map(|hop| hop.trim().parse::<IpAddr>()).collect();
+        let mut client = peer;
+        for hop in hops.into_iter().rev() {
+            let Ok(hop) = hop else { break };
+            client = hop;
+            if !is_trusted(hop) {
+                break;
+            }
+        }
+        let host = text("x-forwarded-host").filter(|host| is_authority(host));
+        Ok(Self { client, host, is_https: text("x-forwarded-proto").is_some_and(|scheme| scheme == "https") })
+    }
+}
+
+/// Whether a header is one that proxies add.
+fn is_of_proxy(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
+}
+
+/// Whether a host is listed: as it is, or by its name alone.
+fn is_allowed(host: &str, allowed: &[String]) -> bool {
+    let name = name_of(host);
+    allowed.iter().any(|listed| listed.eq_ignore_ascii_case(host) || listed.eq_ignore_ascii_case(name))
 }
 
 /// The host that a request is for (RFC 9112 §3.2): that of an absolute target, which goes before the header, or the only
@@ -91,12 +162,17 @@ fn forbidden(detail: &str) -> Problem {
     Problem::new(ErrorCode::ForbiddenOrigin, detail)
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
         // An IPv6 address stands in brackets, which a port follows.
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
-    };
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = name_of(host);
     let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     let is_name = name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     is_name || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -108,6 +184,8 @@ mod tests {
 
     use super::*;
 
+    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     fn allowed(method: Method, host: &str, origin: Option<&str>, opens_stream: bool) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_str(host).unwrap());
@@ -116,7 +194,9 @@ mod tests {
         }
         let uri = Uri::from_static("/");
         let head = Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers };
-        check(head, opens_stream, &["https://shop.example".to_owned()]).is_ok()
+        let config =
+            ServerConfig { allowed_origins: vec!["https://shop.example".to_owned()], ..ServerConfig::default() };
+        check(head, LOCAL, opens_stream, &config).is_ok()
     }
 
     #[test]
@@ -152,7 +232,8 @@ mod tests {
             }
             let uri = Uri::from_static(target);
             let head = Head { method: &Method::GET, uri: &uri, version, headers: &headers };
-            let refused = check(head, false, &[]).err().map(|problem| problem.code.http_status());
+            let refused =
+                check(head, LOCAL, false, &ServerConfig::default()).err().map(|problem| problem.code.http_status());
             assert_eq!(refused, expected, "{target} {version:?} {hosts:?}");
         }
     }
@@ -165,7 +246,7 @@ mod tests {
             headers.insert(ORIGIN, HeaderValue::from_static(origin));
             let uri = Uri::from_static("http://localhost:1/orders");
             let head = Head { method: &Method::POST, uri: &uri, version: Version::HTTP_11, headers: &headers };
-            assert_eq!(check(head, false, &[]).is_ok(), fine, "{origin}");
+            assert_eq!(check(head, LOCAL, false, &ServerConfig::default()).is_ok(), fine, "{origin}");
         }
     }
 
@@ -197,6 +278,58 @@ mod tests {
             ("10.0.0.1:8080", false),
         ] {
             assert_eq!(allowed(Method::GET, host, None, false), fine, "{host}");
+        }
+    }
+
+    fn behind(headers: &[(&'static str, &'static str)], peer: &str, proxy: ProxyConfig) -> Result<IpAddr, u16> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let config = ServerConfig { proxy, ..ServerConfig::default() };
+        let uri = Uri::from_static("/orders");
+        let head = Head { method: &Method::POST, uri: &uri, version: Version::HTTP_11, headers: &map };
+        check(head, peer.parse().unwrap(), false, &config).map_err(|problem| problem.code.http_status())
+    }
+
+    #[test]
+    fn proxies_are_refused_in_open_mode_and_believed_where_they_are_trusted() {
+        let open = || ProxyConfig {
+            allowed_hosts: vec!["shop.example".to_owned()],
+            trusted: vec!["127.0.0.1".parse().unwrap(), "10.0.0.0/8".parse().unwrap()],
+            is_open_insecurely: true,
+            ..ProxyConfig::default()
+        };
+        for name in ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-anything", "x-real-ip", "via"] {
+            let headers = [("host", "localhost"), (name, "1.2.3.4")];
+            assert_eq!(behind(&headers, "127.0.0.1", ProxyConfig::default()), Err(403), "{name}");
+            assert!(behind(&headers, "127.0.0.1", open()).is_ok(), "{name}");
+        }
+        let host = ("host", "shop.example");
+        let own = ("origin", "https://shop.example");
+        for (headers, peer, expected) in [
+            (&[host][..], "127.0.0.1", Ok("127.0.0.1")),
+            (&[("host", "shop.example:8443")], "127.0.0.1", Ok("127.0.0.1")),
+            (&[("host", "evil.example")], "127.0.0.1", Err(403)),
+            (&[host, ("x-forwarded-for", "1.2.3.4")], "127.0.0.1", Ok("1.2.3.4")),
+            // What the client made up stands before what the first proxy has seen.
+            (&[host, ("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.1.1.1")], "127.0.0.1", Ok("1.2.3.4")),
+            (&[host, ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.2.3.4")], "127.0.0.1", Ok("1.2.3.4")),
+            (&[host, ("x-forwarded-for", "1.2.3.4, unknown")], "127.0.0.1", Ok("127.0.0.1")),
+            (&[host, ("x-forwarded-for", "1.2.3.4")], "192.168.0.1", Ok("192.168.0.1")),
+            (&[host, own], "127.0.0.1", Err(403)),
+            (&[host, own, ("x-forwarded-proto", "https")], "127.0.0.1", Ok("127.0.0.1")),
+            (&[host, own, ("x-forwarded-proto", "https")], "192.168.0.1", Err(403)),
+            (
+                &[("host", "localhost"), own, ("x-forwarded-host", "shop.example"), ("x-forwarded-proto", "https")],
+                "127.0.0.1",
+                Ok("127.0.0.1"),
+            ),
+            (&[("host", "localhost"), ("x-forwarded-host", "evil.example")], "127.0.0.1", Err(403)),
+            (&[("host", "localhost"), ("x-forwarded-host", "evil.example")], "192.168.0.1", Ok("192.168.0.1")),
+        ] {
+            let expected = expected.map(|address: &str| address.parse().unwrap());
+            assert_eq!(behind(headers, peer, open()), expected, "{headers:?} from {peer}");
         }
     }
 }

@@ -12,7 +12,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Uri, Version};
 
-use super::{front, guard};
+use super::{base_path, front, guard};
 use crate::app::App;
 use crate::upgrade::Granted;
 
@@ -25,14 +25,17 @@ pub(crate) fn grant(app: &Arc<App>, peer: SocketAddr, bytes: &[u8]) -> Option<(G
     if !bytes.starts_with(b"GET /") {
         return None;
     }
-    let (head, length) = parse(bytes)?;
+    let (mut head, length) = parse(bytes)?;
+    if let Some(uri) = base_path::strip(&head.uri, &app.config.proxy.base_path) {
+        head.uri = uri;
+    }
     let grant = front::socket_at(app, head.uri.path())?;
     // The HTTP library's way counts and tells it.
     if app.hub.is_full() {
         return None;
     }
-    guard::check((&head).into(), true, &app.config.allowed_origins).ok()?;
-    Some((grant(app, peer, &head).ok()?, length))
+    let client = guard::check((&head).into(), peer.ip(), true, &app.config).ok()?;
+    Some((grant(app, SocketAddr::new(client, peer.port()), &head).ok()?, length))
 }
 
 /// The head of a request without a body, and its length.

@@ -1,17 +1,20 @@
 //! What a client says it prefers: the headers `Accept` and `Accept-Encoding` (RFC 9110 §12.4.2, §12.5).
 
 use hyper::HeaderMap;
-use hyper::header::HeaderName;
+use hyper::header::{HeaderName, HeaderValue};
 
 /// The weight of what a header must say to be preferred most, in thousandths.
 pub(crate) const MOST: u16 = 1_000;
 
-/// The weight that a header gives to a name, in thousandths; `None` when it does not name it. Ranges such as `*/*` and
-/// parameters other than `q` are passed over.
+/// The weight that the headers of a name give to a member, in thousandths; `None` when they do not name it. Ranges such as
+/// `*/*` and parameters other than `q` are passed over.
 pub(crate) fn weight(headers: &HeaderMap, header: &HeaderName, name: &str) -> Option<u16> {
-    let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
-    let members = values.flat_map(|value| value.split(','));
-    members.filter_map(|member| weight_of(member, name)).max()
+    headers.get_all(header).into_iter().filter_map(|value| weight_in(value, name)).max()
+}
+
+/// The same, of one header.
+pub(crate) fn weight_in(value: &HeaderValue, name: &str) -> Option<u16> {
+    value.to_str().ok()?.split(',').filter_map(|member| weight_of(member, name)).max()
 }
 
 fn weight_of(member: &str, name: &str) -> Option<u16> {
@@ -32,7 +35,7 @@ fn thousandths(quality: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{ACCEPT, HeaderValue};
+    use hyper::header::ACCEPT;
 
     use super::*;
 

@@ -89,6 +89,7 @@ pub(crate) async fn place(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
@@ -266,7 +267,7 @@ impl Intake {
         if let Err(problem) = &order {
             self.app.report("bulk", &self.origin.client.to_string(), problem);
         }
-        Some(answer_line(first.line, &order, replayed))
+        Some(answer_line(first.line, &order, replayed, &self.app.config.proxy.base_path))
     }
 }
 
@@ -304,7 +305,7 @@ async fn first(pending: &mut VecDeque<Pending>) -> Result<Placed, CommandError> 
     }
 }
 
-fn answer_line(line: u64, order: &Result<Vec<u8>, Problem>, replayed: bool) -> Vec<u8> {
+fn answer_line(line: u64, order: &Result<Vec<u8>, Problem>, replayed: bool, base_path: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(640);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object().key("line").integer(line);
@@ -318,7 +319,7 @@ fn answer_line(line: u64, order: &Result<Vec<u8>, Problem>, replayed: bool) -> V
         }
         Err(problem) => {
             json.key("status").integer(problem.code.http_status());
-            json.key("error").raw(&String::from_utf8_lossy(&problem.to_json()));
+            json.key("error").raw(&String::from_utf8_lossy(&problem.to_json(base_path)));
         }
     }
     json.end_object();

@@ -20,8 +20,12 @@ use crate::problem::Problem;
 use crate::upgrade::reserve;
 
 const DEFAULT_CHANNELS: &str = "orders";
+/// Names under which a query may hold the id of the last event: ours, and those that stand-ins for `EventSource` use where
+/// they cannot set the header.
+const LAST_ID_NAMES: [&str; 5] =
+    ["last_event_id", "lastEventId", "Last-Event-ID", "last-event-id", "evs_last_event_id"];
 
-/// Opens a stream. `Last-Event-ID` (or `last_event_id` in the query, for clients that cannot set headers) holds
+/// Opens a stream. `Last-Event-ID` (or one of [`LAST_ID_NAMES`] in the query, for clients that cannot set headers) holds
 /// the positions of all its channels and resumes there.
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
@@ -39,7 +43,7 @@ pub(crate) async fn stream(
         check_subscribing(&app, &origin.principal, channel).await?;
     }
     let from_header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let last_id = from_header.or_else(|| query_value(uri.query(), "last_event_id")).unwrap_or_default();
+    let last_id = from_header.or_else(|| from_query(uri.query())).unwrap_or_default();
     let positions = decode_positions(&last_id)
         .ok_or_else(|| Problem::new(ErrorCode::InvalidQuery, "Last-Event-ID must be an id that this server gave"))?;
     let since = |name: &str| positions.iter().find(|(known, _)| known == name).map(|(_, position)| position.clone());
@@ -54,4 +58,8 @@ pub(crate) async fn stream(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+fn from_query(query: Option<&str>) -> Option<String> {
+    LAST_ID_NAMES.into_iter().find_map(|name| query_value(query, name)).filter(|id| !id.is_empty())
 }

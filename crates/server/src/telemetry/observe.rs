@@ -99,6 +99,15 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
     json.key("durability").string(app.engine.durability());
     json.key("version").string(env!("CARGO_PKG_VERSION"));
     json.key("demo").boolean(app.config.demo);
+    let is_open = app.config.access.is_open;
+    let insecurely = app.config.proxy.is_open_insecurely;
+    json.key("access").string(if insecurely {
+        "insecure-open"
+    } else if is_open {
+        "open"
+    } else {
+        "token"
+    });
     if let Some(failure) = &failure {
         json.key("failure").string(failure);
     }
