@@ -18,8 +18,16 @@ export class Server {
   url = '';
   private process: ChildProcess | null = null;
 
-  static async started(): Promise<Server> {
-    const server = new Server();
+  private constructor(
+    private readonly flags: readonly string[],
+    private readonly environment: Readonly<Record<string, string>>,
+  ) {}
+
+  static async started(
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Server> {
+    const server = new Server(flags, environment);
     await server.start('127.0.0.1:0');
     return server;
   }
@@ -73,7 +81,8 @@ export class Server {
   private async start(listen: string): Promise<void> {
     const binary = process.env['ORDERCAST_BIN'];
     if (!binary) throw new Error('Set ORDERCAST_BIN to the path of the ordercast binary.');
-    const child = spawn(binary, ['serve', '--listen', listen, '--data-dir', this.dataDir], {
+    const child = spawn(binary, ['serve', '--listen', listen, '--data-dir', this.dataDir, ...this.flags], {
+      env: { ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;

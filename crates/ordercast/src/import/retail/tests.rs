@@ -54,7 +54,7 @@ fn an_invoice_becomes_an_order_with_every_line() {
     assert_eq!((read.parcels.len(), read.total), (1, 1));
     assert_eq!(
         body(&read.parcels[0]),
-        r#"{"id":"536365","currency":"GBP","items":[{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"POST","quantity":1,"price":18.00,"untracked":true},{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"X","quantity":2,"price":0.00,"untracked":true},{"sku":"Y","quantity":3,"price":0.335,"untracked":true}],"price_override":"imported: the price of the day","customer":"17850","address":"United Kingdom","placed_at":"2010-12-01T08:26:00Z"}"#
+        r#"{"id":"536365","currency":"GBP","items":[{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"POST","quantity":1,"price":18.00,"untracked":true},{"sku":"85123A","quantity":6,"price":2.55,"untracked":true},{"sku":"X","quantity":2,"price":0.00,"untracked":true},{"sku":"Y","quantity":3,"price":0.335,"untracked":true}],"price_override":"imported: the price of the day","customer":"17850","address":"United Kingdom","placed_at":"2010-12-01T08:26:00.000Z"}"#
     );
     let parcel = &read.parcels[0];
     assert_eq!((parcel.kind, parcel.lines, parcel.amount.unwrap().to_string()), (Kind::Sale, 5, "49.605".to_owned()));
@@ -139,7 +139,7 @@ fn files_may_be_compressed_and_have_the_original_columns() {
     gzip.write_all(text.as_bytes()).unwrap();
     for bytes in [text.as_bytes(), &gzip.finish().unwrap()] {
         let read = read_bytes(bytes);
-        assert!(body(&read.parcels[0]).ends_with(r#""placed_at":"2010-12-01T08:26:00Z"}"#));
+        assert!(body(&read.parcels[0]).ends_with(r#""placed_at":"2010-12-01T08:26:00.000Z"}"#));
         assert_eq!(read.facts.json()["csv_bytes"], json!(text.len()));
     }
     // The description is in an old encoding; it is not sent, so that does no harm.
