@@ -68,21 +68,29 @@ Examples:
   ordercast serve --limits wholesale --currency GBP
   PORT=9000 ordercast serve --config shop.toml";
 
-const IMPORT_HELP: &str = "Formats:
-  online-retail   CSV, plain or gzip, one invoice line per row, with the columns invoice_no,
-                  stock_code, description, quantity, invoice_date, unit_price, customer_id,
-                  country. Sales become orders; cancellations, write-offs and bad debt become
-                  adjustments. The dates have no zone and are taken as UTC.
-  orders-ndjson   one order body of POST /orders per line, plain or gzip
+const IMPORT_HELP: &str =
+    "Formats, recognized by the file itself unless --format says so (plain or gzip, UTF-8 or UTF-16):
+  online-retail   CSV, one invoice line per row, with the columns invoice_no, stock_code, description,
+                  quantity, invoice_date, unit_price, customer_id, country. Sales become orders;
+                  cancellations, write-offs and bad debt become adjustments
+  shopify-orders  CSV as a Shopify shop exports it
+  csv             any CSV, one order line per row, with --columns: id, customer, address, notes,
+                  currency, placed_at, priority, sku, quantity, price, discount, tax, shipping,
+                  amount. What belongs to the whole order may stand in its first row only
+  orders-ndjson   one order body of POST /orders per line
+  orders-json     a JSON array of order bodies
 
 It is safe to run twice, and to run again after an interruption: what is there already is not
-stored again. Wholesale orders need a server with wholesale limits. docs/import.md has the rules
-in full. Exit code 1: not everything in the file is in the store, or not as expected.
+stored again. Two files with the same lines are two files. Wholesale orders need a server with
+wholesale limits. docs/import.md has the rules in full. Exit code 1: not everything in the file
+is in the store, or not as expected.
 
 Examples:
   ordercast serve --limits wholesale --currency GBP
   ordercast import online_retail.csv.gz --expect expected.json
-  ordercast import orders.ndjson --format orders-ndjson --report json > report.json";
+  ordercast import export.csv --columns 'id=Order,sku=Article,price=Net,quantity=Pcs,placed_at=Day' \\
+            --decimal , --dates dmy --currency EUR
+  ordercast import orders.ndjson --report json > report.json";
 
 const REPLAY_HELP: &str = "The first invoice is sent at once; each later one when its time has come, in the \
 file's own time divided by --speed. The pace does not wait for answers: when the server is slower, the report says \
@@ -172,18 +180,33 @@ pub(crate) struct ServeArgs {
 pub(crate) struct SendArgs {
     /// The file, plain or gzip
     pub file: PathBuf,
-    /// What is in the file
-    #[arg(long, value_enum, default_value_t = Format::OnlineRetail)]
-    pub format: Format,
+    /// What is in the file [default: as it looks]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Which column holds what (csv), such as id=Name,price=Lineitem price,address=Street+City
+    #[arg(long, value_name = "FIELD=COLUMN,...")]
+    pub columns: Option<String>,
+    /// What separates columns [default: what the header has most of]
+    #[arg(long, value_name = "CHAR", value_enum)]
+    pub delimiter: Option<Delimiter>,
+    /// The decimal sign: . or , [default: .]
+    #[arg(long, value_name = "CHAR", value_enum)]
+    pub decimal: Option<DecimalSign>,
+    /// The order of day, month and year in dates with strokes [default: what the file's dates allow]
+    #[arg(long, value_name = "ORDER", value_enum)]
+    pub dates: Option<DateOrder>,
+    /// A name for the file: what it holds is known by it, also when the file has grown [default: its content]
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
     /// The server
     #[arg(long, env = "ORDERCAST_URL", default_value = DEFAULT_URL)]
     pub url: String,
     /// Connections that send at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: u16,
-    /// The currency of the prices (online-retail)
-    #[arg(long, value_name = "CODE", default_value = "GBP")]
-    pub currency: String,
+    /// The currency of orders for which the file says none [default: GBP for online-retail, else the server's]
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
     /// Compare the counts and sums with those in this JSON file, and exit with 1 if any differs (online-retail)
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
@@ -203,8 +226,78 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 pub(crate) enum Format {
     /// CSV of invoice lines
     OnlineRetail,
+    /// CSV that a Shopify shop exports
+    ShopifyOrders,
+    /// CSV with the columns that --columns names
+    Csv,
     /// One order body per line
     OrdersNdjson,
+    /// A JSON array of order bodies
+    OrdersJson,
+}
+
+impl Format {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OnlineRetail => "online-retail",
+            Self::ShopifyOrders => "shopify-orders",
+            Self::Csv => "csv",
+            Self::OrdersNdjson => "orders-ndjson",
+            Self::OrdersJson => "orders-json",
+        }
+    }
+}
+
+/// What separates columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Delimiter {
+    /// ,
+    #[value(name = ",", alias = "comma")]
+    Comma,
+    /// ;
+    #[value(name = ";", alias = "semicolon")]
+    Semicolon,
+    /// A tab
+    #[value(name = "tab", alias = "\t", alias = "\\t")]
+    Tab,
+    /// |
+    #[value(name = "|", alias = "pipe")]
+    Pipe,
+}
+
+impl Delimiter {
+    /// The character.
+    pub(crate) fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+            Self::Pipe => b'|',
+        }
+    }
+}
+
+/// What stands before the fraction of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DecimalSign {
+    /// 3.40
+    #[value(name = ".", alias = "point")]
+    Point,
+    /// 3,40
+    #[value(name = ",", alias = "comma")]
+    Comma,
+}
+
+/// The order of the parts of a date with strokes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DateOrder {
+    /// 25/12/2026
+    Dmy,
+    /// 12/25/2026
+    Mdy,
+    /// 2026/12/25
+    Ymd,
 }
 
 /// How a report is written.

@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod config;
 mod demo;
+mod encoding;
 mod exact;
 mod failure;
 mod import;

@@ -78,6 +78,8 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
         Ok(app) => app,
         Err(error) => return give_up(&error),
     };
+    // Before anybody is told that the server listens: who reads that may stop it at once.
+    let stop_signal = stop_signal();
     if let Ok(address) = listener.local_addr() {
         announce(settings, address);
     }
@@ -85,7 +87,7 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
     let engine = app.engine.clone();
     let stop = async {
         tokio::select! {
-            () = stop_signal() => {}
+            () = stop_signal => {}
             _ = engine.failed() => {}
         }
     };
@@ -202,25 +204,27 @@ fn announce(settings: &Settings, address: std::net::SocketAddr) {
     let _ = out.flush();
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
-async fn stop_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    next().await;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        eprintln!("stopped at once; nothing that was acknowledged is lost");
-        std::process::exit(EXIT_INTERRUPTED);
-    });
+/// Waits for SIGTERM or SIGINT, which are caught from this call on. A second one ends the process at once.
+fn stop_signal() -> impl Future<Output = ()> {
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = caught else {
+            return std::future::pending().await;
+        };
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            eprintln!("stopped at once; nothing that was acknowledged is lost");
+            std::process::exit(EXIT_INTERRUPTED);
+        });
+    }
 }

@@ -10,15 +10,19 @@ use flate2::read::MultiGzDecoder;
 use ordercast_domain::product::hex;
 use sha2::{Digest, Sha256};
 
+use crate::encoding::text_of;
+
 /// How every gzip file begins (RFC 1952 §2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BUFFER_BYTES: usize = 256 * 1024;
+/// How much of a hash tells files apart.
+const SOURCE_BYTES: usize = 16;
 
 /// Opens a file for reading its text, whether it is compressed or not.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     let (file, is_gzip) = open_raw(path)?;
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    Ok(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    text_of(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 /// A file that is counted and summed up while it is read.
@@ -35,10 +39,10 @@ pub(super) fn open_digested(path: &Path) -> io::Result<Digested> {
     let (file, file_sum) = Summing::new(file);
     let file = BufReader::with_capacity(BUFFER_BYTES, file);
     if !is_gzip {
-        return Ok(Digested { text: Box::new(file), text_sum: file_sum, gzip_sum: None });
+        return Ok(Digested { text: text_of(Box::new(file))?, text_sum: file_sum, gzip_sum: None });
     }
     let (text, text_sum) = Summing::new(MultiGzDecoder::new(file));
-    Ok(Digested { text: Box::new(text), text_sum, gzip_sum: Some(file_sum) })
+    Ok(Digested { text: text_of(Box::new(text))?, text_sum, gzip_sum: Some(file_sum) })
 }
 
 fn open_raw(path: &Path) -> io::Result<(File, bool)> {
@@ -86,5 +90,37 @@ impl<R: Read> Read for Summing<R> {
         sum.bytes += read as u64;
         sum.hash.update(&buffer[..read]);
         Ok(read)
+    }
+}
+
+/// What tells one file from another: its text, whatever its name is and however it is compressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SourceId(String);
+
+impl SourceId {
+    /// That of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut text = open(path)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match text.read(&mut buffer)? {
+                0 => return Ok(Self(hex(&hash.finalize()[..SOURCE_BYTES]))),
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    }
+
+    /// The one that a user names.
+    pub(super) fn named(name: &str) -> Self {
+        Self(hex(&Sha256::digest(name)[..SOURCE_BYTES]))
+    }
+
+    /// The key of an order without an id, by where it stands: the same in every run of the same file, and in no other file.
+    pub(super) fn key(&self, line: u64) -> String {
+        format!("import-{}-{line}", self.0)
     }
 }

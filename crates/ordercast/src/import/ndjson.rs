@@ -3,19 +3,17 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use ordercast_domain::product::hex;
 use ordercast_protocol::error::ErrorCode;
-use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::intake::{Form, OrderRequest, parse_order};
 use ordercast_protocol::limits::MAX_BODY_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
-use super::input;
+use super::input::{self, SourceId};
 use super::parcel::{Kind, PRICE_OVERRIDE, Parcel};
 use super::source::Source;
 use super::tally::FileTally;
+use crate::encoding::HOW_TO_CONVERT;
 use crate::exact::Exact;
 
 /// Names of fields as they stand in JSON.
@@ -27,17 +25,18 @@ pub(super) struct NdjsonSource {
     input: BufReader<Box<dyn Read>>,
     line: u64,
     total: u64,
+    source: SourceId,
     tally: FileTally,
 }
 
 /// Opens a file and counts its lines.
-pub(super) fn open(path: &Path) -> io::Result<NdjsonSource> {
-    let mut counting = NdjsonSource::new(input::open(path)?);
+pub(super) fn open(path: &Path, source: SourceId) -> io::Result<NdjsonSource> {
+    let mut counting = NdjsonSource::new(input::open(path)?, source.clone());
     let mut text = Vec::new();
     while let Some(size) = counting.read_line(&mut text)? {
         counting.total += u64::from(size > 0);
     }
-    Ok(NdjsonSource { total: counting.total, ..NdjsonSource::new(input::open(path)?) })
+    Ok(NdjsonSource { total: counting.total, ..NdjsonSource::new(input::open(path)?, source) })
 }
 
 impl Source for NdjsonSource {
@@ -69,8 +68,8 @@ impl Source for NdjsonSource {
 }
 
 impl NdjsonSource {
-    fn new(input: Box<dyn Read>) -> Self {
-        Self { input: BufReader::new(input), line: 0, total: 0, tally: FileTally::default() }
+    fn new(input: Box<dyn Read>, source: SourceId) -> Self {
+        Self { input: BufReader::new(input), line: 0, total: 0, source, tally: FileTally::default() }
     }
 
     /// Reads a line without the space around it; gives its size, or `None` at the end. Of a line that is too
@@ -87,8 +86,7 @@ impl NdjsonSource {
             let rest = self.input.skip_until(b'\n')?;
             return Ok(Some(most + rest as u64));
         }
-        let unmarked = if self.line == 1 { without_byte_order_mark(text) } else { &text[..] };
-        let trimmed = unmarked.trim_ascii();
+        let trimmed = text.trim_ascii();
         let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
         let end = start + trimmed.len();
         text.truncate(end);
@@ -101,31 +99,38 @@ impl NdjsonSource {
         self.tally.skipped.add(reason, || format!("line {line}"));
     }
 
-    /// The line goes out as it is, but for what lets its prices and SKUs stand beside any catalogue; it is read here only
-    /// for its id and its time. What is wrong with a field is the server's to say.
     fn parcel_of(&mut self, text: &[u8]) -> Result<Parcel, String> {
-        let order = match parse_order(text, Form::Body) {
-            Ok(order) => order,
-            Err(error) if error.code == ErrorCode::MalformedJson => {
-                return Err("a line that is no JSON object".to_owned());
-            }
-            Err(_) => Default::default(),
-        };
-        let lines = order.items.len() as u64;
-        let digest = Sha256::digest(text);
-        self.tally.kinds.entry(Kind::Order).or_default().add(lines, Exact::default());
-        Ok(Parcel {
-            kind: Kind::Order,
-            id: order.id.as_deref().map_or_else(|| format!("line {}", self.line), str::to_owned),
-            // The line number keeps two orders apart that are alike in every field.
-            idempotency_key: order.id.is_none().then(|| format!("import-{}-{}", hex(&digest[..16]), self.line)),
-            amount: None,
-            lines,
-            month: None,
-            placed_at_ms: order.placed_at_ms,
-            body: standing_for_itself(text, &order),
-        })
+        let parcel = parcel_of(text, self.line, &self.source)?;
+        self.tally.kinds.entry(Kind::Order).or_default().add(parcel.lines, Exact::default());
+        Ok(parcel)
     }
+}
+
+/// An order body of a file goes out as it is, but for what lets its prices and SKUs stand beside any catalogue; it is read
+/// here only for its id and its time. What is wrong with a field is the server's to say. `place` is where it stands: it
+/// keeps two orders apart that are alike in every field.
+pub(super) fn parcel_of(text: &[u8], place: u64, source: &SourceId) -> Result<Parcel, String> {
+    let order = match parse_order(text, Form::Body) {
+        Ok(order) => order,
+        Err(_) if std::str::from_utf8(text).is_err() => {
+            return Err(format!("text that is not UTF-8; {HOW_TO_CONVERT}"));
+        }
+        Err(error) if error.code == ErrorCode::MalformedJson => {
+            return Err("a line that is no JSON object".to_owned());
+        }
+        Err(_) => Default::default(),
+    };
+    let lines = order.items.len() as u64;
+    Ok(Parcel {
+        kind: Kind::Order,
+        id: order.id.as_deref().map_or_else(|| format!("line {place}"), str::to_owned),
+        idempotency_key: order.id.is_none().then(|| source.key(place)),
+        amount: None,
+        lines,
+        month: None,
+        placed_at_ms: order.placed_at_ms,
+        body: standing_for_itself(text, &order),
+    })
 }
 
 #[derive(Deserialize)]
@@ -176,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("orders.ndjson");
         std::fs::write(&path, text).unwrap();
-        let mut source = open(&path).unwrap();
+        let mut source = open(&path, SourceId::of(&path).unwrap()).unwrap();
         let parcels = std::iter::from_fn(|| source.next().unwrap()).collect();
         (parcels, source.tally().clone(), source.total())
     }

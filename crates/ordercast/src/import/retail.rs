@@ -1,22 +1,24 @@
 //! The CSV of the UCI data set "Online Retail": invoice lines in, sales and adjustments out.
 //!
-//! The file is read twice. The first pass counts the lines of every invoice, so that the second can send an
+//! The file is read three times. The first pass learns how its dates are written. The second counts the lines of every
+//! invoice, so that the third can send an
 //! invoice as soon as its last line was read, wherever in the file that is: the lines of one invoice are nearly
 //! always, but not always, together. Only invoices that are still open are held in memory.
 
 pub(super) mod facts;
 mod invoice;
-mod rows;
+pub(super) mod rows;
 mod scan;
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use ordercast_domain::money::{Currency, round_sum};
 use ordercast_domain::rules::Rules;
 
 use super::input;
+use super::numbers::id_of;
 use super::parcel::{Kind, Parcel};
 use super::source::Source;
 use super::tally::FileTally;
@@ -24,12 +26,12 @@ use crate::exact::Exact;
 
 use facts::Facts;
 use invoice::Invoice;
-use rows::{Row, RowError, Rows};
+use rows::{Row, RowError, Rows, Writing};
 use scan::InvoiceLines;
 
-/// A file of invoice lines, read for the second time.
+/// A file of invoice lines, read for the last time.
 pub(super) struct RetailSource {
-    rows: Rows<Box<dyn Read>>,
+    rows: Rows,
     /// What is still to come of every invoice.
     expected: HashMap<Box<str>, InvoiceLines>,
     open: HashMap<Box<str>, Invoice>,
@@ -41,10 +43,12 @@ pub(super) struct RetailSource {
 }
 
 /// Opens a file and reads it once; `all` also gathers the facts that need memory for every line.
-pub(super) fn open(path: &Path, currency: Currency, all: bool) -> io::Result<(RetailSource, Facts)> {
-    let (expected, facts) = scan::scan(path, all)?;
+pub(super) fn open(path: &Path, currency: Currency, all: bool, writing: Writing) -> io::Result<(RetailSource, Facts)> {
+    let dates = Rows::new(input::open(path)?, writing)?.learn_dates()?;
+    let writing = Writing { dates, ..writing };
+    let (expected, facts) = scan::scan(path, all, writing)?;
     let source = RetailSource {
-        rows: Rows::new(input::open(path)?)?,
+        rows: Rows::new(input::open(path)?, writing)?,
         total: expected.len() as u64,
         expected,
         open: HashMap::new(),
@@ -143,7 +147,7 @@ impl RetailSource {
             lines,
             month: Some(invoice.placed_at.strftime("%Y-%m").to_string()),
             placed_at_ms: invoice.placed_at_ms(),
-            id: invoice.number,
+            id: id_of(&invoice.number),
         })
     }
 

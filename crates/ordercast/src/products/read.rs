@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use ordercast_domain::money::parse_price;
-use ordercast_protocol::fields::without_byte_order_mark;
 use ordercast_protocol::intake::{BodyError, ProductRequest, parse_products};
 
+use crate::encoding::text_of;
 use crate::failure::Failure;
 
 /// Columns that hold the same, by what is looked for first.
@@ -36,6 +36,7 @@ pub(super) fn products(
 ) -> Result<(Vec<Product>, Vec<String>), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("cannot read {}: {error}", path.display()));
     let file = File::open(path).map_err(|error| failed(&error))?;
+    let file = text_of(Box::new(BufReader::new(file))).map_err(|error| failed(&error))?;
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase();
     let (mut products, problems) = match extension.as_str() {
         "json" => from_json(BufReader::new(file)),
@@ -101,16 +102,15 @@ fn from_csv(file: impl Read) -> Outcome {
 fn from_json(mut file: impl Read) -> Outcome {
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(|error| error.to_string())?;
-    let text = without_byte_order_mark(&text);
     let (mut products, mut problems) = (Vec::new(), Vec::new());
     if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let rows: Vec<&serde_json::value::RawValue> =
-            serde_json::from_slice(text).map_err(|error| error.to_string())?;
+            serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         for (at, row) in rows.iter().enumerate() {
             keep(format!("product {}", at + 1), row.get().as_bytes(), &mut products, &mut problems);
         }
     } else {
-        keep("the product".to_owned(), text, &mut products, &mut problems);
+        keep("the product".to_owned(), &text, &mut products, &mut problems);
     }
     Ok((products, problems))
 }

@@ -6,6 +6,7 @@ use ordercast_domain::money::Currency;
 use ordercast_protocol::json::{Decimal, JsonWriter};
 use ordercast_protocol::limits::MAX_TEXT_BYTES;
 
+use super::super::numbers::id_of;
 use super::super::parcel::{Kind, PRICE_OVERRIDE};
 use super::rows::Row;
 use crate::exact::Exact;
@@ -76,20 +77,29 @@ impl Invoice {
         self.lines.iter().fold(Exact::default(), |sum, line| sum + Exact::of_line(line.quantity, line.price))
     }
 
-    /// What it is, by the first letter of its number and its total.
+    /// What it is. A positive sum is a sale. Otherwise the data set's own numbers say it: `C` and digits for a cancellation, `A`
+    /// and digits for bad debt, of which the set has one that is positive too.
     ///
     /// # Errors
     /// Why it is none of the kinds that are known.
     pub(super) fn kind(&self) -> Result<Kind, &'static str> {
+        let nothing = Exact::default();
         let total = self.amount();
-        match self.number.chars().next() {
-            Some('C') => Ok(Kind::Cancellation),
+        match self.letter() {
             Some('A') => Ok(Kind::BadDebt),
-            Some('0'..='9') if total > Exact::default() => Ok(Kind::Sale),
-            Some('0'..='9') if total == Exact::default() => Ok(Kind::WriteOff),
-            Some('0'..='9') => Err("an invoice with a plain number and a negative total"),
-            _ => Err("an invoice number that begins neither with a digit nor with C or A"),
+            _ if total > nothing => Ok(Kind::Sale),
+            Some('C') => Ok(Kind::Cancellation),
+            _ if total == nothing => Ok(Kind::WriteOff),
+            _ => Err("an invoice with a negative total whose number is no cancellation's (C and digits)"),
         }
+    }
+
+    /// The letter before a number of nothing else than digits.
+    fn letter(&self) -> Option<char> {
+        let mut letters = self.number.chars();
+        let first = letters.next().filter(|first| matches!(first, 'A' | 'C'))?;
+        let digits = letters.as_str();
+        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(first)
     }
 
     /// What is strange about it, though it is sent.
@@ -97,7 +107,15 @@ impl Invoice {
         let times = self.has_two_times.then_some("lines with different times: the earliest is the invoice's");
         let customers =
             self.has_two_customers.then_some("lines with different customers or countries: the first is the invoice's");
-        times.into_iter().chain(customers)
+        let is_positive = self.amount() > Exact::default();
+        let sale = (is_positive && self.letter() == Some('C'))
+            .then_some("a cancellation's number and a positive sum: it is a sale");
+        let debt = (is_positive && self.letter() == Some('A'))
+            .then_some("a number of bad debt and a positive sum: it is bad debt that was restored, and no sale");
+        let is_plain = id_of(&self.number) == self.number;
+        let number =
+            (!is_plain).then_some("a number that is no id: the order has another, and the number in its notes");
+        times.into_iter().chain(customers).chain(sale).chain(debt).chain(number)
     }
 
     /// Its time in milliseconds since 1970, taken as UTC because the file names no zone.
@@ -109,7 +127,8 @@ impl Invoice {
     pub(super) fn body(&self, kind: Kind, currency: Currency) -> Vec<u8> {
         let mut body = Vec::with_capacity(160 + self.lines.len() * 56);
         let mut json = JsonWriter::new(&mut body);
-        json.begin_object().key("id").string(&self.number);
+        let id = id_of(&self.number);
+        json.begin_object().key("id").string(&id);
         if kind != Kind::Sale {
             json.key("kind").string(kind.name());
         }
@@ -136,6 +155,9 @@ impl Invoice {
         };
         if kind == Kind::Sale {
             json.key("address").string(if self.country.is_empty() { NO_COUNTRY } else { &self.country });
+            if id != self.number {
+                json.key("notes").string(&format!("invoice {}", self.number));
+            }
         } else if let Some(notes) = self.notes().filter(|_| kind != Kind::Cancellation) {
             json.key("notes").string(&notes);
         }

@@ -6,11 +6,44 @@ use csv::ByteRecord;
 use jiff::civil::DateTime;
 use ordercast_domain::money::parse_price;
 
-/// The columns by their names, lower-case and without `_` and spaces, so that `InvoiceNo` is `invoice_no`.
-const COLUMNS: [&str; 8] =
-    ["invoiceno", "stockcode", "description", "quantity", "invoicedate", "unitprice", "customerid", "country"];
+use super::super::csv_input::{self, CsvInput, io_error, plain_number};
+use super::super::dates::{NoTime, Orders, Time};
+use crate::cli::Delimiter;
+use crate::encoding::HOW_TO_CONVERT;
+
+/// The columns, each by its names in the files that have it: lower-case and without `_` and spaces, so that `InvoiceNo` is
+/// `invoice_no`. The second names are those of the data set's sister, Online Retail II.
+const COLUMNS: [&[&str]; 8] = [
+    &["invoiceno", "invoice"],
+    &["stockcode"],
+    &["description"],
+    &["quantity"],
+    &["invoicedate"],
+    &["unitprice", "price"],
+    &["customerid"],
+    &["country"],
+];
 /// The same columns as the documentation writes them.
 const NAMES: &str = "invoice_no, stock_code, description, quantity, invoice_date, unit_price, customer_id, country";
+
+/// How the fields of a file are written.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::import) struct Writing {
+    pub(in crate::import) delimiter: Option<Delimiter>,
+    pub(in crate::import) has_decimal_comma: bool,
+    pub(in crate::import) dates: Orders,
+}
+
+/// Where each of [`COLUMNS`] stands in a header; otherwise the first that is not there, by its documented name.
+pub(in crate::import) fn columns_of(header: &[String]) -> Result<[usize; 8], &'static str> {
+    let plain = |name: &String| name.to_ascii_lowercase().replace(['_', ' '], "");
+    let names: Vec<_> = header.iter().map(plain).collect();
+    let mut columns = [0; 8];
+    for (at, (column, known)) in columns.iter_mut().zip(COLUMNS).enumerate() {
+        *column = names.iter().position(|name| known.contains(&name.as_str())).ok_or_else(|| name_of(at))?;
+    }
+    Ok(columns)
+}
 
 /// A line of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,33 +79,35 @@ pub(super) enum RowError {
 }
 
 /// The lines of a file.
-pub(super) struct Rows<R> {
-    reader: csv::Reader<R>,
+pub(super) struct Rows {
+    reader: csv::Reader<Box<dyn Read>>,
     record: ByteRecord,
     /// Where each of [`COLUMNS`] stands.
     columns: [usize; 8],
     width: usize,
+    writing: Writing,
 }
 
-impl<R: Read> Rows<R> {
+impl Rows {
     /// Reads the header.
-    pub(super) fn new(input: R) -> io::Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-        let header = reader.byte_headers().map_err(io_error)?;
-        let plain = |name: &[u8]| {
-            let name = String::from_utf8_lossy(name).trim_start_matches('\u{feff}').to_ascii_lowercase();
-            name.replace(['_', ' '], "")
-        };
-        let names: Vec<_> = header.iter().map(plain).collect();
-        let width = names.len();
-        let mut columns = [0; 8];
-        for (column, name) in columns.iter_mut().zip(COLUMNS) {
-            *column = names.iter().position(|known| known == name).ok_or_else(|| {
-                let message = format!("its header has no column for {name}; the columns must be {NAMES}");
-                io::Error::new(io::ErrorKind::InvalidData, message)
-            })?;
+    pub(super) fn new(text: Box<dyn Read>, writing: Writing) -> io::Result<Self> {
+        let CsvInput { reader, header } = csv_input::open(text, writing.delimiter)?;
+        let columns = columns_of(&header).map_err(|missing| {
+            let there = header.join(", ");
+            let message = format!("its header has no column {missing}; it has: {there}. The columns must be {NAMES}");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(Self { reader, record: ByteRecord::new(), columns, width: header.len(), writing })
+    }
+
+    /// Reads all dates, to learn whether the day or the month stands first.
+    pub(super) fn learn_dates(mut self) -> io::Result<Orders> {
+        while self.reader.read_byte_record(&mut self.record).map_err(io_error)? {
+            if let Ok(text) = self.text(4) {
+                self.writing.dates.learn(&text);
+            }
         }
-        Ok(Self { reader, record: ByteRecord::new(), columns, width })
+        Ok(self.writing.dates)
     }
 
     /// The fields of the line read last, as they are.
@@ -91,7 +126,7 @@ impl<R: Read> Rows<R> {
         let need = |column: usize| match self.text(column) {
             Ok(text) if text.is_empty() => Err(wrong(format!("no {}", name_of(column)))),
             Ok(text) => Ok(text),
-            Err(()) => Err(wrong(format!("{} is not UTF-8", name_of(column)))),
+            Err(()) => Err(wrong(format!("{} is not UTF-8; {HOW_TO_CONVERT}", name_of(column)))),
         };
         let refuse = |column: usize, what: &str| wrong(format!("{} is no {what}", name_of(column)));
         Ok(Row {
@@ -100,11 +135,22 @@ impl<R: Read> Rows<R> {
             sku: need(1)?,
             description: String::from_utf8_lossy(self.field(2)).trim().to_owned(),
             quantity: need(3)?.parse().map_err(|_| refuse(3, "whole number"))?,
-            placed_at: read_time(&need(4)?).ok_or_else(|| refuse(4, "time such as 2010-12-01T08:26:00"))?,
-            price: parse_price(&need(5)?).map_err(|_| refuse(5, "price with at most six digits after the point"))?,
-            customer: self.text(6).map_err(|()| refuse(6, "UTF-8 text"))?,
+            placed_at: self.time(&need(4)?).map_err(|why| match why {
+                NoTime::Wrong => refuse(4, "time such as 2010-12-01T08:26:00"),
+                NoTime::Ambiguous => wrong(format!("{} could be two days; say --dates dmy or --dates mdy", name_of(4))),
+            })?,
+            price: parse_price(&plain_number(&need(5)?, self.writing.has_decimal_comma))
+                .map_err(|_| refuse(5, "price with at most six digits after the point (3,40 needs --decimal ,)"))?,
+            customer: without_fraction(self.text(6).map_err(|()| refuse(6, "UTF-8 text"))?),
             country: self.text(7).map_err(|()| refuse(7, "UTF-8 text"))?,
         })
+    }
+
+    fn time(&self, text: &str) -> Result<DateTime, NoTime> {
+        match self.writing.dates.read(text)? {
+            Time::Local(at) => Ok(at),
+            Time::Exact(at) => Ok(at.to_zoned(jiff::tz::TimeZone::UTC).datetime()),
+        }
     }
 
     fn field(&self, column: usize) -> &[u8] {
@@ -116,7 +162,7 @@ impl<R: Read> Rows<R> {
     }
 }
 
-impl<R: Read> Iterator for Rows<R> {
+impl Iterator for Rows {
     type Item = Result<Row, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -132,15 +178,10 @@ fn name_of(column: usize) -> &'static str {
     NAMES.split(", ").nth(column).unwrap_or_default()
 }
 
-/// A time as this project's file has it, or as the original of the data set does (US order).
-fn read_time(text: &str) -> Option<DateTime> {
-    text.parse().ok().or_else(|| DateTime::strptime("%m/%d/%Y %H:%M", text).ok())
-}
-
-fn io_error(error: csv::Error) -> io::Error {
-    let message = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        _ => io::Error::new(io::ErrorKind::InvalidData, message),
+/// Programs that take ids for numbers write `13085.0`.
+fn without_fraction(customer: String) -> String {
+    match customer.strip_suffix(".0") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.to_owned(),
+        _ => customer,
     }
 }

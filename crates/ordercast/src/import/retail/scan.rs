@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::input;
 use super::facts::{Facts, FileSums};
-use super::rows::{RowError, Rows};
+use super::rows::{RowError, Rows, Writing};
 
 /// What is known of an invoice before it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,14 +18,14 @@ pub(super) struct InvoiceLines {
 }
 
 /// Counts the lines of every invoice; `all` also gathers what needs memory for every line, and the checksums.
-pub(super) fn scan(path: &Path, all: bool) -> io::Result<(HashMap<Box<str>, InvoiceLines>, Facts)> {
+pub(super) fn scan(path: &Path, all: bool, writing: Writing) -> io::Result<(HashMap<Box<str>, InvoiceLines>, Facts)> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut facts = Facts::new(name, all);
     if !all {
-        return Ok((count(input::open(path)?, &mut facts)?, facts));
+        return Ok((count(input::open(path)?, &mut facts, writing)?, facts));
     }
     let input::Digested { text, text_sum, gzip_sum } = input::open_digested(path)?;
-    let invoices = count(text, &mut facts)?;
+    let invoices = count(text, &mut facts, writing)?;
     let (text_sum, gzip_sum) = (text_sum.borrow(), gzip_sum.as_ref().map(|sum| sum.borrow()));
     facts.sums = Some(FileSums {
         csv_bytes: text_sum.bytes(),
@@ -35,9 +35,9 @@ pub(super) fn scan(path: &Path, all: bool) -> io::Result<(HashMap<Box<str>, Invo
     Ok((invoices, facts))
 }
 
-fn count(input: impl Read, facts: &mut Facts) -> io::Result<HashMap<Box<str>, InvoiceLines>> {
+fn count(text: Box<dyn Read>, facts: &mut Facts, writing: Writing) -> io::Result<HashMap<Box<str>, InvoiceLines>> {
     let mut invoices: HashMap<Box<str>, InvoiceLines> = HashMap::new();
-    let mut rows = Rows::new(input)?;
+    let mut rows = Rows::new(text, writing)?;
     while let Some(row) = rows.next() {
         let (number, is_spoilt) = match row {
             Ok(row) => {
