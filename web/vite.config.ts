@@ -6,6 +6,8 @@ const proxied = ['/orders', '/products', '/stats', '/health', '/docs'];
 
 export default defineConfig({
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
+  // Files stand beside the pages, wherever a proxy puts them.
+  base: './',
   build: {
     target: 'es2022',
     // Inlined assets become data: addresses, which the page's policy (default-src 'self') refuses.

@@ -270,13 +270,114 @@ test('text is text, whatever it looks like', async () => {
     await panel(ann).locator(place, { hasText: HOSTILE }).waitFor();
   }
   await ann.page.locator('.work-items', { hasText: HOSTILE }).waitFor();
-  await ann.page.goto(`${server.url}/desk?search=${encodeURIComponent(HOSTILE)}&order=${encodeURIComponent(HOSTILE)}`);
+  await ann.page.goto(`${server.url}/desk?search=${encodeURIComponent(`${HOSTILE}?`)}&order=${encodeURIComponent(HOSTILE)}`);
   await ann.page.locator('.empty', { hasText: HOSTILE }).waitFor();
   await panel(ann).getByText('There is no order').waitFor();
   assert.equal(await ann.page.locator('#page img, #page script').count(), 0);
   const [notFound] = ann.complaints.splice(0);
   assert.match(notFound ?? '', /404/);
   undisturbed(ann);
+});
+
+test('orders are found by number, customer and goods, among all there are', async () => {
+  const id = await scheduled({ items: ['Blue-Cup'], customer: 'Zoë Müller' });
+  const { number } = (await (await fetch(`${server.url}/orders/${id}`)).json()) as { number: number };
+  const ann = await visit();
+  const field = ann.page.getByRole('searchbox');
+  for (const typed of [`#${number}`, 'zoë', 'blue-c', id.slice(0, -1)]) {
+    await field.fill(typed);
+    await field.press('Enter');
+    // The only one that is listed opens at once; of several, or of none, the server is asked.
+    if (!new URL(ann.page.url()).searchParams.has('order')) await ann.page.locator('.searched', { hasText: typed }).waitFor();
+    await row(ann, id).waitFor();
+    await ann.page.goto(`${server.url}/desk`);
+    await ann.connected();
+  }
+  await field.fill('nobody at all');
+  await field.press('Enter');
+  await ann.page.getByText('No order is found for “nobody at all”').waitFor();
+  await ann.page.getByRole('button', { name: 'Show all orders' }).click();
+  await row(ann, id).getByText(`#${number}`).waitFor();
+  undisturbed(ann);
+});
+
+test('what the address asks for and nobody knows is told and dropped', async () => {
+  const id = await held();
+  const ann = await visit('?status=lost&priority=9');
+  await ann.page.getByText('The address asks for status=lost, priority=9, which is not known').waitFor();
+  await row(ann, id).waitFor();
+  assert.equal(new URL(ann.page.url()).search, '');
+  undisturbed(ann);
+});
+
+test('Enter in a form that nobody has touched gives no money back', async () => {
+  const id = await completed({ items: [{ sku: 'cup', quantity: 1, price: 4 }] });
+  const ann = await visit(`?order=${id}`);
+  await act(ann, 'Refund');
+  await ann.page.locator('#action-amount').press('Enter');
+  await ann.page.locator('#action-reason').fill('broken');
+  await ann.page.locator('#action-amount').press('Enter');
+  await ann.page.locator('#action-amount-error', { hasText: 'Say how much' }).waitFor();
+  await ann.page.locator('#action-amount').fill('4');
+  await send(ann, 'Refund $4.00');
+  await panel(ann).locator('.ledger li').waitFor();
+  assert.equal(await ann.page.locator('#act-refund').count(), 0, 'nothing is left to give back');
+  undisturbed(ann);
+});
+
+test('addresses keep their lines, each in its own direction', async () => {
+  const id = await scheduled({ address: 'شارع ٥، الرياض\n2nd floor', notes: 'ring twice\nleave at the door' });
+  const ann = await visit(`?order=${id}`);
+  const lines = panel(ann).locator('.facts .line');
+  assert.deepEqual(await lines.allTextContents(), ['شارع ٥، الرياض', '2nd floor', 'ring twice', 'leave at the door']);
+  const directions = await lines.evaluateAll((all) => all.map((line) => getComputedStyle(line).direction));
+  assert.deepEqual(directions, ['rtl', 'ltr', 'ltr', 'ltr']);
+  undisturbed(ann);
+});
+
+test('rows that are gone are let go', async () => {
+  const ann = await visit();
+  const devtools = await ann.page.context().newCDPSession(ann.page);
+  const orders = (from: number): string =>
+    Array.from({ length: 600 }, (_, at) =>
+      JSON.stringify({ id: `gone-${from + at}`, items: ['Tea'], amount: 1, customer: 'Ann', address: 'x' }),
+    ).join('\n');
+  for (const from of [0, 600, 1_200, 1_800]) {
+    const reply = await fetch(`${server.url}/orders/bulk`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-ndjson' },
+      body: orders(from),
+    });
+    await reply.text();
+    await row(ann, `gone-${from + 599}`).waitFor();
+    await server.reaches(`gone-${from + 599}`, 'completed');
+  }
+  await ann.page.mouse.move(0, 0);
+  await ann.page.waitForFunction(() => document.querySelectorAll('.work-row').length === 1_000);
+  await devtools.send('HeapProfiler.collectGarbage');
+  const { nodes } = await devtools.send('Memory.getDOMCounters');
+  const shown = await ann.page.evaluate(() => {
+    const walker = document.createTreeWalker(document, NodeFilter.SHOW_ALL);
+    let count = 0;
+    while (walker.nextNode()) count += 1;
+    return count;
+  });
+  assert.ok(nodes < 1.5 * shown, `${nodes} nodes are kept for ${shown} in the document`);
+});
+
+test('the page says what it is before its scripts are there', async () => {
+  for (const [path, title] of [
+    ['/', 'Orders as they happen'],
+    ['/desk', 'Desk'],
+  ] as const) {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await page.goto(server.url + path);
+    await page.getByRole('heading', { name: title }).waitFor();
+    assert.match(await page.content(), /needs JavaScript/);
+    await page.getByRole('link', { name: 'Desk' }).waitFor();
+    await context.close();
+  }
 });
 
 test('the keyboard alone is enough', async () => {

@@ -35,8 +35,8 @@ test('details belong to the point they are asked for, gaps included', () => {
 test('latency is unknown while nothing is processed', () => {
   const metric = shown([tick(0, { latency_ms: { p50: 1, p99: 5 } }), tick(1, { latency_ms: null })], 'latency');
   assert.equal(latest(metric.lines[0]!), null);
-  assert.equal(metric.detail(0), '5.0 ms p99');
-  assert.equal(metric.detail(1), 'nothing processed lately');
+  assert.equal(metric.detail(0), 'from acceptance to done; 99 % within 5 ms');
+  assert.equal(metric.detail(1), 'nothing done lately');
 });
 
 test('a chart in words', () => {

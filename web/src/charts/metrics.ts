@@ -2,7 +2,8 @@
 
 import type { Tick } from '../protocol/ticks';
 import { formatMoneyShort } from '../text/money';
-import { errorShares, rates } from './rates';
+import { formatDuration } from '../text/durations';
+import { errorShares, rates, shortSpan } from './rates';
 
 /** Names of colours in the style sheet. */
 export type Tone = 'first' | 'second' | 'third' | 'alarm';
@@ -81,7 +82,11 @@ function orders(ticks: readonly Tick[]): Metric {
     leastTop: 10,
     format: formatCount,
     formatAxis: formatShort,
-    detail: (index) => `${formatKnown(completed[index])} completed`,
+    detail: (index) => {
+      const today = ticks[index]?.today;
+      const soFar = shortSpan(ticks, index) === null ? '' : ', so far';
+      return `${formatKnown(completed[index])} completed${soFar}${today ? ` · ${formatCount(today.accepted)} today` : ''}`;
+    },
   };
 }
 
@@ -107,13 +112,17 @@ function revenue(ticks: readonly Tick[]): Metric {
     formatAxis: (value) => (codes.length === 1 ? formatMoneyShort(value, main) : formatShort(value)),
     detail: (index) => {
       const others = lines.slice(1).map(({ label, values }) => formatMoneyShort(values[index] ?? 0, label));
-      return others.length > 0 ? `+ ${others.join(' + ')}` : `${formatMoneyShort(ticks[index]?.revenue[main] ?? 0, main)} since start`;
+      if (others.length > 0) return `+ ${others.join(' + ')}`;
+      const today = ticks[index]?.today?.revenue[main];
+      const soFar = shortSpan(ticks, index) === null ? '' : ', so far';
+      return today === undefined ? `since start${soFar}` : `${formatMoneyShort(today, main)} today${soFar}`;
     },
   };
 }
 
 function errors(ticks: readonly Tick[]): Metric {
   const perMinute = rates(ticks, (tick) => tick.errors);
+  const refused = rates(ticks, (tick) => tick.refused);
   return {
     id: 'errors',
     title: 'Error rate',
@@ -124,7 +133,9 @@ function errors(ticks: readonly Tick[]): Metric {
     formatAxis: formatShort,
     detail: (index) => {
       const count = formatKnown(perMinute[index]);
-      return count === '1' ? '1 error/min' : `${count} errors/min`;
+      const turnedAway = Math.round(refused[index] ?? 0);
+      const soFar = shortSpan(ticks, index) === null ? '' : ', so far';
+      return `${count === '1' ? '1 error/min' : `${count} errors/min`}${soFar}${turnedAway > 0 ? ` · ${turnedAway}/min refused` : ''}`;
     },
   };
 }
@@ -148,18 +159,18 @@ function queue(ticks: readonly Tick[]): Metric {
 function latency(ticks: readonly Tick[]): Metric {
   return {
     id: 'latency',
-    title: 'Processing time',
-    unit: 'ms p50',
+    title: 'Wait and work',
+    unit: 'half are quicker',
     lines: [
       { label: 'p50', tone: 'first', values: ticks.map((tick) => tick.latencyMs?.p50 ?? null) },
       { label: 'p99', tone: 'second', values: ticks.map((tick) => tick.latencyMs?.p99 ?? null) },
     ],
     leastTop: 5,
-    format: formatFigure,
-    formatAxis: formatShort,
+    format: formatDuration,
+    formatAxis: formatDuration,
     detail: (index) => {
       const p99 = ticks[index]?.latencyMs?.p99;
-      return p99 === undefined ? 'nothing processed lately' : `${formatFigure(p99)} ms p99`;
+      return p99 === undefined ? 'nothing done lately' : `from acceptance to done; 99 % within ${formatDuration(p99)}`;
     },
   };
 }

@@ -42,6 +42,13 @@ export function errorShares(ticks: readonly Tick[]): (number | null)[] {
   });
 }
 
+/** How many seconds the rates of a tick rest on, where they are fewer than a minute: those of a young server. */
+export function shortSpan(ticks: readonly Tick[], index: number): number | null {
+  const [first, tick] = [ticks[0], ticks[index]];
+  const seconds = first && tick ? tick.timestamp - first.timestamp : RATE_WINDOW_S;
+  return seconds < RATE_WINDOW_S ? seconds : null;
+}
+
 /** For each tick the index of the first one at most a minute older. */
 function windows(ticks: readonly Tick[]): number[] {
   let from = 0;

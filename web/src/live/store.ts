@@ -10,6 +10,7 @@ import type { Tick } from '../protocol/ticks';
 import type { Connection } from '../stream/link';
 import { Stream } from '../stream/socket';
 import { Catalogue } from './catalogue';
+import { Goods } from './goods';
 
 /** Bursts are shown in steps: people cannot read faster, and a phone could not draw faster. */
 const REPAINT_EVERY_MS = 150;
@@ -25,6 +26,7 @@ export const demo = signal(false);
 export const watching = signal<number | null>(null);
 
 export const catalogue = new Catalogue();
+const goods = new Goods();
 /** Counts changes of the catalogue: reading it makes a view follow them. */
 export const catalogueVersion = signal(0);
 
@@ -56,7 +58,7 @@ export function startLive(livePage: LivePage): void {
   page = livePage;
   stream = new Stream(page.channels, {
     // The socket begins with the ticks, whose beat tells that the connection lives.
-    url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?channels=stats`,
+    url: socketAddress('ws?channels=stats'),
     prepare,
     onFrame: receive,
     onLost: (channel, how) => void reload(channel, how === 'renewed'),
@@ -65,6 +67,13 @@ export function startLive(livePage: LivePage): void {
     },
   });
   stream.start();
+}
+
+/** Relative to the page, as those of requests are. */
+function socketAddress(path: string): string {
+  const url = new URL(path, document.baseURI);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
 }
 
 /** Cuts the wait for the next attempt to connect short. */
@@ -106,14 +115,18 @@ async function reload(channel: string, isAnotherStore: boolean): Promise<void> {
 }
 
 function forget(channel: string): void {
-  if (channel === 'orders') events.length = 0;
-  else catalogue.clear();
+  if (channel === 'orders') {
+    events.length = 0;
+    goods.clear();
+  } else {
+    catalogue.clear();
+  }
 }
 
 function receive(frame: Frame): void {
   switch (frame.type) {
     case 'order':
-      events.push(frame);
+      events.push({ ...frame, order: goods.complete(frame.order) });
       if (events.length >= MOST_UNSHOWN_EVENTS) show();
       break;
     case 'market_data':

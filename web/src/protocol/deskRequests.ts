@@ -22,7 +22,7 @@ export interface OrderPage {
 
 /** `query`: filter, limit and cursor as the server takes them. */
 export async function fetchOrderPage(query: URLSearchParams): Promise<OrderPage> {
-  const reply = await read<wire.OrderList>(`/orders?${query}`);
+  const reply = await read<wire.OrderList>(`orders?${query}`);
   return {
     orders: each(list(reply, 'orders'), (value) => readOrder(value)),
     next: text(reply, 'next') ?? null,
@@ -32,7 +32,7 @@ export async function fetchOrderPage(query: URLSearchParams): Promise<OrderPage>
 
 /** Null for an answer that is no order. */
 export async function fetchWholeOrder(id: string): Promise<WholeOrder | null> {
-  return readWholeOrder(await read(`/orders/${encodeURIComponent(id)}`));
+  return readWholeOrder(await read(`orders/${encodeURIComponent(id)}`));
 }
 
 /** What happened to an order after `offset`, oldest first. */
@@ -40,7 +40,7 @@ export async function fetchSteps(id: string, offset: number): Promise<Step[]> {
   const steps: Step[] = [];
   let after = String(offset);
   for (let page = 0; page < MOST_PAGES_OF_STEPS; page += 1) {
-    const reply = await read<wire.OrderEventList>(`/orders/${encodeURIComponent(id)}/events?limit=${STEPS_OF_A_PAGE}&after=${after}`);
+    const reply = await read<wire.OrderEventList>(`orders/${encodeURIComponent(id)}/events?limit=${STEPS_OF_A_PAGE}&after=${after}`);
     steps.push(...each(list(reply, 'events'), readStep));
     const next = text(reply, 'next');
     if (next === undefined) break;
@@ -70,7 +70,7 @@ export type Acted =
 
 export async function sendAction({ id, action, body, version, idempotencyKey }: ActionRequest): Promise<Acted> {
   try {
-    const reply = await fetch(`/orders/${encodeURIComponent(id)}/${encodeURIComponent(action)}`, {
+    const reply = await fetch(`orders/${encodeURIComponent(id)}/${encodeURIComponent(action)}`, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',

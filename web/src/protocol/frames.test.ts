@@ -5,6 +5,7 @@ import { readFrame, subscribeFrame } from './frames';
 const frame = (value: unknown): unknown => readFrame(JSON.stringify(value));
 
 const summary = {
+  number: 1042,
   id: 'order_1',
   amount: 99.99,
   currency: 'USD',
@@ -27,6 +28,7 @@ test('the first event of an order', () => {
     from: null,
     order: {
       id: 'order_1',
+      number: 1042,
       amount: 99.99,
       currency: 'USD',
       priority: 1,
@@ -41,6 +43,7 @@ test('the first event of an order', () => {
       createdAt: Date.UTC(2026, 0, 15, 10, 30),
       updatedAt: Date.UTC(2026, 0, 15, 10, 30),
       demo: false,
+      startedAt: null,
       durationMs: null,
     },
   });

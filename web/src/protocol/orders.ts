@@ -10,8 +10,27 @@ export interface Line {
   quantity: number;
 }
 
+/** By their outward names. */
+export const STATUSES: readonly Status[] = [
+  'pending',
+  'scheduled',
+  'held',
+  'retrying',
+  'processing',
+  'expedited',
+  'priority_processing',
+  'completed',
+  'partially_fulfilled',
+  'fulfilled',
+  'failed',
+  'rejected',
+  'cancelled',
+];
+
 export interface Order {
   id: string;
+  /** Short and unique: what people call `#1042`; null in events of before there were numbers. */
+  number: number | null;
   amount: number;
   currency: string;
   priority: number;
@@ -26,6 +45,8 @@ export interface Order {
   createdAt: number;
   updatedAt: number;
   demo: boolean;
+  /** When its last work began, in Unix milliseconds. */
+  startedAt: number | null;
   /** How long a worker had it in hand; null while nobody has finished it. */
   durationMs: number | null;
 }
@@ -45,6 +66,7 @@ export function readOrder(value: unknown, version?: number): Order | null {
   const processing = object(value, 'processing');
   return {
     id,
+    number: number(value, 'number') ?? null,
     status,
     lines,
     createdAt,
@@ -56,6 +78,7 @@ export function readOrder(value: unknown, version?: number): Order | null {
     version: version ?? number(value, 'version') ?? 0,
     updatedAt: time(value, 'updated_at') ?? createdAt,
     demo: flag(value, 'demo'),
+    startedAt: (processing && time(processing, 'started_at')) ?? null,
     durationMs: (processing && number(processing, 'duration_ms')) ?? null,
   };
 }

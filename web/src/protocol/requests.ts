@@ -1,4 +1,5 @@
-// The HTTP half of the protocol. Every request ends within a deadline: a page must never wait for a dead server.
+// The HTTP half of the protocol. Addresses are relative to the page, which lies at the root of the server: a proxy may put a
+// path before all of them. Every request ends within a deadline: a page must never wait for a dead server.
 
 import { each, flag, isObject, list, type Raw } from './fields';
 import type * as wire from './generated';
@@ -18,7 +19,7 @@ export interface OrderList {
 }
 
 export async function fetchOrders(): Promise<OrderList> {
-  const reply = await read<wire.OrderList>(`/orders?limit=${LISTED_ORDERS}`);
+  const reply = await read<wire.OrderList>(`orders?limit=${LISTED_ORDERS}`);
   return { orders: each(list(reply, 'orders'), (value) => readOrder(value)), asOf: readAsOf(reply, 'orders') };
 }
 
@@ -28,16 +29,16 @@ export interface ProductList {
 }
 
 export async function fetchProducts(): Promise<ProductList> {
-  const reply = await read<wire.ProductList>('/products');
+  const reply = await read<wire.ProductList>('products');
   return { products: each(list(reply, 'products'), readProduct), asOf: readAsOf(reply, 'products') };
 }
 
 export async function fetchHistory(seconds: number): Promise<Tick[]> {
-  return each(list(await read<wire.StatsHistory>(`/stats/history?seconds=${seconds}`), 'ticks'), readTick);
+  return each(list(await read<wire.StatsHistory>(`stats/history?seconds=${seconds}`), 'ticks'), readTick);
 }
 
 export async function fetchDemoMode(): Promise<boolean> {
-  return flag(await read<wire.Health>('/health'), 'demo');
+  return flag(await read<wire.Health>('health'), 'demo');
 }
 
 export type Placement =
@@ -51,7 +52,7 @@ export async function placeOrder(body: string, idempotencyKey: string): Promise<
   let reply: Response;
   let value: unknown;
   try {
-    reply = await fetch('/orders', {
+    reply = await fetch('orders', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey },
       body,

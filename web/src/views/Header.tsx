@@ -12,8 +12,8 @@ const CONNECTIONS: Readonly<Record<Connection, { icon: IconName; label: string }
 
 /** The pages that lead to one another. */
 const PAGES = [
-  { path: '/', name: 'Overview' },
-  { path: '/desk', name: 'Desk' },
+  { path: './', name: 'Overview' },
+  { path: 'desk', name: 'Desk' },
 ] as const;
 
 interface Props {

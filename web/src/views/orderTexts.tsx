@@ -23,6 +23,11 @@ export function itemsOf({ lines, itemCount }: Order, most: number, nameOf: (sku:
   return lines.length > most ? `${parts.join(', ')} + ${lines.length - most} more` : parts.join(', ');
 }
 
+/** How people call an order: `#1042`, or the end of its id. */
+export function nameOfOrder({ number, id }: Order): string {
+  return number === null ? shortId(id) : `#${number}`;
+}
+
 /** Ids made from the time differ at their end. */
 export function shortId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-9)}`;
@@ -46,8 +51,4 @@ export function formatMoment(ms: number, now = new Date()): string {
 
 export function formatInstant(ms: number): string {
   return fullFormat.format(ms);
-}
-
-export function formatDuration(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

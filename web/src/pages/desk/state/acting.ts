@@ -108,7 +108,7 @@ async function conclude(acted: Acted, action: Action, pointers: Sendable['pointe
 /** The order is shown as it is now; what was typed stays as long as the action is still open. */
 function renew(action: Action): string {
   const order = opened.value?.order;
-  const isOpen = order !== null && order !== undefined && actionsOf(order.allowed).some(({ name }) => name === action.name);
+  const isOpen = order !== null && order !== undefined && actionsOf(order).some(({ name }) => name === action.name);
   if (isOpen && form.value) form.value = { ...form.value, version: order.version };
   if (!isOpen) giveUp();
   const advice = isOpen ? ': look at it, then send again.' : '.';

@@ -61,10 +61,16 @@ const ACTIONS: readonly (Action & { name: ActionName })[] = [
 ];
 
 /** The actions open to an order in a steady sequence; one this page does not know yet is offered with a reason. */
-export function actionsOf(allowed: readonly string[]): Action[] {
-  const known = ACTIONS.filter(({ name }) => allowed.includes(name));
-  const others = allowed.filter((name) => !ACTIONS.some((action) => action.name === name));
+export function actionsOf(order: WholeOrder): Action[] {
+  const known = ACTIONS.filter(({ name }) => order.allowed.includes(name) && isOfUse(name, order));
+  const others = order.allowed.filter((name) => !ACTIONS.some((action) => action.name === name));
   return [...known, ...others.map(unknownAction)];
+}
+
+/** Whether there is anything left that the action could move. */
+function isOfUse(name: ActionName, { goods, captured, refunded }: WholeOrder): boolean {
+  if (name === 'refund') return captured > refunded;
+  return name !== 'return' || captured > refunded || goods.some((line) => movable('return', line) > 0);
 }
 
 function unknownAction(name: string): Action {
@@ -129,8 +135,12 @@ export function sendableOf(form: Form): Sendable | { errors: FieldErrors } {
   return Object.keys(errors).length > 0 ? { errors } : { body: JSON.stringify(body), pointers };
 }
 
-function amountOf({ amount }: Form, errors: Record<string, string>): number | undefined {
-  if (amount.trim() === '') return undefined;
+/** How much is given back must be said: nobody pays out everything by pressing a key. */
+function amountOf({ action, amount }: Form, errors: Record<string, string>): number | undefined {
+  if (amount.trim() === '') {
+    if (action.name === 'refund') errors['amount'] = 'Say how much is given back.';
+    return undefined;
+  }
   const typed = parseNumber(amount);
   if (typed === null) errors['amount'] = 'Give the amount as a number, such as 12.50.';
   return typed ?? undefined;

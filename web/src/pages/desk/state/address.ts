@@ -1,9 +1,12 @@
 // What the address of the desk says: which orders are listed, and which is open. The back button works by it.
 
 import { computed, signal } from '@preact/signals';
-import { addressOf, filterOf, type Filter } from './filter';
+import { addressOf, filterOf, unknownIn, type Filter } from './filter';
 
 const search = signal(location.search);
+
+/** What the address that the visitor came by asks for and nobody knows. */
+export const unknown = signal(unknownIn(new URLSearchParams(location.search)));
 
 export const filter = computed<Filter>(() => filterOf(new URLSearchParams(search.value)));
 
@@ -33,6 +36,9 @@ export function linkTo(id: string, wanted: Filter = filter.value): string {
   const text = query.toString();
   return text === '' ? location.pathname : `${location.pathname}?${text}`;
 }
+
+/** The address says only what is in force. */
+if (unknown.peek().length > 0) go(filter.peek(), openId.peek(), 'replace');
 
 function go(wanted: Filter, id: string, how: How): void {
   const link = linkTo(id, wanted);

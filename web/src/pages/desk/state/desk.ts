@@ -3,8 +3,9 @@
 import { batch, computed, effect, signal } from '@preact/signals';
 import { Hold } from '../../../live/hold';
 import { loaded, retryNow, show, startLive } from '../../../live/store';
-import { fetchOrderPage, type OrderPage } from '../../../protocol/deskRequests';
+import { fetchOrderPage, fetchWholeOrder, type OrderPage } from '../../../protocol/deskRequests';
 import type { OrderFrame } from '../../../protocol/frames';
+import type { Order } from '../../../protocol/orders';
 import { whyOf } from '../../../protocol/requests';
 import { filter } from './address';
 import { COUNTED, COUNT_LIMIT, countMoves, type Counts } from './counts';
@@ -14,6 +15,10 @@ import { applyAgain, applyFirst, applyMore, applyToList, EMPTY_WORKLIST, holdLis
 /** More events than this while a list is on its way, and the list is read again. */
 const MOST_EVENTS_AWAITING_LISTS = 5_000;
 const PAGE_ROWS = 50;
+/** Orders of more lines show their count. */
+const MOST_LINES_SHOWN = 50;
+const GOODS_AT_A_TIME = 4;
+const MOST_GOODS_ASKED = 1_000;
 /** The server's own limit of one page. */
 const MOST_PAGE_ROWS = 500;
 
@@ -22,12 +27,16 @@ export const counts = signal<Counts>({});
 /** Why the list could not be read, and empty while all is well. */
 export const trouble = signal('');
 export const reading = signal(false);
-/** Listed orders whose id has what was typed into the search. */
+/** Listed orders whose number, id, customer or goods have what is being typed into the search. */
 export const shown = computed(() => {
   const wanted = filter.value.search.trim().toLowerCase();
   const { rows } = list.value;
-  return wanted === '' ? rows : rows.filter(({ order }) => order.id.toLowerCase().includes(wanted));
+  return wanted === '' ? rows : rows.filter(({ order }) => textsOf(order).some((text) => text.toLowerCase().includes(wanted)));
 });
+
+function textsOf({ id, number, customerId, lines }: Order): string[] {
+  return [id, `#${number ?? ''}`, customerId, ...lines.map(({ sku }) => sku)];
+}
 
 /** What the list was last asked for, and what the listed rows are the answer to. */
 let wanted: Filter = NO_FILTER;
@@ -182,7 +191,28 @@ async function awaitingEvents(request: () => Promise<OrderPage>, apply: (page: O
 function onOrders(run: readonly OrderFrame[]): void {
   if (requests > 0) awaitLists(run);
   batch(() => fold(run));
+  void readGoods();
   for (const frame of run) for (const follower of followers) follower(frame);
+}
+
+/** Orders whose goods are being read, or could not be. */
+const goodsAsked = new Set<string>();
+
+/** Reads the goods of listed orders of which no event that came here has told them, a few at a time. */
+async function readGoods(): Promise<void> {
+  const bare = list.peek().rows.map(({ order }) => order);
+  const next = bare.filter(({ id, lines, itemCount }) => lines.length === 0 && itemCount <= MOST_LINES_SHOWN && !goodsAsked.has(id));
+  const now = next.slice(0, GOODS_AT_A_TIME);
+  for (const { id } of now) goodsAsked.add(id);
+  await Promise.all(
+    now.map(async ({ id }) => {
+      const whole = await fetchWholeOrder(id).catch(() => null);
+      if (!whole) return;
+      const rows = list.peek().rows.map((row) => (row.order.id === id ? { ...row, order: { ...row.order, lines: whole.lines } } : row));
+      list.value = { ...list.peek(), rows };
+    }),
+  );
+  while (goodsAsked.size > MOST_GOODS_ASKED) goodsAsked.delete(goodsAsked.values().next().value!);
 }
 
 function awaitLists(run: readonly OrderFrame[]): void {
@@ -195,6 +225,8 @@ function awaitLists(run: readonly OrderFrame[]): void {
 function fold(run: readonly OrderFrame[]): void {
   if (run.length === 0) return;
   const { filter: chosen, bounds } = answered;
-  list.value = applyToList(list.value, run, (order) => matches(order, chosen, bounds));
+  const isMatch = (order: Order): boolean => matches(order, chosen, bounds);
+  // Whether a search finds a new order only the server can tell.
+  list.value = applyToList(list.value, run, isMatch, chosen.q === '' ? isMatch : () => false);
   counts.value = countMoves(counts.value, run);
 }

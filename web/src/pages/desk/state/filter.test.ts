@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readOrder, type Order } from '../../../protocol/orders';
-import { addressOf, asksTheSame, boundsOf, filterOf, fromLocalInput, isOpen, listQuery, matches, NO_FILTER, toLocalInput, type Filter } from './filter';
+import { addressOf, asksTheSame, boundsOf, filterOf, fromLocalInput, isOpen, listQuery, matches, NO_FILTER, toLocalInput, unknownIn, type Filter } from './filter';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -16,6 +16,9 @@ test('an address and its filter are the same', () => {
     ['', ''],
     ['status=held&priority=1', 'status=held&priority=1'],
     ['priority=9&status=held', 'status=held'],
+    ['status=lost', ''],
+    ['status=active&q=%231042', 'status=active&q=%231042'],
+    [`q=${'x'.repeat(129)}`, ''],
     ['time=1h&from=2026-01-01T00:00:00Z', 'time=1h'],
     ['time=fortnight', ''],
     ['time=between&from=2026-01-01T00:00:00Z&to=soon', 'time=between&from=2026-01-01T00%3A00%3A00Z'],
@@ -24,6 +27,16 @@ test('an address and its filter are the same', () => {
     assert.equal(String(addressOf(filterOf(new URLSearchParams(address)))), kept, address);
   }
   assert.ok(isOpen(filterOf(new URLSearchParams('order=A-1'))));
+});
+
+test('what an address asks for and nobody knows is told', () => {
+  for (const [address, told] of [
+    ['status=held&priority=1&order=x', []],
+    ['status=lost&priority=9&colour=red', ['status=lost', 'priority=9', 'colour=red']],
+    ['time=between&from=soon', ['from=soon']],
+  ] as const) {
+    assert.deepEqual(unknownIn(new URLSearchParams(address)), told, address);
+  }
 });
 
 test('the server is asked for what it knows, and not for the search', () => {

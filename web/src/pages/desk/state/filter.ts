@@ -1,7 +1,7 @@
 // Which orders the desk lists: as chosen, as the address holds it, as the server is asked, and as events are judged.
 // Pure.
 
-import type { Order, Status } from '../../../protocol/orders';
+import { STATUSES, type Order, type Status } from '../../../protocol/orders';
 
 export interface Filter {
   /** A status by its outward name, `active` for all lanes, or empty. */
@@ -14,29 +14,43 @@ export interface Filter {
   /** RFC 3339, or empty. */
   from: string;
   to: string;
-  /** Part of an id; looks only at what is listed. */
+  /** What the server searches for: a number, a part of an id, of the customer's text, of a SKU. */
+  q: string;
+  /** As it is typed; looks only at what is listed. */
   search: string;
 }
 
-export const NO_FILTER: Filter = { status: '', priority: '', customer: '', time: '', from: '', to: '', search: '' };
+export const NO_FILTER: Filter = { status: '', priority: '', customer: '', time: '', from: '', to: '', q: '', search: '' };
 
 const NAMES = Object.keys(NO_FILTER) as (keyof Filter)[];
 const HOUR_MS = 3_600_000;
+/** The server's own limit of a search. */
+const MOST_SEARCH_BYTES = 128;
 
 /** Spans of time back from now, by their names in the address. */
 export const SPANS: Readonly<Record<string, number>> = { '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 168 * HOUR_MS };
 
 export const LANES: readonly string[] = ['processing', 'expedited', 'priority_processing'] satisfies Status[];
 
-/** Reads the filter of an address; what is not known there is passed over. */
+/** Reads the filter of an address; what is not known there is left out. */
 export function filterOf(query: URLSearchParams): Filter {
   const filter = { ...NO_FILTER };
   for (const name of NAMES) filter[name] = query.get(name) ?? '';
+  if (filter.status !== 'active' && !STATUSES.some((status) => status === filter.status)) filter.status = '';
   if (!['', '1', '2', '3'].includes(filter.priority)) filter.priority = '';
   if (filter.time !== 'between' && !(filter.time in SPANS)) filter.time = '';
   if (filter.time !== 'between') filter.from = filter.to = '';
   for (const end of ['from', 'to'] as const) if (Number.isNaN(Date.parse(filter[end]))) filter[end] = '';
+  if (new TextEncoder().encode(filter.q).length > MOST_SEARCH_BYTES) filter.q = '';
   return filter;
+}
+
+/** What an address asks for that is not known, such as `priority=9`: for the person to hear of, since it is left out. */
+export function unknownIn(query: URLSearchParams): string[] {
+  const filter = filterOf(query);
+  const given = NAMES.filter((name) => (query.get(name) ?? '') !== '' && filter[name] === '');
+  const others = [...query.keys()].filter((name) => name !== 'order' && !NAMES.some((known) => known === name));
+  return [...given, ...others].map((name) => `${name}=${query.get(name) ?? ''}`);
 }
 
 /** The part of an address that says it: without what is left open. */
@@ -74,6 +88,7 @@ export function listQuery(filter: Filter, bounds: Bounds, limit: number, cursor:
   const set = (name: string, value: string | null): void => {
     if (value !== null && value !== '') query.set(name, value);
   };
+  set('q', filter.q.trim());
   set('status', filter.status);
   set('priority', filter.priority);
   set('customer_id', filter.customer);
@@ -83,7 +98,7 @@ export function listQuery(filter: Filter, bounds: Bounds, limit: number, cursor:
   return query;
 }
 
-/** What the server would answer for this order, search apart. */
+/** What the server would answer for this order, searches apart: events do not hold what those look at. */
 export function matches(order: Order, filter: Filter, bounds: Bounds): boolean {
   const { status, priority, customer } = filter;
   if (status !== '' && status !== order.status && !(status === 'active' && LANES.includes(order.status))) return false;

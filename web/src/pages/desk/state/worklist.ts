@@ -63,8 +63,14 @@ export function applyMore(list: Worklist, orders: readonly Order[], next: string
   return bounded({ ...list, next, rows: [...list.rows, ...fresh] });
 }
 
-/** Takes a run of events in log order; one call a repaint keeps a burst cheap. */
-export function applyToList(list: Worklist, events: readonly OrderEvent[], isMatch: Matches): Worklist {
+/** Takes a run of events in log order; one call a repaint keeps a burst cheap. `mayComeIn`: which orders a list takes that
+ * it does not have. */
+export function applyToList(
+  list: Worklist,
+  events: readonly OrderEvent[],
+  isMatch: Matches,
+  mayComeIn: Matches = isMatch,
+): Worklist {
   const rows = new Map(list.rows.map((row) => [row.order.id, row]));
   const waiting = new Map(list.waiting.map((order) => [order.id, order]));
   // The last listed row is where the next page begins.
@@ -81,7 +87,7 @@ export function applyToList(list: Worklist, events: readonly OrderEvent[], isMat
       const latest = newer(waits, order);
       if (isMatch(latest)) waiting.set(order.id, latest);
       else waiting.delete(order.id);
-    } else if (offset > list.asOf && order.createdAt >= oldest && isMatch(order)) {
+    } else if (offset > list.asOf && order.createdAt >= oldest && mayComeIn(order)) {
       waiting.set(order.id, order);
     }
   }

@@ -6,7 +6,7 @@ import { afterRedraw } from './redraw';
 
 /** The actions that the person may take, and the result of the last one. */
 export function ActionBar({ order }: { order: WholeOrder }) {
-  const actions = actionsOf(order.allowed);
+  const actions = actionsOf(order);
   const begun = form.value;
   const start = async (action: Action): Promise<void> => {
     await begin(action, order);

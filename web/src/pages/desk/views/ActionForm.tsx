@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import type { WholeOrder } from '../../../protocol/wholeOrder';
 import { formatMoney } from '../../../text/money';
 import { parseNumber } from '../../../text/numbers';
@@ -24,8 +25,13 @@ export function focusField(field = ''): void {
 /** The form of an action, in place; for what cannot be undone it is also what asks once more. */
 export function ActionForm({ form, order }: Props) {
   const { action, version } = form;
+  /** Whether the button itself was pressed: Enter in a field clicks it too, but without a pointer and without its focus. */
+  const isPressed = useRef(false);
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
+    // Enter in a form that nobody has touched is a slip of the finger where nothing can be undone.
+    if (action.warning !== undefined && !isTouched(form) && !isPressed.current) return;
+    isPressed.current = false;
     const wrong = await submit();
     if (wrong === null) document.getElementById('opened-title')?.focus();
     else if (wrong !== '') focusField(wrong);
@@ -46,6 +52,9 @@ export function ActionForm({ form, order }: Props) {
       <div class="action-send">
         <button
           type="submit"
+          onClick={({ detail, currentTarget }) => {
+            isPressed.current = detail > 0 || document.activeElement === currentTarget;
+          }}
           class={action.warning === undefined ? 'button-main' : 'button-main button-main-danger'}
           aria-disabled={sending.value !== ''}
         >
@@ -59,10 +68,14 @@ export function ActionForm({ form, order }: Props) {
   );
 }
 
+function isTouched({ reason, amount }: Form): boolean {
+  return reason.trim() !== '' || amount.trim() !== '';
+}
+
 /** Says what is about to be paid out. */
-function sendLabel({ action, amount }: Form, { captured, refunded, currency }: WholeOrder): string {
+function sendLabel({ action, amount }: Form, { currency }: WholeOrder): string {
   if (action.name !== 'refund') return action.send;
-  const typed = amount.trim() === '' ? captured - refunded : parseNumber(amount);
+  const typed = parseNumber(amount);
   return typed === null ? action.send : `${action.send} ${formatMoney(typed, currency)}`;
 }
 
@@ -83,9 +96,10 @@ function FormField({ field, form, order }: Props & { field: FieldName }) {
       );
     case 'amount': {
       const left = formatMoney(order.captured - order.refunded, order.currency);
-      const hint = form.action.name === 'refund' ? `All that is left without it: ${left}.` : `At most ${left}; nothing without it.`;
+      const isRefund = form.action.name === 'refund';
+      const hint = isRefund ? `At most ${left}. Goods that come back are recorded by “Take back”.` : `At most ${left}; nothing without it.`;
       return (
-        <Field id="action-amount" label={`Amount in ${order.currency}`} optional hint={hint} error={error}>
+        <Field id="action-amount" label={`Amount in ${order.currency}`} optional={!isRefund} hint={hint} error={error}>
           <input
             type="text"
             inputMode="decimal"

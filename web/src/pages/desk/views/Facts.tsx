@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { WholeOrder } from '../../../protocol/wholeOrder';
-import { formatDuration, formatInstant } from '../../../views/orderTexts';
+import { formatDuration } from '../../../text/durations';
+import { formatInstant } from '../../../views/orderTexts';
 import { choose, linkTo } from '../state/address';
 import { NO_FILTER } from '../state/filter';
 import { afterRedraw } from './redraw';
@@ -18,7 +19,7 @@ export function Facts({ order }: { order: WholeOrder }) {
       )}
       <dl class="facts">
         <Fact name="Customer">
-          {order.customer}
+          <bdi>{order.customer}</bdi>
           <a
             class="facts-more"
             href={linkTo('', ofCustomer)}
@@ -32,18 +33,38 @@ export function Facts({ order }: { order: WholeOrder }) {
             all orders of {order.customerId}
           </a>
         </Fact>
-        <Fact name="Address">{order.address}</Fact>
-        {order.notes !== '' && <Fact name="Notes">{order.notes}</Fact>}
+        <Fact name="Address">
+          <Lines text={order.address} />
+        </Fact>
+        {order.notes !== '' && (
+          <Fact name="Notes">
+            <Lines text={order.notes} />
+          </Fact>
+        )}
         {order.placedAt !== null && <Moment name="Placed" at={order.placedAt} />}
         <Moment name="Accepted" at={order.createdAt} />
         <Moment name="Last change" at={order.updatedAt} />
         {order.dueAt !== null && <Moment name={DUE[order.status] ?? 'Due'} at={order.dueAt} />}
+        {order.startedAt !== null && <Fact name="Waited">{formatDuration(order.startedAt - order.createdAt)} for its work to begin</Fact>}
+        {order.durationMs !== null && <Fact name="Work took">{formatDuration(order.durationMs)}</Fact>}
         <Fact name="Attempts">
           {order.attempts}
           {order.worker !== '' && `, last by ${order.worker}`}
-          {order.durationMs !== null && ` in ${formatDuration(order.durationMs)}`}
         </Fact>
       </dl>
+    </>
+  );
+}
+
+/** Text of several lines, each in its own direction: an address may have lines of two scripts. */
+function Lines({ text }: { text: string }) {
+  return (
+    <>
+      {text.split('\n').map((line, at) => (
+        <span key={at} class="line" dir="auto">
+          {line}
+        </span>
+      ))}
     </>
   );
 }

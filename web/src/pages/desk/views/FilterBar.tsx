@@ -98,27 +98,36 @@ function ChipCount({ status }: { status: string }) {
   return <span class={`chip-count status-${lookOf(status).mood}`}>{countLabel(count)}</span>;
 }
 
-/** Narrows what is listed as it is typed; Enter opens the order of that id, listed or not. */
+/** Narrows what is listed as it is typed; Enter asks the server, and opens an order that is the only one. */
 function Search() {
-  const { search } = filter.value;
+  const { search, q } = filter.value;
   const go = (event: Event): void => {
     event.preventDefault();
     const typed = search.trim();
-    const only = shown.value.length === 1 ? shown.value[0]!.order.id : typed;
-    if (typed !== '') open(only);
+    const only = typed !== '' && shown.value.length === 1 ? shown.value[0]!.order.id : '';
+    if (only !== '') open(only);
+    else if (typed !== '') choose({ q: typed, search: '' });
   };
   return (
     <form class="search" onSubmit={go}>
       <input
         id={SEARCH_ID}
         type="search"
-        aria-label="Search by order id; Enter opens it"
-        placeholder="Order id, then Enter"
+        aria-label="Search by number, id, customer or SKU; Enter searches all orders"
+        placeholder="#1042, id, customer or SKU"
         autoComplete="off"
         spellcheck={false}
         value={search}
         onInput={(e) => choose({ search: e.currentTarget.value }, 'replace')}
       />
+      {q !== '' && (
+        <span class="searched">
+          Found for “<bdi>{q}</bdi>”
+          <button type="button" class="button-quiet" onClick={() => choose({ q: '' })}>
+            Show all
+          </button>
+        </span>
+      )}
     </form>
   );
 }

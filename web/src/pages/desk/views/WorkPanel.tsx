@@ -107,12 +107,25 @@ function Columns() {
 
 function More() {
   const { next, cut } = list.value;
+  if (filter.value.q !== '' && next !== null) return <Further />;
   if (cut) return <p class="work-end">Only {MOST_ROWS} orders are listed: choose a status or a time to see others.</p>;
   if (next === null) return <p class="work-end">These are all.</p>;
   return (
     <div class="work-end">
       <button type="button" class="button-quiet" onClick={() => void more()} aria-disabled={reading.value}>
         More
+      </button>
+    </div>
+  );
+}
+
+/** A search looks through so many orders at a time. */
+function Further() {
+  if (list.value.next === null) return null;
+  return (
+    <div class="work-end">
+      <button type="button" class="button-quiet" onClick={() => void more()} aria-disabled={reading.value}>
+        Search further back
       </button>
     </div>
   );
@@ -131,12 +144,27 @@ function Trouble() {
 
 function Nothing() {
   if (!loaded.value) return <p class="empty">{trouble.value === '' ? 'Waiting for the server…' : ''}</p>;
-  const { search, customer } = filter.value;
+  const { search, q, customer } = filter.value;
   if (search !== '') {
     return (
       <div class="empty">
-        <p class="empty-title">No listed order has “{search}” in its id</p>
-        <p>Enter asks the server for exactly this id.</p>
+        <p class="empty-title">No listed order has “{search}” in its number, id, customer id or goods</p>
+        <p>Enter searches all orders, and their customers' names too.</p>
+      </div>
+    );
+  }
+  if (q !== '') {
+    return (
+      <div class="empty">
+        <p class="empty-title">{list.value.next === null ? `No order is found for “${q}”` : `Nothing found yet for “${q}”`}</p>
+        <p>
+          A number (#1042), the beginning or end of an id, a part of the customer's text or of a SKU is searched for,{' '}
+          {list.value.next === null ? 'in all orders.' : 'the newest orders first; older ones are still to be looked through.'}
+        </p>
+        <Further />
+        <button type="button" class="button-quiet" onClick={() => choose({ q: '' })}>
+          Show all orders
+        </button>
       </div>
     );
   }
@@ -156,7 +184,7 @@ function Nothing() {
     <div class="empty">
       <p class="empty-title">No orders yet</p>
       <p>
-        Place one on the <a href="/">overview</a>, or bring in real ones:
+        Place one on the <a href="./">overview</a>, or bring in real ones:
       </p>
       <pre>
         <code>ordercast import FILE</code>

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import { formatMoney } from '../../../text/money';
 import { StatusChip } from '../../../views/StatusChip';
-import { formatInstant, formatMoment, itemsOf, Priority, shortId } from '../../../views/orderTexts';
+import { formatInstant, formatMoment, itemsOf, nameOfOrder, Priority, shortId } from '../../../views/orderTexts';
 import { open } from '../state/address';
 import type { WorkRow as Row } from '../state/worklist';
 import { nameOf } from './names';
@@ -40,7 +40,8 @@ export class WorkRow extends Component<Props> {
             {formatMoment(order.createdAt)}
           </time>
           <span class="work-id" title={order.id}>
-            {shortId(order.id)}
+            {nameOfOrder(order)}
+            {order.number !== null && <span class="work-id-long">{shortId(order.id)}</span>}
           </span>
           <span class="work-items" title={itemsOf(order, 10, nameOf)}>
             {itemsOf(order, 2, nameOf)}

@@ -18,8 +18,9 @@ export const KEYS = [
   ['k or ↑', 'Previous order'],
   ['Enter', 'Open the order'],
   ['Esc', 'Close the form, then the order'],
-  ['/', 'Search by id'],
+  ['/', 'Search'],
   ['n', 'Show new orders'],
+  ['h, r, s, t, c', 'Hold, release, ship, try again, cancel the open order'],
   ['?', 'This help'],
 ] as const;
 
@@ -64,8 +65,18 @@ function act(key: string, target: Element | null): boolean {
     case '?':
       return does(() => document.getElementById(HELP_ID)?.togglePopover());
     default:
-      return false;
+      return press(ACTION_KEYS[key]);
   }
+}
+
+/** Actions of the open order by their letters; each asks for what it needs before it is sent. */
+const ACTION_KEYS: Readonly<Record<string, string>> = { h: 'hold', r: 'release', s: 'fulfil', t: 'retry', c: 'cancel' };
+
+function press(action: string | undefined): boolean {
+  if (action === undefined || openId.value === '') return false;
+  const button = document.getElementById(`act-${action}`);
+  button?.click();
+  return button !== null;
 }
 
 /** Where there is no room for both, the open order stands in the place of the search. */

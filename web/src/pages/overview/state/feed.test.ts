@@ -18,6 +18,8 @@ function order(id: string, version = 1, status = 'pending'): Order {
     createdAt: 0,
     updatedAt: 0,
     demo: false,
+    number: null,
+    startedAt: null,
     durationMs: null,
   };
 }

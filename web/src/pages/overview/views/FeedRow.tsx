@@ -2,7 +2,8 @@ import { Component } from 'preact';
 import { catalogue } from '../../../live/store';
 import { formatMoney } from '../../../text/money';
 import { StatusChip } from '../../../views/StatusChip';
-import { clockFormat, formatDuration, itemsOf, Priority, shortId } from '../../../views/orderTexts';
+import { formatDuration } from '../../../text/durations';
+import { clockFormat, itemsOf, nameOfOrder, Priority } from '../../../views/orderTexts';
 import type { Row } from '../state/feed';
 
 /** Redrawn only when its own order changes: a busy feed has 200 of them. */
@@ -18,9 +19,9 @@ export class FeedRow extends Component<{ row: Row }> {
         <time class="feed-time" dateTime={new Date(order.createdAt).toISOString()}>
           {clockFormat.format(order.createdAt)}
         </time>
-        <span class="feed-id" title={order.id}>
-          {shortId(order.id)}
-        </span>
+        <a class="feed-id" href={`desk?order=${encodeURIComponent(order.id)}`} title={order.id}>
+          {nameOfOrder(order)}
+        </a>
         <span class="feed-items" title={itemsOf(order, 10, nameOf)}>
           {itemsOf(order, 2, nameOf)}
         </span>

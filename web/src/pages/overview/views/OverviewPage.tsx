@@ -9,7 +9,7 @@ export function OverviewPage() {
       <a class="skip-link" href="#feed">
         Skip to the orders
       </a>
-      <Header page="/" />
+      <Header page="./" />
       <main class="layout">
         <h1 class="visually-hidden">Live orders</h1>
         <MetricStrip />
