@@ -335,36 +335,6 @@ test('addresses keep their lines, each in its own direction', async () => {
   undisturbed(ann);
 });
 
-test('rows that are gone are let go', async () => {
-  const ann = await visit();
-  const devtools = await ann.page.context().newCDPSession(ann.page);
-  const orders = (from: number): string =>
-    Array.from({ length: 600 }, (_, at) =>
-      JSON.stringify({ id: `gone-${from + at}`, items: ['Tea'], amount: 1, customer: 'Ann', address: 'x' }),
-    ).join('\n');
-  for (const from of [0, 600, 1_200, 1_800]) {
-    const reply = await fetch(`${server.url}/orders/bulk`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/x-ndjson' },
-      body: orders(from),
-    });
-    await reply.text();
-    await row(ann, `gone-${from + 599}`).waitFor();
-    await server.reaches(`gone-${from + 599}`, 'completed');
-  }
-  await ann.page.mouse.move(0, 0);
-  await ann.page.waitForFunction(() => document.querySelectorAll('.work-row').length === 1_000);
-  await devtools.send('HeapProfiler.collectGarbage');
-  const { nodes } = await devtools.send('Memory.getDOMCounters');
-  const shown = await ann.page.evaluate(() => {
-    const walker = document.createTreeWalker(document, NodeFilter.SHOW_ALL);
-    let count = 0;
-    while (walker.nextNode()) count += 1;
-    return count;
-  });
-  assert.ok(nodes < 1.5 * shown, `${nodes} nodes are kept for ${shown} in the document`);
-});
-
 test('the page says what it is before its scripts are there', async () => {
   for (const [path, title] of [
     ['/', 'Orders as they happen'],
