@@ -449,6 +449,10 @@ pub(crate) struct OrdersListArgs {
     /// The server
     #[arg(long, env = "ORDERCAST_URL", default_value = DEFAULT_URL)]
     pub url: String,
+    /// Only those that a text finds: a number such as '#1042', the beginning or end of an id, a part of the customer's text or
+    /// of a SKU
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// Only orders of this status, such as pending or completed
     #[arg(long)]
     pub status: Option<String>,

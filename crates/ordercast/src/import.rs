@@ -32,6 +32,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
 use crate::progress::Progress;
+use crate::terminal::Visible;
 use dates::Orders;
 use input::SourceId;
 use pace::Pace;
@@ -140,7 +141,7 @@ fn finish(
     }
     let mut out = io::stdout().lock();
     match args.report {
-        ReportFormat::Text => write!(out, "{report}")?,
+        ReportFormat::Text => write!(Visible(&mut out), "{report}")?,
         ReportFormat::Json => writeln!(out, "{:#}", report.json(currency.code()))?,
     }
     out.flush()?;

@@ -16,6 +16,7 @@ mod products;
 mod progress;
 mod serve;
 mod settings_commands;
+mod terminal;
 mod verify;
 
 use std::io::Write;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             if !failure.message.is_empty() {
                 for line in failure.message.lines() {
-                    eprintln!("ordercast: {line}");
+                    eprintln!("ordercast: {}", terminal::visible(line));
                 }
             }
             ExitCode::from(failure.code)

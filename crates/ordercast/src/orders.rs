@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::api::{Answer, Api};
 use crate::cli::{OrdersListArgs, OrdersShowArgs};
 use crate::failure::Failure;
+use crate::terminal::{visible, visible_lines};
 
 pub(crate) use retry::retry;
 pub(crate) use watch::watch;
@@ -22,6 +23,7 @@ const PAGE: u64 = 500;
 #[derive(Deserialize)]
 struct Order<'a> {
     id: String,
+    number: u64,
     #[serde(borrow)]
     amount: &'a RawValue,
     #[serde(borrow, default)]
@@ -73,7 +75,11 @@ pub(crate) fn list(args: &OrdersListArgs) -> Result<(), Failure> {
         let answer = api.get(&list_path(args, left.min(PAGE), cursor.as_deref()))?;
         let page: Page<'_> = read(&answer, "GET /orders")?;
         if cursor.is_none() && !args.json {
-            writeln!(out, "{:<24} {:<20} {:<19} {:>15}     P CUSTOMER", "CREATED", "ID", "STATUS", "AMOUNT")?;
+            writeln!(
+                out,
+                "{:<24} {:>8} {:<20} {:<19} {:>15}     P CUSTOMER",
+                "CREATED", "NUMBER", "ID", "STATUS", "AMOUNT"
+            )?;
         }
         for order in &page.orders {
             if args.json {
@@ -83,14 +89,15 @@ pub(crate) fn list(args: &OrdersListArgs) -> Result<(), Failure> {
             let order: Order<'_> = parse(order.get(), "GET /orders")?;
             writeln!(
                 out,
-                "{:<24} {:<20} {:<19} {:>15} {} {} {:<18}",
+                "{:<24} {:>8} {:<20} {:<19} {:>15} {} {} {:<18}",
                 order.created_at,
-                order.id,
-                order.status,
+                format!("#{}", order.number),
+                visible(&order.id),
+                visible(&order.status),
                 order.amount.get(),
                 order.currency,
                 order.priority,
-                order.customer_id
+                visible(&order.customer_id)
             )?;
         }
         left = left.saturating_sub(page.orders.len() as u64);
@@ -104,7 +111,7 @@ pub(crate) fn list(args: &OrdersListArgs) -> Result<(), Failure> {
 
 fn list_path(args: &OrdersListArgs, limit: u64, cursor: Option<&str>) -> String {
     let mut path = format!("/orders?limit={limit}");
-    for (name, value) in [("status", &args.status), ("customer_id", &args.customer_id)] {
+    for (name, value) in [("q", &args.search), ("status", &args.status), ("customer_id", &args.customer_id)] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", escape(value)));
         }
@@ -127,29 +134,32 @@ pub(crate) fn show(args: &OrdersShowArgs) -> Result<(), Failure> {
         out.write_all(&answer.body)?;
         return Ok(writeln!(out)?);
     }
-    writeln!(out, "order      {}", order.id)?;
+    writeln!(out, "order      {} (#{})", visible(&order.id), order.number)?;
     writeln!(out, "status     {} (version {}, attempts {})", order.status, order.version, order.attempts)?;
     let rounding = order.rounding.map(|rounding| format!(" (rounding left {rounding} over)")).unwrap_or_default();
     writeln!(out, "amount     {} {}{rounding}", order.amount, order.currency)?;
     writeln!(out, "priority   {}", order.priority)?;
-    writeln!(out, "customer   {} ({})", order.customer, order.customer_id)?;
-    writeln!(out, "address    {}", order.address)?;
+    writeln!(out, "customer   {} ({})", visible(&order.customer), visible(&order.customer_id))?;
+    writeln!(out, "address    {}", visible_lines(&order.address))?;
     writeln!(out, "created    {}", order.created_at)?;
     writeln!(out, "updated    {}", order.updated_at)?;
     if let Some(placed_at) = &order.placed_at {
         writeln!(out, "placed     {placed_at}")?;
     }
     if let Some(notes) = &order.notes {
-        writeln!(out, "notes      {notes}")?;
+        writeln!(out, "notes      {}", visible_lines(notes))?;
     }
     writeln!(out, "{} lines", order.items.len())?;
     for item in &order.items {
         match serde_json::from_str::<Item<'_>>(item.get()) {
             Ok(item) => {
                 let price = item.price.map(|price| format!(" at {price}")).unwrap_or_default();
-                writeln!(out, "  {:>6} × {}{price}", item.quantity, item.sku)?;
+                writeln!(out, "  {:>6} × {}{price}", item.quantity, visible(&item.sku))?;
             }
-            Err(_) => writeln!(out, "           {}", item.get().trim_matches('"'))?,
+            Err(_) => {
+                let plain: String = serde_json::from_str(item.get()).unwrap_or_else(|_| item.get().to_owned());
+                writeln!(out, "           {}", visible(&plain))?;
+            }
         }
     }
     Ok(())
@@ -184,9 +194,10 @@ mod tests {
             url: String::new(),
             status: Some("a b".into()),
             customer_id: Some("c_1&x".into()),
+            search: Some("#7".into()),
             limit: 9,
             json: false,
         };
-        assert_eq!(list_path(&args, 9, Some("7")), "/orders?limit=9&status=a%20b&customer_id=c_1%26x&cursor=7");
+        assert_eq!(list_path(&args, 9, Some("7")), "/orders?limit=9&q=%237&status=a%20b&customer_id=c_1%26x&cursor=7");
     }
 }

@@ -1,5 +1,6 @@
 //! `ordercast verify`.
 
+use crate::terminal::Visible;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ pub(crate) fn run(data_dir: &Path) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let report = ordercast_store_sqlite::verify::verify(data_dir, |check| eprintln!("checking {check} …"))
         .map_err(|error| failure_of(&error))?;
-    write!(out, "{report}")?;
+    write!(Visible(&mut out), "{report}")?;
     if report.is_clean() {
         writeln!(out, "{} is clean", data_dir.display())?;
         return Ok(());

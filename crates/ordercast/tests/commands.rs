@@ -117,3 +117,31 @@ fn completions_are_written() {
         assert!(stdout(&output).contains("ordercast"), "{shell}");
     }
 }
+
+/// Text of others does nothing to the terminal that shows it; machines get it as it is.
+#[test]
+fn control_characters_of_orders_are_shown_and_do_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"), &["--workers", "0"]);
+    let evil = "\\u001b]0;owned\\u0007\\u202e";
+    let body = format!(
+        "{{\"id\":\"t-1\",\"items\":[\"tea{evil}\"],\"amount\":2,\"customer\":\"anna{evil}\",\"address\":\"1 Mill Lane\\nBath{evil}\"}}\n"
+    );
+    let file = dir.path().join("orders.ndjson");
+    std::fs::write(&file, body + "{\"id\":\"x\u{1b}[2J\"}\n").unwrap();
+    let imported = run(&["import", file.to_str().unwrap(), "--url", &server.url]);
+    let shown = run(&["orders", "show", "t-1", "--url", &server.url]);
+    let listed = run(&["orders", "list", "--search", "#1", "--url", &server.url]);
+    for output in [&imported, &shown, &listed, &run(&["orders", "show", "\u{1b}[2J", "--url", &server.url])] {
+        let told = format!("{}{}", stdout(output), stderr(output));
+        let does = |letter: char| letter != '\n' && (letter.is_control() || letter == '\u{202e}');
+        assert!(!told.contains(does), "{told:?}");
+    }
+    let told = stdout(&shown);
+    assert!(told.contains("customer   anna\\u{1b}]0;owned\\u{7}\\u{202e}"), "{told}");
+    assert!(told.contains("address    1 Mill Lane\n           Bath"), "{told}");
+    assert!(stdout(&listed).contains("      #1 t-1"), "{}", stdout(&listed));
+    let machine = run(&["orders", "show", "t-1", "--json", "--url", &server.url]);
+    let order: serde_json::Value = serde_json::from_slice(&machine.stdout).unwrap();
+    assert!(order["customer"].as_str().is_some_and(|customer| customer.ends_with("\u{7}\u{202e}")), "{order}");
+}

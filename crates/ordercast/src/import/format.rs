@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use super::{COLUMNS_EXAMPLE, cannot_read, csv_input, input, retail, table};
 use crate::cli::{Format, SendArgs};
 use crate::failure::Failure;
+use crate::terminal::visible;
 
 /// Bytes that are looked at for the first that is no blank.
 const LOOKED_AT_BYTES: u64 = 64 * 1024;
@@ -18,7 +19,7 @@ pub(super) fn of(args: &SendArgs, has_columns: bool) -> Result<Format, Failure> 
         return Ok(format);
     }
     let format = if has_columns { Format::Csv } else { seen(args)? };
-    eprintln!("{} looks like {}; --format says otherwise", args.file.display(), format.name());
+    eprintln!("{} looks like {}; --format says otherwise", visible(&args.file.display().to_string()), format.name());
     Ok(format)
 }
 

@@ -10,6 +10,7 @@ use crate::cli::OrdersRetryArgs;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::terminal::visible;
 
 use super::read;
 
@@ -45,7 +46,7 @@ pub(crate) fn retry(args: &OrdersRetryArgs) -> Result<(), Failure> {
     if args.dry_run {
         writeln!(out, "{} orders would be tried again", counted.matched)?;
         for id in &ids {
-            writeln!(out, "  {id}")?;
+            writeln!(out, "  {}", visible(id))?;
         }
         let more = counted.matched.saturating_sub(ids.len() as u64);
         return if more > 0 { Ok(writeln!(out, "  and {more} more")?) } else { Ok(()) };

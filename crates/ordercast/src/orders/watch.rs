@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::api::Api;
 use crate::cli::OrdersWatchArgs;
 use crate::failure::Failure;
+use crate::terminal::visible;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -139,7 +140,7 @@ impl Watcher<'_> {
         if self.args.json {
             writeln!(out, "{}", event.data)?;
         } else {
-            writeln!(out, "{}", describe(&event.data))?;
+            writeln!(out, "{}", visible(&describe(&event.data)))?;
         }
         out.flush()?;
         self.left = self.left.map(|left| left.saturating_sub(1));
