@@ -2,6 +2,7 @@
 //! streams, and a page that lists all routes.
 
 mod asyncapi;
+mod examples;
 mod figures;
 mod methods;
 mod openapi;

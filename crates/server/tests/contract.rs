@@ -179,3 +179,43 @@ fn bounds_and_foreign_fields() {
         assert_eq!(client.get(path).status, status, "{path}");
     }
 }
+
+/// An example that the server would refuse is worse than none. It may be about an order that is not there.
+#[test]
+fn every_body_has_an_example_that_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), |setup| {
+        setup.server.access.api_key = Some(ordercast_server::access::secret::Secret::new("sesame"));
+    });
+    let document = document(&server, "/openapi.json");
+    let mut count = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap().iter().filter(|(_, one)| one["requestBody"].is_object())
+        {
+            let (kind, content) = operation["requestBody"]["content"].as_object().unwrap().iter().next().unwrap();
+            let example = &content["example"];
+            assert!(!example.is_null(), "{method} {path} has no example");
+            let body = match example.as_array() {
+                Some(lines) if kind == "application/x-ndjson" => {
+                    lines.iter().map(|line| format!("{line}\n")).collect::<String>()
+                }
+                _ => example.to_string(),
+            };
+            let names = ["id", "customer_id", "sku"].into_iter();
+            let path = names.fold(path.clone(), |path, name| path.replace(&format!("{{{name}}}"), "flat-white"));
+            let path = path.replace("{queue}", "all");
+            // These do not end.
+            if path.starts_with("/connection/") {
+                continue;
+            }
+            let headers = [format!("Content-Type: {kind}"), "X-API-Key: sesame".to_owned()];
+            let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+            let answer = server.client().request(&method.to_ascii_uppercase(), &path, &headers, body.as_bytes());
+            let text = answer.text();
+            let is_of_another_thing = [404, 409].contains(&answer.status);
+            assert!(answer.status < 300 || is_of_another_thing, "{method} {path} {body}: {} {text}", answer.status);
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}

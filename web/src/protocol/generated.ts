@@ -26,6 +26,7 @@ export interface AdjustmentRequest {
   items: (string | {
     /** Read exactly; at most six digits after the point. */
     price?: number | null;
+    /** 1 without it. */
     quantity?: number | null;
     sku: string;
   })[];
@@ -209,6 +210,7 @@ export interface OrderRequest {
   items: (string | {
     /** Read exactly; at most six digits after the point. */
     price?: number | null;
+    /** 1 without it. */
     quantity?: number | null;
     sku: string;
     /** Its SKU need not be in the catalogue. Of one that is, it changes nothing. */
@@ -219,6 +221,7 @@ export interface OrderRequest {
   placed_at?: string | null;
   /** Why prices differ from the catalogue's; for administrators. Kept only where one does. */
   price_override?: string | null;
+  /** 1 high, 2 medium, 3 low; 2 without it. */
   priority?: 1 | 2 | 3 | null;
   /** RFC 3339 with an offset, or local time with `time_zone`. */
   run_at?: string | null;
@@ -624,6 +627,7 @@ export interface OrderFrame {
   items: (string | {
     /** Read exactly; at most six digits after the point. */
     price?: number | null;
+    /** 1 without it. */
     quantity?: number | null;
     sku: string;
     /** Its SKU need not be in the catalogue. Of one that is, it changes nothing. */
@@ -634,6 +638,7 @@ export interface OrderFrame {
   placed_at?: string | null;
   /** Why prices differ from the catalogue's; for administrators. Kept only where one does. */
   price_override?: string | null;
+  /** 1 high, 2 medium, 3 low; 2 without it. */
   priority?: 1 | 2 | 3 | null;
   /** The client's own mark, at most 256 bytes of JSON; the answer gives it back. */
   ref?: unknown;
@@ -720,9 +725,11 @@ export interface ProductOrderFrame {
   placed_at?: string | null;
   /** Why prices differ from the catalogue's; for administrators. Kept only where one does. */
   price_override?: string | null;
+  /** 1 high, 2 medium, 3 low; 2 without it. */
   priority?: 1 | 2 | 3 | null;
   /** Hash or SKU of the catalogue. */
   product: string;
+  /** 1 without it. */
   quantity?: number | null;
   /** The client's own mark, at most 256 bytes of JSON; the answer gives it back. */
   ref?: unknown;

@@ -135,7 +135,7 @@ fn asked() -> Vec<Frame> {
         product,
         json!({
             "product": about(text(MAX_SKU_BYTES), "Hash or SKU of the catalogue."),
-            "quantity": or_null(json!({"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY, "default": 1})),
+            "quantity": about(or_null(json!({"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY})), "1 without it."),
             "customer": about(or_null(filled(MAX_TEXT_BYTES)), "The guest of this connection without it."),
             "address": about(or_null(filled(MAX_TEXT_BYTES)), "To be collected without it."),
         }),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Answer, Body, Operation};
 use super::schema::{answer, count, flag, list, named, string};
-use super::{figures, methods, order_routes, orders, queue_routes, server_routes};
+use super::{examples, figures, methods, order_routes, orders, queue_routes, server_routes};
 
 /// Errors that any route may answer with.
 const EVERYWHERE: [ErrorCode; 3] = [ErrorCode::InvalidQuery, ErrorCode::ForbiddenOrigin, ErrorCode::Internal];
@@ -122,7 +122,7 @@ fn operation_object(operation: &Operation) -> Value {
         object.insert("parameters".to_owned(), operation.parameters.clone().into());
     }
     if let Some(body) = &operation.body {
-        object.insert("requestBody".to_owned(), body_object(body));
+        object.insert("requestBody".to_owned(), body_object(body, examples::of_request(&operation.id)));
     }
     if operation.needs_key {
         object.insert("security".to_owned(), json!([{"key": []}, {"keyInQuery": []}, {"keyInAuthorization": []}]));
@@ -136,8 +136,13 @@ fn operation_object(operation: &Operation) -> Value {
     Value::Object(object)
 }
 
-fn body_object(body: &Body) -> Value {
-    json!({"required": body.is_required, "content": content(body.types, &body.schema)})
+fn body_object(body: &Body, example: Option<Value>) -> Value {
+    let mut content = content(body.types, &body.schema);
+    let first = body.types.first().and_then(|name| content.get_mut(*name));
+    if let (Some(first), Some(example)) = (first, example) {
+        first["example"] = example;
+    }
+    json!({"required": body.is_required, "content": content})
 }
 
 fn content(types: &[&str], schema: &Value) -> Value {

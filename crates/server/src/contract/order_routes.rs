@@ -43,7 +43,7 @@ fn key(operation: Operation) -> Operation {
 
 /// Bounds of a page.
 pub(super) fn limit(default: u64, most: u64) -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})
+    about(json!({"type": "integer", "minimum": 1, "maximum": most}), &format!("{default} without it."))
 }
 
 fn cursor() -> Value {
@@ -186,7 +186,11 @@ pub(super) fn catalogue() -> Vec<Operation> {
         .gives(200, "The product.", named("Product"))
         .fails(&[ErrorCode::InvalidProduct, ErrorCode::UnknownProduct])
         .commands();
-    vec![look, store, change]
+    let one = Operation::new("get", "/products/{sku}", "getProduct", CATALOGUE, "Look at a product")
+        .at("sku", json!({"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES}), "Its SKU.")
+        .gives(200, "The product.", named("Product"))
+        .fails(&[ErrorCode::NotFound]);
+    vec![look, store, one, change]
 }
 
 /// Money facts that are no orders.

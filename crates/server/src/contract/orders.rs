@@ -69,7 +69,7 @@ pub(super) fn adjusted_items() -> Value {
 fn lines(price: Value, least: i64, more: Value) -> Value {
     let fields = json!({
         "sku": {"type": "string", "minLength": 1, "maxLength": MAX_SKU_BYTES},
-        "quantity": or_null(json!({"type": "integer", "minimum": least, "maximum": MAX_QUANTITY, "default": 1})),
+        "quantity": about(or_null(json!({"type": "integer", "minimum": least, "maximum": MAX_QUANTITY})), "1 without it."),
         "price": or_null(price),
     });
     let plain = about(
@@ -110,7 +110,9 @@ pub(super) fn order_request() -> Value {
         ),
         "customer": filled(MAX_TEXT_BYTES),
         "address": filled(MAX_TEXT_BYTES),
-        "priority": {"type": ["integer", "null"], "enum": [1, 2, 3, null], "default": 2},
+        "priority": {
+            "type": ["integer", "null"], "enum": [1, 2, 3, null], "description": "1 high, 2 medium, 3 low; 2 without it.",
+        },
         "notes": or_null(text(MAX_TEXT_BYTES)),
         "placed_at": about(or_null(instant()), "When it was placed elsewhere."),
         "charges": about(or_null(charges), "Discounts, taxes, shipping; every line needs a price then."),

@@ -70,7 +70,7 @@ fn transports() -> Vec<Operation> {
 /// How the server is.
 pub(super) fn figures() -> Vec<Operation> {
     let get = |path: &str, id: &str, summary: &str| Operation::new("get", path, id, FIGURES, summary);
-    let seconds = json!({"type": "integer", "minimum": 0, "maximum": MAX_TICKS, "default": MAX_TICKS});
+    let seconds = json!({"type": "integer", "minimum": 0, "maximum": MAX_TICKS});
     vec![
         get("/health", "getHealth", "How the server is").gives(200, "It takes orders.", named("Health")).gives(
             503,
@@ -83,7 +83,7 @@ pub(super) fn figures() -> Vec<Operation> {
             .gives_as(503, "They are not, and why.", TEXT, string()),
         get("/stats", "getStats", "Figures since this start").gives(200, "Figures.", named("Stats")),
         get("/stats/history", "getStatsHistory", "The last ticks of the channel `stats`")
-            .asks("seconds", seconds, "How far back.")
+            .asks("seconds", seconds, "How far back; all that is kept without it.")
             .gives(200, "The oldest first.", named("StatsHistory")),
         get("/ws/stats", "getSocketStats", "Figures of sockets and streams").gives(
             200,

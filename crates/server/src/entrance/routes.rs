@@ -68,11 +68,13 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/work/{id}/{verb}", needing(WORK, post(work::tell)));
     let products = needing(READ_PRODUCTS, get(products::list));
     let stores = needing(CHANGE_PRODUCTS, post(products::store));
+    let product = needing(READ_PRODUCTS, get(products::get));
+    let changes = needing(CHANGE_PRODUCTS, patch(products::change));
     let adjustments = needing(READ_ADJUSTMENTS, get(adjustments::list));
     let adjusts = needing(STORE_ADJUSTMENTS, post(adjustments::store));
     let stock = Router::new()
         .route("/products", products.merge(stores))
-        .route("/products/{sku}", needing(CHANGE_PRODUCTS, patch(products::change)))
+        .route("/products/{sku}", product.merge(changes))
         .route("/adjustments", adjustments.merge(adjusts));
     let statistics = Router::new()
         .route("/stats", get(observe::stats))

@@ -10,9 +10,10 @@ use axum::response::Response;
 use hyper::HeaderMap;
 use ordercast_access::Origin;
 use ordercast_domain::draft::{ProductInput, draft_price, draft_product};
-use ordercast_domain::product::ProductPatch;
+use ordercast_domain::product::{Product, ProductPatch};
 use ordercast_engine::encode;
 use ordercast_protocol::error::ErrorCode;
+use ordercast_protocol::excerpt::excerpt;
 use ordercast_protocol::intake::{parse_product_patch, parse_products};
 use ordercast_protocol::json::JsonWriter;
 
@@ -80,12 +81,34 @@ pub(crate) async fn change(
     let patch = ProductPatch { name, price, stock: request.stock, stock_change: request.stock_change };
     let product = app.engine.patch_product(origin, sku.into(), patch).await;
     let product = product.map_err(|error| Problem::of_command(ErrorCode::InvalidProduct, error))?;
+    Ok(product_response(&product))
+}
+
+fn product_response(product: &Product) -> Response {
     let mut out = Vec::new();
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
-    encode::product_view(&product, &product.hash()).write_fields(&mut json);
+    encode::product_view(product, &product.hash()).write_fields(&mut json);
     json.end_object();
-    Ok(json_response(out))
+    json_response(out)
+}
+
+/// `GET /products/{sku}`.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    sku: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(sku) = sku.map_err(bad_query)?;
+    let listing = app.engine.catalogue().read();
+    let product = listing.products.get(sku.as_str()).map(|(_, product)| product.clone());
+    drop(listing);
+    let product = product.ok_or_else(|| {
+        Problem::new(
+            ErrorCode::NotFound,
+            format!("there is no product {:?}; /products lists all of them", excerpt(&sku)),
+        )
+    })?;
+    Ok(product_response(&product))
 }
 
 /// `GET /products`: the whole catalogue, with the position of its log.
