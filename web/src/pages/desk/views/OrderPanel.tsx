@@ -48,7 +48,7 @@ export function OrderPanel() {
         <div class="opened-body">
           <Standing order={now.order} steps={now.steps} />
           <ActionBar order={now.order} />
-          <Facts order={now.order} />
+          <Facts order={now.order} steps={now.steps} />
           <GoodsTable order={now.order} />
           <Money order={now.order} />
           <Story steps={now.steps} />
