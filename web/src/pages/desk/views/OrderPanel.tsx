@@ -30,6 +30,7 @@ export function OrderPanel() {
       <div class="panel-head opened-head">
         <h2 id="opened-title" ref={title} tabIndex={-1}>
           <span class="visually-hidden">Order </span>
+          {now?.order?.id === id && now.order.number !== null && `#${now.order.number} `}
           {id}
         </h2>
         <button type="button" class="button-icon" aria-label="Close the order" title="Close (Esc)" onClick={close}>
