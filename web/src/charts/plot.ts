@@ -84,8 +84,11 @@ export function toneVariable(tone: Tone): string {
 /** A canvas knows no CSS variables, so an element's colour has to be set and read back. */
 function colours(host: HTMLElement): (variable: string) => string {
   return (variable) => {
+    // Forced colours would answer the colour of text for each of them: the style sheet has its own for these.
+    host.style.setProperty('forced-color-adjust', 'none');
     host.style.color = `var(${variable})`;
     const { color } = getComputedStyle(host);
+    host.style.removeProperty('forced-color-adjust');
     host.style.removeProperty('color');
     return color;
   };

@@ -17,6 +17,15 @@ const waits = (list: Worklist): string[] => list.waiting.map(({ id }) => id);
 
 const START = applyFirst(EMPTY_WORKLIST, [order(5), order(3)], null, 10);
 
+test('a row that an event changed first gets its goods from the list that comes after', () => {
+  const changed = applyToList(START, [event(11, order(4, 2))], isHeld);
+  const listed = { ...order(4), version: 2 };
+  for (const version of [1, 2, 3]) {
+    const again = applyFirst(changed, [order(5), { ...listed, version }, order(3)], null, 11);
+    assert.deepEqual(again.rows.map(({ order: { lines } }) => lines.length), [1, 1, 1], `list with version ${version}`);
+  }
+});
+
 test('an order that begins to match comes in at its place, one that no longer does goes', () => {
   const list = applyToList(START, [event(11, order(4, 2)), event(12, order(5, 2, 'pending'))], isHeld);
   assert.deepEqual(look(list), ['o4 held', 'o3 held']);

@@ -123,9 +123,9 @@ function newestFirst(orders: Order[]): Order[] {
   return orders.sort((a, b) => b.createdAt - a.createdAt);
 }
 
-/** The later version; later events do not repeat the lines. */
+/** The later version, with the lines of the one that has them: later events do not repeat them. */
 function newer(known: Order | undefined, order: Order): Order {
   if (!known) return order;
-  if (known.version >= order.version) return known;
-  return { ...order, lines: order.lines.length > 0 ? order.lines : known.lines };
+  const [later, other] = known.version >= order.version ? [known, order] : [order, known];
+  return later.lines.length > 0 || other.lines.length === 0 ? later : { ...later, lines: other.lines };
 }

@@ -1,12 +1,13 @@
 import type { ComponentChildren } from 'preact';
-import type { WholeOrder } from '../../../protocol/wholeOrder';
+import type { Step, WholeOrder } from '../../../protocol/wholeOrder';
 import { formatDuration } from '../../../text/durations';
 import { formatInstant } from '../../../views/orderTexts';
 import { choose, linkTo } from '../state/address';
-import { NO_FILTER } from '../state/filter';
+import { LANES, NO_FILTER } from '../state/filter';
 import { afterRedraw } from './redraw';
 
-export function Facts({ order }: { order: WholeOrder }) {
+export function Facts({ order, steps }: { order: WholeOrder; steps: readonly Step[] }) {
+  const startedAt = firstStart(order, steps);
   const ofCustomer = { ...NO_FILTER, customer: order.customerId };
   return (
     <>
@@ -45,7 +46,7 @@ export function Facts({ order }: { order: WholeOrder }) {
         <Moment name="Accepted" at={order.createdAt} />
         <Moment name="Last change" at={order.updatedAt} />
         {order.dueAt !== null && <Moment name={DUE[order.status] ?? 'Due'} at={order.dueAt} />}
-        {order.startedAt !== null && <Fact name="Waited">{formatDuration(order.startedAt - order.createdAt)} for its work to begin</Fact>}
+        {startedAt !== null && <Fact name="Waited">{formatDuration(startedAt - order.createdAt)} for its work to begin</Fact>}
         {order.durationMs !== null && <Fact name="Work took">{formatDuration(order.durationMs)}</Fact>}
         <Fact name="Attempts">
           {order.attempts}
@@ -67,6 +68,11 @@ function Lines({ text }: { text: string }) {
       ))}
     </>
   );
+}
+
+/** When work first began; the start that the order itself names is that of its last attempt. */
+function firstStart({ startedAt }: WholeOrder, steps: readonly Step[]): number | null {
+  return steps.find(({ status }) => LANES.includes(status))?.at ?? startedAt;
 }
 
 /** What happens to the order when its timer fires. */

@@ -30,6 +30,7 @@ export function OrderPanel() {
       <div class="panel-head opened-head">
         <h2 id="opened-title" ref={title} tabIndex={-1}>
           <span class="visually-hidden">Order </span>
+          {now?.order?.id === id && now.order.number !== null && `#${now.order.number} `}
           {id}
         </h2>
         <button type="button" class="button-icon" aria-label="Close the order" title="Close (Esc)" onClick={close}>
@@ -48,7 +49,7 @@ export function OrderPanel() {
         <div class="opened-body">
           <Standing order={now.order} steps={now.steps} />
           <ActionBar order={now.order} />
-          <Facts order={now.order} />
+          <Facts order={now.order} steps={now.steps} />
           <GoodsTable order={now.order} />
           <Money order={now.order} />
           <Story steps={now.steps} />

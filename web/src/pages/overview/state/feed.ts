@@ -98,7 +98,9 @@ export function findOrder(feed: Feed, id: string): Order | undefined {
 
 function listed(row: Row | undefined, order: Order, offset: number): Row {
   if (!row) return { order, offset, highlit: false };
-  const latest = row.order.version >= order.version ? row.order : order;
+  const [later, other] = row.order.version >= order.version ? [row.order, order] : [order, row.order];
+  // Events after the first do not repeat the lines.
+  const latest = later.lines.length > 0 || other.lines.length === 0 ? later : { ...later, lines: other.lines };
   return { ...row, order: latest, offset: Math.max(row.offset, offset) };
 }
 

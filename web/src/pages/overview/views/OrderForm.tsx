@@ -2,6 +2,7 @@ import { useRef } from 'preact/hooks';
 import { catalogue, catalogueVersion, loaded } from '../../../live/store';
 import { formatMoney } from '../../../text/money';
 import { Field } from '../../../views/Field';
+import { nameOfOrder } from '../../../views/orderTexts';
 import { StatusChip } from '../../../views/StatusChip';
 import { findOrder } from '../state/feed';
 import { draft, errors, fill, placed, sending, submit } from '../state/ordering';
@@ -125,7 +126,10 @@ function Result() {
         {done && (
           <p class="order-accepted">
             {done.replayed ? 'Already ordered' : 'Order accepted'}: {formatMoney(done.order.amount, done.order.currency)}
-            <code class="order-id">{done.order.id}</code>
+            <a href={`desk?order=${encodeURIComponent(done.order.id)}`}>
+              {done.order.number !== null && `${nameOfOrder(done.order)} `}
+              <code class="order-id">{done.order.id}</code>
+            </a>
           </p>
         )}
       </div>
