@@ -45,6 +45,8 @@ pub(crate) enum Command {
     /// Check a whole data directory that no server is using
     #[command(after_long_help = VERIFY_HELP)]
     Verify(VerifyArgs),
+    /// The made-up orders of `serve --demo`
+    Demo(DemoArgs),
     /// Check the settings without starting anything
     CheckConfig(SettingFlags),
     /// Look at the settings
@@ -307,6 +309,21 @@ pub(crate) enum ReportFormat {
     Text,
     /// For programs
     Json,
+}
+
+/// `ordercast demo`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DemoCommand,
+}
+
+/// The commands of the demo.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Remove a data directory's store, if it holds nothing but the demo's orders and products, and no server uses it
+    Purge(VerifyArgs),
 }
 
 /// `ordercast import`.

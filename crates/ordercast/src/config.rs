@@ -6,6 +6,7 @@
 
 mod access;
 mod definitions;
+mod demo;
 mod document;
 mod layers;
 mod origin;
@@ -16,6 +17,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub(crate) use demo::{WAVE_HEIGHT, WORK};
 pub(crate) use origin::{Origin, Origins};
 pub(crate) use settings::{AuthMode, DemoSettings, Settings};
 

@@ -1,27 +1,56 @@
 //! Made-up orders, so that there is something to see. Every one of them is marked as demo.
+//!
+//! Customers come in waves and order from a menu; [`kitchen`] works on their orders, some of which fail; [`staff`] ships them,
+//! holds some and gives money back. [`purge`] takes it all away again.
 
+pub(crate) mod kitchen;
+pub(crate) mod purge;
+mod staff;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ordercast_domain::draft::{Draft, ItemInput, OrderInput, draft_order};
+use ordercast_domain::ids::{OrderId, Sku};
 use ordercast_domain::product::Product;
-use ordercast_engine::{CommandError, Engine};
+use ordercast_engine::{CommandError, Engine, Placed};
 use ordercast_server::App;
 use ordercast_server::access::authenticate::in_process;
+use ordercast_store::clock::wall_now_ms;
+use tokio::sync::mpsc;
 
-use crate::config::DemoSettings;
+use self::staff::Staff;
+use crate::config::{DemoSettings, WAVE_HEIGHT};
 
-/// Shortest and longest work on an order while the demo runs, unless the settings say otherwise.
-pub(crate) const WORK: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(2_500));
 /// The demo's own place in the bound by client: no address that could connect.
 const CLIENT: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-/// Orders between two moves of the market: a price changes, or stock comes in.
+/// Orders between two moves of the market, at least: a price changes, or stock comes in. At high rates it moves four times a
+/// second.
 const MARKET_EVERY: u64 = 5;
-/// Units that a product is filled up to.
+/// Units that a product is filled up to, at least; at high rates what is sold in two minutes.
 const FULL_STOCK: i64 = 400;
+/// What is below this part of it runs low.
+const LOW_SHARE: i64 = 4;
 /// Seconds of one wave of busy and quiet time.
 const WAVE_S: f64 = 180.0;
+/// Orders whose acceptance is not yet heard of, at most.
+const MOST_NEWS: usize = 4_096;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+/// So often the people look at what there is to do, at least.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Of a thousand orders, how many are for later.
+const SCHEDULED: u64 = 30;
+/// Addresses as people write them.
+const PLACES: [&str; 4] = [
+    "c/o Mill House\n1 Mill Lane\nBath BA1 9ZZ",
+    "شارع ٥، الرياض\n2nd floor",
+    "Große Straße 7\nHinterhaus links\n10115 Berlin",
+    "3-1 Marunouchi\nChiyoda-ku\nTokyo",
+];
+const NOTES: [&str; 4] =
+    ["made up by the demo", "ring twice\nleave it at the back door", "no onions, please", "happy birthday, Zoë!"];
 /// Name, and price in millionths of the major unit.
 const MENU: [(&str, &str, i64); 16] = [
     ("espresso", "Espresso", 2_400_000),
@@ -57,22 +86,62 @@ pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
     if let Err(error) = fill_catalogue(&engine).await {
         tracing::warn!(?error, "the demo's products could not be stored");
     }
-    let mut placed = 0u64;
+    let market_every = MARKET_EVERY.max((settings.rate_per_s / 4.0) as u64);
+    let full = FULL_STOCK.max((settings.rate_per_s * 120.0) as i64);
+    let (told, mut placed) = mpsc::channel(MOST_NEWS);
+    let mut staff = Staff::default();
+    let (mut count, mut next) = (0u64, Instant::now());
     loop {
-        let wave = (engine.stats().uptime_s() / WAVE_S * std::f64::consts::TAU).sin() * 0.6 + 1.0;
-        // Exponential gaps, as when customers come independently of each other.
-        let gap = -random.unit().max(1e-9).ln() / (settings.rate_per_s * wave).max(1e-3);
-        tokio::time::sleep(Duration::from_secs_f64(gap.min(60.0))).await;
-        placed += 1;
-        let outcome = match made_up_order(&engine, &mut random) {
-            Some(draft) => engine.place(in_process(CLIENT), draft).await.map(|_| ()),
-            None => Ok(()),
-        };
-        let moved = if placed.is_multiple_of(MARKET_EVERY) { move_market(&engine, &mut random).await } else { Ok(()) };
-        if let Err(CommandError::Stopping | CommandError::StoreFailed) = outcome.and(moved) {
+        tokio::time::sleep(next.saturating_duration_since(Instant::now()).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
+        // After a long stop the orders of the meantime are not made up for.
+        next = next.max(Instant::now() - LONGEST_PAUSE);
+        while next <= Instant::now() {
+            next += gap(&engine, settings.rate_per_s, &mut random);
+            place(&engine, &mut random, &told);
+            count += 1;
+            if count.is_multiple_of(market_every)
+                && matches!(
+                    move_market(&engine, &mut random, full).await,
+                    Err(CommandError::Stopping | CommandError::StoreFailed)
+                )
+            {
+                return;
+            }
+        }
+        while let Ok(order) = placed.try_recv() {
+            let Some(id) = order else { return };
+            staff.draw(&id, &mut random);
+        }
+        if engine.failure().is_some() {
             return;
         }
+        staff.act(&engine);
     }
+}
+
+/// The time until the next customer.
+fn gap(engine: &Engine, rate_per_s: f64, random: &mut Random) -> Duration {
+    let wave = (engine.stats().uptime_s() / WAVE_S * std::f64::consts::TAU).sin() * WAVE_HEIGHT + 1.0;
+    // Exponential, as when customers come independently of each other.
+    let gap = -random.unit().max(1e-9).ln() / (rate_per_s * wave).max(1e-3);
+    Duration::from_secs_f64(gap.min(60.0))
+}
+
+/// Sends an order on its way; its id is told once it is durable, and `None` when there is no more to be done.
+fn place(engine: &Engine, random: &mut Random, told: &mpsc::Sender<Option<OrderId>>) {
+    let Some(draft) = made_up_order(engine, random) else { return };
+    let told = told.clone();
+    let reply = move |placed: Result<Placed, CommandError>| {
+        let news = match placed {
+            Ok(Placed::Accepted { order, .. }) => Some(order.id.clone()),
+            Err(CommandError::Stopping | CommandError::StoreFailed) => None,
+            // Sold out, or too many at once: there are others.
+            _ => return,
+        };
+        // Where there is no room, nothing more happens to the order.
+        let _ = told.try_send(news);
+    };
+    engine.submit_order(in_process(CLIENT), draft, Box::new(reply));
 }
 
 /// Whether the catalogue is empty or the demo's: made-up orders must not reserve what is really for sale.
@@ -128,7 +197,13 @@ fn made_up_order(engine: &Engine, random: &mut Random) -> Option<Draft> {
     });
     let customer = format!("demo customer {}", 1 + random.below(40));
     let street = STREETS[random.below(STREETS.len() as u64) as usize];
-    let address = format!("{} {street}", 1 + random.below(120));
+    let address = match random.below(10) {
+        0 => PLACES[random.below(PLACES.len() as u64) as usize].to_owned(),
+        _ => format!("{} {street}", 1 + random.below(120)),
+    };
+    let later_ms = wall_now_ms() + 20_000 + 1_000 * random.below(70) as i64;
+    let run_at_ms = (random.below(1_000) < SCHEDULED).then_some(later_ms);
+    let notes = NOTES[if random.below(8) == 0 { random.below(NOTES.len() as u64) as usize } else { 0 }];
     let input = OrderInput {
         items: items.collect(),
         customer: Some(&customer),
@@ -138,7 +213,8 @@ fn made_up_order(engine: &Engine, random: &mut Random) -> Option<Draft> {
             1..=6 => 2,
             _ => 3,
         }),
-        notes: Some("made up by the demo"),
+        notes: Some(notes),
+        run_at_ms,
         ..OrderInput::default()
     };
     let draft = draft_order(&input, engine.rules(), engine.customers()).ok()?;
@@ -146,30 +222,36 @@ fn made_up_order(engine: &Engine, random: &mut Random) -> Option<Draft> {
 }
 
 /// Fills up what runs low, or else moves one price by up to five per cent around the menu's.
-async fn move_market(engine: &Engine, random: &mut Random) -> Result<(), CommandError> {
-    let changed = {
+async fn move_market(engine: &Engine, random: &mut Random, full: i64) -> Result<(), CommandError> {
+    let changed: Vec<Product> = {
         let listing = engine.catalogue().read();
-        let mut own = listing.products.values().map(|(_, product)| product);
-        let low = own.find(|product| is_on_menu(product) && product.available().is_some_and(|left| left < 40));
-        match low {
-            Some(product) => Some(Product { stock: Some(product.reserved + FULL_STOCK), ..product.clone() }),
-            None => {
-                let (sku, _, price) = MENU[random.below(MENU.len() as u64) as usize];
-                let is_steady = sku == STEADY;
-                let cents = (price as f64 * (0.95 + random.unit() * 0.1) / 10_000.0).round() as i64;
-                let known = listing.products.get(sku).filter(|_| !is_steady);
-                known.map(|(_, product)| Product { price: cents * 10_000, ..product.clone() })
-            }
-        }
+        let own = listing.products.values().map(|(_, product)| product);
+        let is_low =
+            |product: &&Product| is_on_menu(product) && product.available().is_some_and(|left| left < full / LOW_SHARE);
+        let filled = |product: &Product| Product { stock: Some(product.reserved + full), ..product.clone() };
+        let low: Vec<_> = own.filter(is_low).map(filled).collect();
+        if low.is_empty() { another_price(&listing.products, random).into_iter().collect() } else { low }
     };
-    engine.put_products(in_process(CLIENT), changed.into_iter().collect()).await.map(|_| ())
+    engine.put_products(in_process(CLIENT), changed).await.map(|_| ())
+}
+
+fn another_price(products: &BTreeMap<Sku, (String, Product)>, random: &mut Random) -> Option<Product> {
+    let (sku, _, price) = MENU[random.below(MENU.len() as u64) as usize];
+    let cents = (price as f64 * (0.95 + random.unit() * 0.1) / 10_000.0).round() as i64;
+    let (_, product) = products.get(sku).filter(|_| sku != STEADY)?;
+    Some(Product { price: cents * 10_000, ..product.clone() })
 }
 
 fn is_on_menu(product: &Product) -> bool {
-    MENU.iter().any(|(sku, _, _)| *sku == &*product.sku)
+    is_on_menu_name(&product.sku)
+}
+
+fn is_on_menu_name(sku: &str) -> bool {
+    MENU.iter().any(|(known, ..)| *known == sku)
 }
 
 /// SplitMix64: small, seeded, and good enough for customers who do not exist.
+#[derive(Debug)]
 struct Random(u64);
 
 impl Random {

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command, ConfigCommand, OrdersCommand, ProductsCommand};
+use cli::{Cli, Command, ConfigCommand, DemoCommand, OrdersCommand, ProductsCommand};
 use failure::Failure;
 
 /// Gives memory back to the system after a peak, which the C library's allocator does not; see docs/benchmarks.md.
@@ -63,6 +63,11 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             OrdersCommand::Watch(args) => orders::watch(&args)?,
         },
         Command::Verify(args) => verify::run(&settings_commands::resolve_for_verify(&args)?.settings.data_dir)?,
+        Command::Demo(args) => match args.command {
+            DemoCommand::Purge(args) => {
+                demo::purge::run(&settings_commands::resolve_for_verify(&args)?.settings.data_dir)?
+            }
+        },
         Command::CheckConfig(flags) => settings_commands::check(&flags)?,
         Command::Config(args) => match args.command {
             ConfigCommand::Show { origin, flags } => settings_commands::show(&flags, origin)?,

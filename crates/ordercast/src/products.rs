@@ -52,7 +52,7 @@ pub(crate) fn import(args: &ProductsImportArgs) -> Result<(), Failure> {
     let seconds = started.elapsed().as_secs_f64();
     writeln!(io::stdout(), "{stored} products stored, {changed} of them new or changed, in {seconds:.1} s")?;
     for problem in problems.iter().take(MAX_TOLD) {
-        eprintln!("ordercast: {}: {}", args.file.display(), visible(&problem));
+        eprintln!("ordercast: {}: {}", args.file.display(), visible(problem));
     }
     match problems.len() {
         0 => Ok(()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ordercast_broker::{Broker, InProcessBroker};
-use ordercast_engine::processor::TimedProcessor;
+use ordercast_engine::processor::{Processor, TimedProcessor};
 use ordercast_engine::{Engine, EngineConfig, EngineParts};
 use ordercast_hub::{Hub, HubConfig, Seams};
 use ordercast_server::access::Access;
@@ -17,8 +17,9 @@ use ordercast_store::read::ReadStore;
 use ordercast_store_sqlite::{SqliteOptions, SqliteReader, SqliteWriter};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{AuthMode, Settings};
+use crate::config::{AuthMode, Settings, WORK};
 use crate::demo;
+use crate::demo::kitchen::Kitchen;
 use crate::log::Log;
 use crate::node;
 
@@ -139,9 +140,11 @@ async fn start_parts(
     };
     let (mut least, mut most) = (settings.workers.work_min, settings.workers.work_max);
     if settings.demo.is_enabled && most.is_zero() {
-        (least, most) = demo::WORK;
+        (least, most) = WORK;
     }
-    let processor = Arc::new(TimedProcessor { least, most });
+    let timed = TimedProcessor { least, most };
+    let processor: Arc<dyn Processor> =
+        if settings.demo.is_enabled { Arc::new(Kitchen { timed }) } else { Arc::new(timed) };
     let parts = EngineParts { writer: Box::new(writer), reader: Arc::clone(&store), broker, processor };
     let engine = Engine::start(config, parts).await?;
     let parse = |name: &String| settings.channels.resolve(name).ok();

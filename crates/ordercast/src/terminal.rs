@@ -76,7 +76,8 @@ mod tests {
         }
         assert_eq!(visible_lines("1 Mill Lane\r\nBath\u{7}"), "1 Mill Lane\n           Bath\\u{7}");
         let mut out = Visible(Vec::new());
-        write!(out, "a\u{1b}{}\nb\n", "\u{1b}]0;x\u{7}").unwrap();
+        let evil = "\u{1b}]0;x\u{7}";
+        write!(out, "a\u{1b}{evil}\nb\n").unwrap();
         assert_eq!(String::from_utf8(out.0).unwrap(), "a\\u{1b}\\u{1b}]0;x\\u{7}\nb\n");
     }
 }

@@ -145,3 +145,29 @@ fn control_characters_of_orders_are_shown_and_do_nothing() {
     let order: serde_json::Value = serde_json::from_slice(&machine.stdout).unwrap();
     assert!(order["customer"].as_str().is_some_and(|customer| customer.ends_with("\u{7}\u{202e}")), "{order}");
 }
+
+#[test]
+fn the_demo_is_purged_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let purge = || run(&["demo", "purge", "--data-dir", data.to_str().unwrap()]);
+    assert!(stderr(&purge()).contains("there is no store"), "{}", stderr(&purge()));
+    let server = Server::start(&data, &["--demo", "--demo-rate", "100"]);
+    server.wait_for_head(300, std::time::Duration::from_secs(60));
+    assert!(stderr(&purge()).contains("another ordercast has the data directory"), "{}", stderr(&purge()));
+    assert_eq!(server.stop(), 0);
+    let purged = purge();
+    assert!(stdout(&purged).contains("demo orders were removed"), "{}{}", stdout(&purged), stderr(&purged));
+
+    let server = Server::start(&data, &["--demo", "--demo-rate", "100"]);
+    server.wait_for_head(30, std::time::Duration::from_secs(60));
+    let file = dir.path().join("real.ndjson");
+    std::fs::write(&file, r#"{"id":"real-1","items":["tea"],"amount":2,"customer":"anna","address":"x"}"#).unwrap();
+    assert_eq!(run(&["import", file.to_str().unwrap(), "--url", &server.url]).status.code(), Some(0));
+    assert_eq!(server.stop(), 0);
+    let refused = purge();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("1 orders that the demo did not place, such as real-1"), "{}", stderr(&refused));
+    let server = Server::start(&data, &["--workers", "0"]);
+    assert_eq!(server.get("/orders/real-1")["id"], "real-1");
+}

@@ -5,6 +5,7 @@
 //! away. [`verify`] checks a whole store.
 
 mod cache;
+pub mod census;
 mod checkpoint;
 mod customers;
 mod events;

@@ -14,12 +14,11 @@ use ordercast_server::channels::Channels;
 use ordercast_server::proxy::{Network, ProxyConfig};
 
 use super::access;
+use super::demo;
 use super::layers::{Layers, setting};
 use super::origin::Origin;
 use super::retention::retention;
-use super::settings::{
-    DemoSettings, IntakeSettings, Limits, ServerSettings, Settings, WebSocketSettings, WorkerSettings,
-};
+use super::settings::{IntakeSettings, Limits, ServerSettings, Settings, WebSocketSettings, WorkerSettings};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DATA_DIR: &str = "./data";
@@ -35,7 +34,6 @@ const DEFAULT_SEND_BUFFER_BYTES: i64 = 128 * 1024;
 const DEFAULT_BODY_BYTES: i64 = 256 * 1024 * 1024;
 const DEFAULT_BULK_ANSWER_BYTES: i64 = 128 * 1024 * 1024;
 const DEFAULT_HTTP_CONNECTIONS: i64 = 1_024;
-const DEFAULT_DEMO_RATE_PER_S: f64 = 2.0;
 const DEFAULT_HANDSHAKES_PER_S: i64 = 20_000;
 const MAX_HANDSHAKES_PER_S: i64 = 1_000_000;
 const MAX_SLOTS: i64 = 10_000;
@@ -50,7 +48,6 @@ const MAX_HOLD: Duration = Duration::from_secs(366 * 86_400);
 const MAX_BONUS: Duration = Duration::from_secs(30 * 86_400);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
-const MAX_DEMO_RATE_PER_S: f64 = 100_000.0;
 
 /// Reads all settings.
 pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
@@ -75,7 +72,8 @@ pub(super) fn settings(layers: &mut Layers<'_>) -> Settings {
     let access = access::access(layers);
     let memory = access::memory(layers);
     let centrifuge = access::centrifuge(layers);
-    let demo = demo(layers);
+    let demo = demo::demo(layers);
+    let workers = WorkerSettings { slots: demo::slots(layers, &workers, demo), ..workers };
     let log = setting("log").environment("ORDERCAST_LOG").flag("--log");
     let log = layers.read(log, "info".to_owned(), |filter| {
         if filter.trim().is_empty() { Err("name a level: error, warn, info, debug or trace".into()) } else { Ok(()) }
@@ -370,21 +368,7 @@ fn check_origin(origin: &str) -> Result<(), String> {
     }
 }
 
-fn demo(layers: &mut Layers<'_>) -> DemoSettings {
-    let is_enabled = layers.read(setting("demo.enabled").flag("--demo"), false, |_| Ok(()));
-    let rate = setting("demo.rate_per_s").flag("--demo-rate");
-    let rate_per_s = layers.read(rate, DEFAULT_DEMO_RATE_PER_S, |rate| {
-        if *rate > 0.0 && *rate <= MAX_DEMO_RATE_PER_S {
-            Ok(())
-        } else {
-            Err(format!("must be more than 0 and at most {MAX_DEMO_RATE_PER_S}"))
-        }
-    });
-    let seed = layers.read(setting("demo.seed").flag("--demo-seed"), 1, within(0..=i64::MAX));
-    DemoSettings { is_enabled, rate_per_s, seed: seed.unsigned_abs() }
-}
-
-fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
+pub(super) fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
     move |number| {
         if range.contains(number) { Ok(()) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
     }
