@@ -368,7 +368,7 @@ fn check_origin(origin: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
+fn within(range: RangeInclusive<i64>) -> impl Fn(&i64) -> Result<(), String> {
     move |number| {
         if range.contains(number) { Ok(()) } else { Err(format!("must be from {} to {}", range.start(), range.end())) }
     }

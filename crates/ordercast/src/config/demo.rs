@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::definitions::within;
 use super::layers::{Layers, setting};
 use super::origin::Origin;
 use super::settings::{DemoSettings, WorkerSettings};
@@ -27,7 +26,9 @@ pub(super) fn demo(layers: &mut Layers<'_>) -> DemoSettings {
             Err(format!("must be more than 0 and at most {MAX_DEMO_RATE_PER_S}"))
         }
     });
-    let seed = layers.read(setting("demo.seed").flag("--demo-seed"), 1, within(0..=i64::MAX));
+    let seed = layers.read(setting("demo.seed").flag("--demo-seed"), 1, |seed| {
+        if *seed >= 0 { Ok(()) } else { Err("must not be negative".into()) }
+    });
     DemoSettings { is_enabled, rate_per_s, seed: seed.unsigned_abs() }
 }
 
