@@ -35,7 +35,7 @@ test('details belong to the point they are asked for, gaps included', () => {
 test('latency is unknown while nothing is processed', () => {
   const metric = shown([tick(0, { latency_ms: { p50: 1, p99: 5 } }), tick(1, { latency_ms: null })], 'latency');
   assert.equal(latest(metric.lines[0]!), null);
-  assert.equal(metric.detail(0), 'from acceptance to done; 99 % within 5 ms');
+  assert.equal(metric.detail(0), 'to done; 99 % within 5 ms');
   assert.equal(metric.detail(1), 'nothing done lately');
 });
 

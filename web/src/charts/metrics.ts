@@ -85,7 +85,7 @@ function orders(ticks: readonly Tick[]): Metric {
     detail: (index) => {
       const today = ticks[index]?.today;
       const soFar = shortSpan(ticks, index) === null ? '' : ', so far';
-      return `${formatKnown(completed[index])} completed${soFar}${today ? ` · ${formatCount(today.accepted)} today` : ''}`;
+      return `${today ? `${formatCount(today.accepted)} today · ` : ''}${formatKnown(completed[index])} done${soFar}`;
     },
   };
 }
@@ -160,7 +160,7 @@ function latency(ticks: readonly Tick[]): Metric {
   return {
     id: 'latency',
     title: 'Wait and work',
-    unit: 'half are quicker',
+    unit: 'for half',
     lines: [
       { label: 'p50', tone: 'first', values: ticks.map((tick) => tick.latencyMs?.p50 ?? null) },
       { label: 'p99', tone: 'second', values: ticks.map((tick) => tick.latencyMs?.p99 ?? null) },
@@ -170,7 +170,7 @@ function latency(ticks: readonly Tick[]): Metric {
     formatAxis: formatDuration,
     detail: (index) => {
       const p99 = ticks[index]?.latencyMs?.p99;
-      return p99 === undefined ? 'nothing done lately' : `from acceptance to done; 99 % within ${formatDuration(p99)}`;
+      return p99 === undefined ? 'nothing done lately' : `to done; 99 % within ${formatDuration(p99)}`;
     },
   };
 }
