@@ -94,7 +94,7 @@ pub(crate) async fn run(app: Arc<App>, settings: DemoSettings) {
     loop {
         tokio::time::sleep(next.saturating_duration_since(Instant::now()).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         // After a long stop the orders of the meantime are not made up for.
-        next = next.max(Instant::now() - LONGEST_PAUSE);
+        next = Instant::now().checked_sub(LONGEST_PAUSE).map_or(next, |earliest| next.max(earliest));
         while next <= Instant::now() {
             next += gap(&engine, settings.rate_per_s, &mut random);
             place(&engine, &mut random, &told);
