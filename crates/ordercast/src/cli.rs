@@ -536,6 +536,8 @@ pub(crate) struct ConfigArgs {
 /// What to do with the settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
+    /// Write the reference of all settings, in Markdown: what each does, its default, flag and variable
+    Reference,
     /// Show every setting that is in force; the flags are those of `serve`
     Show {
         /// Also show where each came from: default, file:line, env NAME or flag --name

@@ -11,6 +11,7 @@ mod document;
 mod layers;
 mod origin;
 mod readable;
+mod reference;
 mod retention;
 mod settings;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use demo::{WAVE_HEIGHT, WORK};
 pub(crate) use origin::{Origin, Origins};
+pub(crate) use reference::markdown;
 pub(crate) use settings::{AuthMode, DemoSettings, Settings};
 
 /// The file that is read when no other is named, if it exists.
@@ -74,6 +76,17 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved, ConfigErrors> {
     let settings = definitions::settings(&mut layers);
     let (origins, warnings) = layers.finish()?;
     Ok(Resolved { settings, origins, file, warnings })
+}
+
+/// All settings as they are when nobody sets any.
+///
+/// # Errors
+/// None, unless a default breaks a bound of its own setting.
+pub(crate) fn defaults() -> Result<Origins, ConfigErrors> {
+    let environment = BTreeMap::new();
+    let mut layers = layers::Layers::new(document::Document::default(), &environment, &[]);
+    definitions::settings(&mut layers);
+    layers.finish().map(|(origins, _)| origins)
 }
 
 fn file_of(sources: &Sources) -> Option<PathBuf> {

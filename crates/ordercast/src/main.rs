@@ -70,6 +70,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         },
         Command::CheckConfig(flags) => settings_commands::check(&flags)?,
         Command::Config(args) => match args.command {
+            ConfigCommand::Reference => settings_commands::reference()?,
             ConfigCommand::Show { origin, flags } => settings_commands::show(&flags, origin)?,
         },
         Command::Completions { shell } => {

@@ -81,6 +81,16 @@ pub(crate) fn check(flags: &SettingFlags) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `ordercast config reference`.
+///
+/// # Errors
+/// When the output cannot be written.
+pub(crate) fn reference() -> Result<(), Failure> {
+    let defaults = config::defaults().map_err(|errors| Failure::usage(errors.to_string()))?;
+    write!(io::stdout(), "{}", config::markdown(&defaults.0))?;
+    Ok(())
+}
+
 /// `ordercast config show`.
 ///
 /// # Errors

@@ -73,7 +73,8 @@ impl<'a> Layers<'a> {
                 }
             },
         };
-        self.origins.0.push(SettingOrigin { name: name.file, value: value.show(), origin });
+        let Name { file, environment, flag } = name;
+        self.origins.0.push(SettingOrigin { name: file, value: value.show(), origin, environment, flag });
         value
     }
 

@@ -33,6 +33,10 @@ pub(crate) struct SettingOrigin {
     pub value: String,
     /// Where it came from.
     pub origin: Origin,
+    /// The variable of the environment that sets it.
+    pub environment: Option<&'static str>,
+    /// The flag that sets it.
+    pub flag: Option<&'static str>,
 }
 
 /// All settings, in the order of the documentation.
