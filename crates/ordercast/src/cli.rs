@@ -545,6 +545,6 @@ pub(crate) enum ConfigCommand {
         origin: bool,
         /// The flags of `serve`.
         #[command(flatten)]
-        flags: SettingFlags,
+        flags: Box<SettingFlags>,
     },
 }
