@@ -139,29 +139,34 @@ pub(crate) fn list_orders(
     Ok((orders, next))
 }
 
-/// The orders that the number and the beginning of the id lead to, by rising number; none when they are more than a page or
-/// than [`MAX_DIRECT`], so that they are listed by age.
+/// The orders that the number, the id and its beginning lead to, by rising number. When more ids than a page or than
+/// [`MAX_DIRECT`] begin so, only the number and the whole id count, and the others are listed by age.
 fn direct_hits(connection: &Connection, search: &OrderSearch, limit: usize) -> rusqlite::Result<Vec<OrderSeq>> {
     let most = MAX_DIRECT.min(limit);
-    let mut found = Vec::new();
+    let mut named = Vec::new();
     if let Some(number) = search.number().filter(|&number| i64::try_from(number).is_ok()) {
         let mut select = connection.prepare_cached("SELECT seq FROM orders WHERE seq = ?1")?;
-        found.extend(select.query_row([number], |row| row.get::<_, OrderSeq>(0)).optional()?);
+        named.extend(select.query_row([number], |row| row.get::<_, OrderSeq>(0)).optional()?);
     }
+    let mut begun = Vec::new();
     if let Some(prefix) = search.id_prefix() {
+        let mut select = connection.prepare_cached("SELECT seq FROM orders WHERE id = ?1")?;
+        named.extend(select.query_row([prefix], |row| row.get::<_, OrderSeq>(0)).optional()?);
         // Ids are ASCII, so that nothing which begins so is above the prefix with a letter beyond ASCII.
         let mut select =
             connection.prepare_cached("SELECT seq FROM orders WHERE id >= ?1 AND id < ?1 || '\u{10ffff}' LIMIT ?2")?;
         for seq in select.query_map(params![prefix, most + 1], |row| row.get(0))? {
-            found.push(seq?);
+            begun.push(seq?);
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    if found.len() > most {
-        found.clear();
-    }
-    Ok(found)
+    let by_age = |mut found: Vec<OrderSeq>| {
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    let all = by_age([named.clone(), begun].concat());
+    let fitting = [all, by_age(named)].into_iter().find(|found| found.len() <= most);
+    Ok(fitting.unwrap_or_default())
 }
 
 fn read_direct(

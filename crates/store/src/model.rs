@@ -419,7 +419,12 @@ impl State {
             query.search.as_ref().is_some_and(|search| search.is_direct(row.0.seq, &row.0.id))
         };
         let mut direct: Vec<_> = self.orders.values().rev().filter(is_direct).collect();
-        if direct.len() > MAX_DIRECT.min(query.limit) {
+        let most = MAX_DIRECT.min(query.limit);
+        if direct.len() > most {
+            direct
+                .retain(|(order, _)| query.search.as_ref().is_some_and(|search| search.is_named(order.seq, &order.id)));
+        }
+        if direct.len() > most {
             direct.clear();
         }
         let is_listed_first = |row: &(Order, Details)| direct.iter().any(|(order, _)| order.seq == row.0.seq);

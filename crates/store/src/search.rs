@@ -6,7 +6,7 @@ use ordercast_domain::order::{Details, Order, OrderSeq};
 /// Longest text that is searched for, in bytes.
 pub const MAX_SEARCH_BYTES: usize = 128;
 /// Most orders that a search lists before all others because their number or the beginning of their id is the text. When
-/// more ids begin so, they are listed by age like the others.
+/// more ids begin so, only the number and the whole id go before, and the rest is listed by age.
 pub const MAX_DIRECT: usize = 20;
 
 /// What is searched for. Letters match in either case.
@@ -47,6 +47,11 @@ impl OrderSearch {
     /// Whether the number or the beginning of the id is the text: an index leads to such orders.
     pub fn is_direct(&self, seq: OrderSeq, id: &str) -> bool {
         self.number == Some(seq) || self.id_prefix().is_some_and(|prefix| id.starts_with(prefix))
+    }
+
+    /// Whether the number or the whole id is the text.
+    pub fn is_named(&self, seq: OrderSeq, id: &str) -> bool {
+        self.number == Some(seq) || self.id_prefix() == Some(id)
     }
 
     /// Whether an order is found.
