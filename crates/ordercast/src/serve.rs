@@ -79,7 +79,7 @@ async fn serve_until_stopped(settings: &Settings, writer: SqliteWriter, reader: 
         Ok(app) => app,
         Err(error) => return give_up(&error),
     };
-    // Before anybody is told that the server listens: who reads that may stop it at once.
+    // Before the address is announced: a program that reads it may stop the server at once.
     let stop_signal = stop_signal();
     if let Ok(address) = listener.local_addr() {
         announce(settings, address);

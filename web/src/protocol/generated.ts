@@ -78,7 +78,7 @@ export interface Emulation {
 }
 
 export interface Health {
-  /** `open`: whoever reaches the server is its administrator. */
+  /** `open`: everyone who reaches the server is its administrator. */
   access: 'open' | 'insecure-open' | 'token';
   demo: boolean;
   durability: string;

@@ -109,8 +109,8 @@ const TEXTS_OF_TABLES: &[(&str, &str)] = &[
     ("durable", "Whether publications are kept in the store."),
     ("allow_subscribe", "Who may subscribe without a right: `nobody`, `users`, `anyone`."),
     ("allow_publish", "Who may publish without a right: `nobody`, `subscribers`, `users`, `anyone`."),
-    ("allow_history", "Who may read what was published, likewise."),
-    ("allow_presence", "Who may ask who is there, likewise."),
+    ("allow_history", "Who may read what was published without a right."),
+    ("allow_presence", "Who may ask without a right who is there."),
 ];
 
 /// What a setting does; empty for one that the tables do not know.

@@ -271,7 +271,7 @@ pub(super) fn figures(schemas: &mut Map<String, Value>) {
         "durability": string(),
         "version": string(),
         "demo": flag(),
-        "access": about(one_of(&["open", "insecure-open", "token"]), "`open`: whoever reaches the server is its administrator."),
+        "access": about(one_of(&["open", "insecure-open", "token"]), "`open`: everyone who reaches the server is its administrator."),
         "failure": string(),
     });
     schemas.extend([

@@ -42,7 +42,7 @@ impl Field {
         Self::Payment,
     ];
 
-    /// Its names in `--columns`, the first of which is told.
+    /// Its names in `--columns`; messages use the first.
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Id => &["id", "invoice_no", "invoice", "order", "number"],
