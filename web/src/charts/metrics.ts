@@ -112,10 +112,11 @@ function revenue(ticks: readonly Tick[]): Metric {
     formatAxis: (value) => (codes.length === 1 ? formatMoneyShort(value, main) : formatShort(value)),
     detail: (index) => {
       const others = lines.slice(1).map(({ label, values }) => formatMoneyShort(values[index] ?? 0, label));
-      if (others.length > 0) return `+ ${others.join(' + ')}`;
       const today = ticks[index]?.today?.revenue[main];
+      const sum = today ?? ticks[index]?.revenue[main] ?? 0;
+      const since = `${formatMoneyShort(sum, main)} ${today === undefined ? 'since start' : 'today'}`;
       const soFar = shortSpan(ticks, index) === null ? '' : ', so far';
-      return today === undefined ? `since start${soFar}` : `${formatMoneyShort(today, main)} today${soFar}`;
+      return `${others.map((other) => `+ ${other} `).join('')}${others.length > 0 ? '· ' : ''}${since}${soFar}`;
     },
   };
 }

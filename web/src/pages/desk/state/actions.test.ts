@@ -74,4 +74,5 @@ test('what nothing is left for is not offered', () => {
   assert.deepEqual(names({ ...order, refunded: order.captured }), ['return'], 'goods may still come back');
   const goods = order.goods.map((line) => ({ ...line, returned: line.shipped }));
   assert.deepEqual(names({ ...order, goods, refunded: order.captured }), []);
+  assert.deepEqual(names({ ...order, goods }), ['refund'], 'money is left, but no goods');
 });

@@ -70,7 +70,7 @@ export function actionsOf(order: WholeOrder): Action[] {
 /** Whether there is anything left that the action could move. */
 function isOfUse(name: ActionName, { goods, captured, refunded }: WholeOrder): boolean {
   if (name === 'refund') return captured > refunded;
-  return name !== 'return' || captured > refunded || goods.some((line) => movable('return', line) > 0);
+  return name !== 'return' || goods.some((line) => movable('return', line) > 0);
 }
 
 function unknownAction(name: string): Action {

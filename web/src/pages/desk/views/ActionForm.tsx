@@ -4,7 +4,7 @@ import { formatMoney } from '../../../text/money';
 import { parseNumber } from '../../../text/numbers';
 import { Field } from '../../../views/Field';
 import { fill, formErrors, giveUp, sending, submit } from '../state/acting';
-import { lineField, movable, needsReason, type FieldName, type Form } from '../state/actions';
+import { emptyForm, lineField, movable, needsReason, type FieldName, type Form } from '../state/actions';
 import { nameOf } from './names';
 import { afterRedraw } from './redraw';
 
@@ -29,8 +29,9 @@ export function ActionForm({ form, order }: Props) {
   const isPressed = useRef(false);
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
-    // Enter in a form that nobody has touched is a slip of the finger where nothing can be undone.
-    if (action.warning !== undefined && !isTouched(form) && !isPressed.current) return;
+    // Enter in a form that nobody has touched is a slip of the finger, where nothing can be undone or all units are filled in.
+    const isGrave = action.warning !== undefined || action.fields.includes('lines');
+    if (isGrave && !isTouched(form, order) && !isPressed.current) return;
     isPressed.current = false;
     const wrong = await submit();
     if (wrong === null) document.getElementById('opened-title')?.focus();
@@ -68,8 +69,9 @@ export function ActionForm({ form, order }: Props) {
   );
 }
 
-function isTouched({ reason, amount }: Form): boolean {
-  return reason.trim() !== '' || amount.trim() !== '';
+function isTouched({ action, reason, amount, lines }: Form, order: WholeOrder): boolean {
+  const untouched = emptyForm(action, order).lines;
+  return reason.trim() !== '' || amount.trim() !== '' || lines.some((typed, line) => typed !== untouched[line]);
 }
 
 /** Says what is about to be paid out. */
