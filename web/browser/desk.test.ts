@@ -301,7 +301,7 @@ test('orders are found by number, customer and goods, among all there are', asyn
   undisturbed(ann);
 });
 
-test('what the address asks for and nobody knows is told and dropped', async () => {
+test('an unknown filter in the address is shown in a notice and removed', async () => {
   const id = await held();
   const ann = await visit('?status=lost&priority=9');
   await ann.page.getByText('The address asks for status=lost, priority=9, which is not known').waitFor();

@@ -127,7 +127,7 @@ fn gap(engine: &Engine, rate_per_s: f64, random: &mut Random) -> Duration {
     Duration::from_secs_f64(gap.min(60.0))
 }
 
-/// Sends an order on its way; its id is told once it is durable, and `None` when there is no more to be done.
+/// Submits an order. `told` gets its id once it is durable, and `None` when the engine takes no more.
 fn place(engine: &Engine, random: &mut Random, told: &mpsc::Sender<Option<OrderId>>) {
     let Some(draft) = made_up_order(engine, random) else { return };
     let told = told.clone();

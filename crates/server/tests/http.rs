@@ -392,7 +392,7 @@ fn the_type_of_a_problem_leads_to_its_page() {
     assert_eq!(client.get("/docs/errors/nothing").status, 404);
 }
 
-/// What was accepted on this day is told after a restart, with what is accepted since.
+/// After a restart the figures of the day include the orders of the runs before.
 #[test]
 fn the_figures_of_today_survive_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");

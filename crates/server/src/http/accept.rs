@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-/// The weight of what a header must say to be preferred most, in thousandths.
+/// The highest weight, in thousandths.
 pub(crate) const MOST: u16 = 1_000;
 
 /// The weight that the headers of a name give to a member, in thousandths; `None` when they do not name it. Ranges such as

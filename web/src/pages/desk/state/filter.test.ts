@@ -29,7 +29,7 @@ test('an address and its filter are the same', () => {
   assert.ok(isOpen(filterOf(new URLSearchParams('order=A-1'))));
 });
 
-test('what an address asks for and nobody knows is told', () => {
+test('unknown filters of an address are listed', () => {
   for (const [address, told] of [
     ['status=held&priority=1&order=x', []],
     ['status=lost&priority=9&colour=red', ['status=lost', 'priority=9', 'colour=red']],
